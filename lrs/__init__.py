@@ -1,0 +1,1 @@
+"""The Laurel application: everything that knows HTTP, configuration or the clock."""

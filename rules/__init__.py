@@ -1,0 +1,1 @@
+"""The certification engine: YAML -> model -> decision -> award -> credential."""

@@ -1,0 +1,78 @@
+"""Errors of the rule engine: facts as attributes, HTTP adds the status.
+
+RuleError
+├── InvalidRuleFile(problems)      a document has problems (section 3)
+├── UnknownRule(kind, id)          nothing is published under that id
+├── UnknownPerson(person)          nobody has that id or address
+├── StalePlan(plan, reason)        a plan expired or no longer says what apply would do (6-2)
+└── EvaluationFailed(rule, reason) recorded on the rule, never shown over HTTP
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One problem of a rule file, with its place (certification.md 3-3)."""
+
+    file: str
+    line: int
+    column: int
+    path: str
+    code: str
+    message: str
+    suggestion: str | None = None
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        hint = f" (did you mean {self.suggestion}?)" if self.suggestion else ""
+        path = f" {self.path}" if self.path else ""
+        return f"{self.file}:{self.line}:{self.column}{path}: {self.message}{hint} [{self.code}]"
+
+
+class RuleError(Exception):
+    """Base of all errors of the rule engine."""
+
+
+class InvalidRuleFile(RuleError):
+    """A rule document has problems."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, problems)))
+
+
+class UnknownRule(RuleError):
+    """Nothing is published under that kind and id."""
+
+    def __init__(self, kind: str, rule_id: str) -> None:
+        self.kind, self.rule_id = kind, rule_id
+        super().__init__(f"no {kind} {rule_id!r} is published")
+
+
+class UnknownPerson(RuleError):
+    """Nobody is known under that id or address."""
+
+    def __init__(self, person: str) -> None:
+        self.person = person
+        super().__init__(f"nobody is known as {person!r}")
+
+
+class StalePlan(RuleError):
+    """A plan expired, or its prediction no longer holds (6-2)."""
+
+    def __init__(self, plan: str, reason: str) -> None:
+        self.plan, self.reason = plan, reason
+        super().__init__(f"plan {plan}: {reason}")
+
+
+class EvaluationFailed(RuleError):
+    """A published document could not be evaluated; recorded on the rule."""
+
+    def __init__(self, rule: str, reason: str) -> None:
+        self.rule, self.reason = rule, reason
+        super().__init__(f"{rule}: {reason}")

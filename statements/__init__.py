@@ -1,0 +1,1 @@
+"""The xAPI domain: parse, validate, prepare, store, query, present, documents."""
