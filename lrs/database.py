@@ -9,13 +9,16 @@ from pymongo import IndexModel, MongoClient
 from pymongo.database import Database
 from pymongo.write_concern import WriteConcern
 
+from lrs import tenancy
 from lrs.settings import Settings
 
 Document = dict[str, Any]
 DURABLE = WriteConcern(w="majority", j=True)
 
 # Each store module declares INDEXES = {collection: [IndexModel, ...]}; this list names those modules.
-INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = []
+INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
+    tenancy.INDEXES,
+]
 
 
 def connect(settings: Settings) -> Database[Document]:

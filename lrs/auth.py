@@ -1,0 +1,243 @@
+"""Who is asking: Basic, Bearer, launch tokens and sessions become one Principal; routes name their scope.
+
+The dear part of Basic authentication, argon2, runs once per secret, process and quarter of an hour; the
+client's document is read again every few seconds, so that a revocation works everywhere within FRESH_FOR.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from hashlib import blake2b
+from typing import Any, Final, Literal, ParamSpec, TypeVar, cast
+
+from flask import current_app, g, request
+
+from lrs import tenancy
+from lrs.context import Laurel, laurel
+from lrs.refusals import MissingScope, Unauthenticated
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Kind = Literal["client", "bearer", "launch", "user"]
+
+FRESH_FOR: Final = dt.timedelta(seconds=5)  # a revocation is seen after this long at the latest
+VERIFIED_FOR: Final = dt.timedelta(minutes=15)  # how long a verified secret spares argon2
+USED_EVERY: Final = dt.timedelta(minutes=5)  # grain of `last_used_at`
+CACHE_SIZE: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchLimit:
+    """What a launch token is held to: one learner, one registration, one activity and what lies below it."""
+
+    actor: str  # canonical IFI
+    registration: str  # UUID as text, lower case
+    activity: str  # IRI
+    account: dict[str, Any] = field(default_factory=dict)  # the Agent that was launched
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is asking, and what they may do."""
+
+    kind: Kind
+    id: str  # client key, subject of a bearer token, launch id, user id
+    org: str  # the store it writes to and reads from
+    label: str | None
+    controlled_by: Literal["vendor", "partner"]
+    scopes: frozenset[str]  # with all that they include
+    authority: dict[str, Any]
+    vendor_wide: bool = False
+    limit: LaunchLimit | None = None
+
+    def may(self, *scopes: str) -> bool:
+        """Tell whether one of the scopes is held."""
+        return any(scope in self.scopes for scope in scopes)
+
+
+@dataclass(slots=True)
+class Verdict:
+    """A remembered check of one Authorization header."""
+
+    principal: Principal
+    fresh_until: dt.datetime
+    hashed: str | None = None  # the argon2 hash that the secret was verified against
+    verified_until: dt.datetime | None = None
+
+
+@dataclass(slots=True)
+class Memory:
+    """The verdicts of one application in this process; keyed by a keyed digest, so no secret is kept."""
+
+    pepper: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+    verdicts: dict[bytes, Verdict] = field(default_factory=dict)
+    decoy: str = field(default_factory=lambda: tenancy.hash_secret(secrets.token_hex(16)))
+
+    def digest(self, authorization: str) -> bytes:
+        """Return the name under which a header is remembered; nothing about the header follows from it."""
+        return blake2b(
+            authorization.encode("utf-8", "surrogatepass"), key=self.pepper, digest_size=16
+        ).digest()
+
+    def remember(self, digest: bytes, verdict: Verdict) -> Verdict:
+        """Keep a verdict; when too many are kept, forget them all."""
+        if len(self.verdicts) >= CACHE_SIZE:
+            self.verdicts.clear()
+        self.verdicts[digest] = verdict
+        return verdict
+
+
+def memory() -> Memory:
+    """Return the verdicts remembered by the present application."""
+    return cast("Memory", current_app.extensions.get("laurel_auth") or _new_memory())
+
+
+def _new_memory() -> Memory:
+    made = Memory()
+    current_app.extensions["laurel_auth"] = made
+    return made
+
+
+def forget() -> None:
+    """Drop all remembered verdicts of this process, after a change of clients or organizations."""
+    memory().verdicts.clear()
+
+
+def authenticate(authorization: str | None) -> Principal:
+    """Return who sent this `Authorization` value; raises Unauthenticated (xAPI 1.0.3 Communication 4)."""
+    if not authorization:
+        raise Unauthenticated("no credentials were sent")
+    remembered = memory()
+    digest = remembered.digest(authorization)
+    known = remembered.verdicts.get(digest)
+    now = laurel().now()
+    if known is not None and now < known.fresh_until:
+        return known.principal
+    scheme, _, value = authorization.partition(" ")
+    check = SCHEMES.get(scheme.lower())
+    if check is None:
+        raise Unauthenticated("the Authorization header must begin with Basic or Bearer")
+    try:
+        return remembered.remember(digest, check(laurel(), value.strip(" "), known, now)).principal
+    except Unauthenticated:
+        remembered.verdicts.pop(digest, None)
+        raise
+
+
+def check_basic(here: Laurel, value: str, known: Verdict | None, now: dt.datetime) -> Verdict:
+    """Check `key:secret`; an unknown key costs as much time as a wrong secret."""
+    key, secret = split_basic(value)
+    client = here.db.clients.find_one({"_id": key})
+    hashes = [memory().decoy] if client is None else tenancy.live_hashes(client, now) or [memory().decoy]
+    hashed, verified_until = _verified(hashes, secret, known, now)
+    if client is None or hashed is None:
+        raise Unauthenticated("the key or the secret is wrong")
+    if not tenancy.client_is_live(client, now):
+        raise Unauthenticated("the client is revoked or has expired")
+    _check_org(here, client["org"])
+    _touch(here, client, now)
+    ends = [
+        moment for moment in (now + FRESH_FOR, client["expires_at"], _secret_end(client, hashed)) if moment
+    ]
+    return Verdict(client_principal(here, client), min(ends), hashed, verified_until)
+
+
+def split_basic(value: str) -> tuple[str, str]:
+    """Return key and secret of a Basic value; raises Unauthenticated where it is not that in base64."""
+    try:
+        text = base64.b64decode(value, validate=True).decode("utf-8")
+    except (binascii.Error, ValueError) as error:
+        raise Unauthenticated("the Basic value is not base64 of key:secret") from error
+    key, colon, secret = text.partition(":")
+    if not colon or not key or not text.isprintable():
+        raise Unauthenticated("the Basic value is not base64 of key:secret")
+    return key, secret
+
+
+def client_principal(here: Laurel, client: dict[str, Any]) -> Principal:
+    """Return the principal of a client's document."""
+    return Principal(
+        kind="client",
+        id=client["_id"],
+        org=client["org"],
+        label=client["label"],
+        controlled_by=client["controlled_by"],
+        scopes=tenancy.expand_scopes(client["scopes"]),
+        authority=authority(here, client["_id"]),
+        vendor_wide=client["vendor_wide"],
+    )
+
+
+def authority(here: Laurel, name: str) -> dict[str, Any]:
+    """Return the Agent that stands as authority of what `name` writes."""
+    return {"objectType": "Agent", "account": {"homePage": here.settings.public_url, "name": name}}
+
+
+def requires(*scopes: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a view run only for a principal that holds one of the scopes; sets `flask.g.principal`.
+
+    Without scopes, any authenticated principal passes. Raises Unauthenticated or MissingScope.
+    """
+    unknown = set(scopes) - set(tenancy.SCOPES)
+    if unknown:
+        raise ValueError(f"unknown scopes {sorted(unknown)}")
+
+    def decorate(view: Callable[P, R]) -> Callable[P, R]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            found = current_principal()
+            if scopes and not found.may(*scopes):
+                raise MissingScope(scopes)
+            return view(*args, **kwargs)
+
+        guarded.needs = scopes  # type: ignore[attr-defined]  # read by the test that walks all routes
+        return guarded
+
+    return decorate
+
+
+def current_principal() -> Principal:
+    """Return who sends the present request, once per request; raises Unauthenticated."""
+    if "principal" not in g:
+        g.principal = authenticate(request.headers.get("Authorization"))
+    return cast("Principal", g.principal)
+
+
+def _verified(
+    hashes: list[str], secret: str, known: Verdict | None, now: dt.datetime
+) -> tuple[str | None, dt.datetime | None]:
+    """Return the hash the secret belongs to, without argon2 where this very header was verified before."""
+    if known is not None and known.hashed in hashes and known.verified_until and now < known.verified_until:
+        return known.hashed, known.verified_until
+    for hashed in hashes:
+        if tenancy.verify_secret(hashed, secret):
+            return hashed, now + VERIFIED_FOR
+    return None, None
+
+
+def _secret_end(client: dict[str, Any], hashed: str) -> dt.datetime | None:
+    return next((entry["until"] for entry in client["secrets"] if entry["hash"] == hashed), None)
+
+
+def _check_org(here: Laurel, org: str) -> None:
+    found = here.db.orgs.find_one({"_id": org}, {"status": 1})
+    if found is None or found["status"] != "active":
+        raise Unauthenticated("the organization of this client is not active")
+
+
+def _touch(here: Laurel, client: dict[str, Any], now: dt.datetime) -> None:
+    """Note the use of a client, at most once in USED_EVERY: never on the path of each request."""
+    last = client.get("last_used_at")
+    if last is None or now - last >= USED_EVERY:
+        here.db.clients.update_one({"_id": client["_id"]}, {"$max": {"last_used_at": now}})
+
+
+SCHEMES: Final[dict[str, Callable[[Laurel, str, Verdict | None, dt.datetime], Verdict]]] = {
+    "basic": check_basic
+}

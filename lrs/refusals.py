@@ -1,0 +1,120 @@
+"""Errors of access and administration: facts as attributes; `lrs.errors` adds the HTTP status.
+
+AccessError
+├── Unauthenticated(reason)         nobody, or somebody whose proof does not hold (401)
+├── MissingScope(needed)            known, but without the right (403)
+├── OutsideLaunch(path, reason)     a launch token went beyond its learner, registration or activity (403)
+├── Forbidden(reason)               another refusal of somebody known (403)
+├── UnknownThing(kind, id)          not there, or in another organization, which reads the same (404)
+├── InvalidField(path, reason)      a value that cannot be accepted (422)
+├── Collision(reason)               the state of the thing does not allow it (409)
+├── Outdated(kind)                  If-Match names another version than the stored one (412)
+├── PreconditionMissing(kind)       a change without If-Match (428)
+└── TooManyTries(retry_after)       locked out for a while (429)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+
+class AccessError(Exception):
+    """Base of all errors of access and administration."""
+
+
+class Unauthenticated(AccessError):
+    """Nobody, or somebody whose proof does not hold."""
+
+    headers: Final = {"WWW-Authenticate": 'Basic realm="Laurel", charset="UTF-8"'}
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class MissingScope(AccessError):
+    """The principal holds none of the scopes that the route asks for."""
+
+    def __init__(self, needed: Iterable[str]) -> None:
+        self.needed = tuple(sorted(needed))
+        super().__init__(f"this needs the scope {' or '.join(self.needed)}")
+
+
+class OutsideLaunch(AccessError):
+    """A launch token went beyond its learner, registration or activity."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path}: {reason}")
+
+
+class Forbidden(AccessError):
+    """The principal is known, and this is refused to it."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class UnknownThing(AccessError):
+    """Nothing with that id is there for this principal."""
+
+    def __init__(self, kind: str, thing: str) -> None:
+        self.kind, self.thing = kind, thing
+        super().__init__(f"no {kind} {thing!r}")
+
+
+class InvalidField(AccessError):
+    """A value that cannot be accepted, with its place."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path}: {reason}")
+
+
+class Collision(AccessError):
+    """What is stored does not allow the change."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class Outdated(AccessError):
+    """`If-Match` names another version than the stored one."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        super().__init__(f"the {kind} has changed since it was read; read it again")
+
+
+class PreconditionMissing(AccessError):
+    """A change came without `If-Match`."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        super().__init__(f"to change this {kind}, send the ETag it was read with as If-Match")
+
+
+class TooManyTries(AccessError):
+    """Locked out for a while after repeated failures."""
+
+    def __init__(self, retry_after: int) -> None:
+        self.retry_after = retry_after
+        self.headers = {"Retry-After": str(retry_after)}
+        super().__init__(f"too many tries; wait {retry_after} seconds")
+
+
+STATUS: Final[dict[type[Exception], int]] = {
+    Unauthenticated: 401,
+    MissingScope: 403,
+    OutsideLaunch: 403,
+    Forbidden: 403,
+    UnknownThing: 404,
+    InvalidField: 422,
+    Collision: 409,
+    Outdated: 412,
+    PreconditionMissing: 428,
+    TooManyTries: 429,
+}
