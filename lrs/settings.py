@@ -2,24 +2,163 @@
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
+import types
+import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+PREFIX = "LRS_"
+LOCAL_MONGODB = "mongodb://127.0.0.1:27017/?directConnection=true"
+
+
+class StartFailure(Exception):
+    """Why a process cannot start: the fact, and what the operator can do about it."""
+
+    def __init__(self, fact: str, advice: str) -> None:
+        super().__init__(fact, advice)
+        self.fact = fact
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.fact}; {self.advice}"
+
+
+def setting(default: Any, doc: str, *, secret: bool = False, choices: tuple[str, ...] = ()) -> Any:
+    """Declare one variable: default, one line for the README and `--help`; a secret may come from a file."""
+    return field(default=default, metadata={"doc": doc, "secret": secret, "choices": choices})
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that can be configured; see the table in the README."""
+    """All that can be configured; the variable of a field is `LRS_` and its name in capitals."""
 
-    mongodb_uri: str = "mongodb://127.0.0.1:27017/?directConnection=true"
-    database: str = "laurel"
-    public_url: str = "http://127.0.0.1:8080"
-    data_folder: Path = Path("data")
-    xapi_default_version: str = "1.0.3"
-    bootstrap_key: str | None = None
-    bootstrap_secret: str | None = None
+    mongodb_uri: str = setting(
+        LOCAL_MONGODB, "MongoDB to use; `lrs serve` starts its own when not given", secret=True
+    )
+    mongodb_port: int = setting(0, "port of the embedded MongoDB on loopback; 0 takes a free one")
+    mongodb_cache_gb: float = setting(
+        0.0, "cache of the embedded MongoDB in gigabytes; 0 leaves it to MongoDB"
+    )
+    database: str = setting("laurel", "name of the database")
+    data_folder: Path = setting(Path("data"), "where the embedded MongoDB and generated keys live")
+    host: str = setting("127.0.0.1", "address `lrs serve` listens on; 0.0.0.0 for all")
+    port: int = setting(8080, "port `lrs serve` listens on")
+    public_url: str = setting("", "address that people and credentials use; default http://HOST:PORT")
+    web_workers: int = setting(2, "gunicorn worker processes")
+    web_threads: int = setting(8, "threads of each gunicorn worker")
+    xapi_default_version: str = setting(
+        "1.0.3", "version of answers to requests that name none", choices=("1.0.3", "2.0.0")
+    )
+    bootstrap_key: str | None = setting(None, "key of the first client, made on an empty database")
+    bootstrap_secret: str | None = setting(None, "secret of the first client", secret=True)
+    log_level: str = setting("info", "how much is logged", choices=("debug", "info", "warning", "error"))
+    log_format: str = setting("text", "form of log lines", choices=("text", "json"))
+
+    def __post_init__(self) -> None:
+        if not self.public_url:
+            host = "127.0.0.1" if self.host in {"0.0.0.0", "::", ""} else self.host  # noqa: S104 -- compared only
+            object.__setattr__(self, "public_url", f"http://{host}:{self.port}")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
-        """Read `LRS_*`; an unknown name is refused."""
-        return cls(**{})
+        """Read `LRS_*` (a secret also from the file that `LRS_..._FILE` names); raises StartFailure.
+
+        Without `LRS_MONGODB_URI`, the embedded MongoDB that runs on the data folder is taken, if one does.
+        """
+        given = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+        values = {}
+        for name, value in given.items():
+            one, text = _resolve(cls, name, value, given)
+            values[one.name] = _typed(one, name, text)
+        settings = cls(**values)
+        running = running_uri(settings.data_folder)
+        if "mongodb_uri" not in values and running is not None:
+            return dataclasses.replace(settings, mongodb_uri=running)
+        return settings
+
+
+def running_uri(data_folder: Path) -> str | None:
+    """Return the URI of the embedded MongoDB that `lrs serve` runs on this folder, if it left one."""
+    try:
+        return (data_folder / "mongodb.uri").read_text(encoding="ascii").strip() or None
+    except OSError:
+        return None
+
+
+def variables(cls: type[Settings] = Settings) -> dict[str, dataclasses.Field[Any]]:
+    """Return every variable by its environment name."""
+    return {PREFIX + one.name.upper(): one for one in dataclasses.fields(cls)}
+
+
+def _resolve(
+    cls: type[Settings], name: str, value: str, given: Mapping[str, str]
+) -> tuple[dataclasses.Field[Any], str]:
+    """Return the field and text of one variable, reading `LRS_..._FILE` of a secret."""
+    known = variables(cls)
+    if name in known:
+        return known[name], value
+    plain = name.removesuffix("_FILE")
+    if plain in known and known[plain].metadata["secret"]:
+        if plain in given:
+            raise StartFailure(f"both {plain} and {name} are set", "keep one of them")
+        try:
+            return known[plain], Path(value).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise StartFailure(f"{name}={value} cannot be read: {reason}", "name a readable file") from error
+    near = difflib.get_close_matches(name, known, 1, 0.6)
+    raise StartFailure(
+        f"unknown variable {name}",
+        f"did you mean {near[0]}?" if near else "the README lists every LRS_* variable; unset this one",
+    )
+
+
+def _typed(one: dataclasses.Field[Any], name: str, text: str) -> Any:
+    """Return the value of a variable in its field's type."""
+    kind = typing.get_type_hints(Settings)[one.name]
+    if isinstance(kind, types.UnionType):
+        kind = next(part for part in kind.__args__ if part is not types.NoneType)
+    choices = one.metadata["choices"]
+    if choices and text not in choices:
+        raise StartFailure(f"{name}={text} is not understood", f"give one of {', '.join(choices)}")
+    try:
+        value = _READERS[kind](text)
+    except ValueError as error:
+        raise StartFailure(
+            f"{name}={'...' if one.metadata['secret'] else text} is not {_WANTED[kind]}",
+            f"it is: {one.metadata['doc']}",
+        ) from error
+    _check(one.name, name, value)
+    return value
+
+
+def _check(field_name: str, name: str, value: Any) -> None:
+    if field_name in {"port", "mongodb_port"} and not 0 <= value <= 65535:
+        raise StartFailure(f"{name}={value} is not a port", "give 1 to 65535")
+    if field_name in {"web_workers", "web_threads"} and value < 1:
+        raise StartFailure(f"{name}={value} is too small", "give 1 or more")
+    if field_name == "mongodb_uri" and urlsplit(value).scheme not in {"mongodb", "mongodb+srv"}:
+        raise StartFailure(f"{name} is not a MongoDB URI", "it begins with mongodb:// or mongodb+srv://")
+    if field_name == "public_url" and value:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.netloc or value.endswith("/"):
+            raise StartFailure(
+                f"{name}={value} is not an address", "give http(s)://host[:port][/path] without a last slash"
+            )
+
+
+def _yes_no(text: str) -> bool:
+    if text.lower() not in {"1", "0", "true", "false", "yes", "no", "on", "off"}:
+        raise ValueError(text)
+    return text.lower() in {"1", "true", "yes", "on"}
+
+
+_READERS: dict[type, Any] = {str: str, int: int, float: float, Path: Path, bool: _yes_no}
+_WANTED: dict[type, str] = {
+    str: "text", int: "a whole number", float: "a number", Path: "a path", bool: "yes or no",
+}  # fmt: skip

@@ -1,0 +1,81 @@
+"""The subcommands of `lrs`, one module each; `lrs.cli` loads them when they are asked for."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+from bson import json_util
+
+from lrs.context import Laurel
+from lrs.database import connect
+from lrs.settings import Settings
+
+DONE, PROBLEMS, USAGE, STALE = 0, 1, 2, 3  # exit statuses of every `lrs` command
+
+
+def with_laurel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--mongodb-uri` and pass the application's collaborators as first argument."""
+
+    @click.option("--mongodb-uri", metavar="URI", help="MongoDB to use instead of LRS_MONGODB_URI.")
+    @functools.wraps(function)
+    def wrapped(*args: Any, mongodb_uri: str | None, **kwargs: Any) -> Any:
+        environ = {**os.environ, **({"LRS_MONGODB_URI": mongodb_uri} if mongodb_uri else {})}
+        settings = Settings.from_env(environ)
+        db = connect(settings)
+        try:
+            return function(Laurel(settings, db), *args, **kwargs)
+        finally:
+            db.client.close()
+
+    return wrapped
+
+
+def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--json` to a listing; the function receives `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="One JSON document per row.")(function)
+
+
+def show(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
+    """Print rows as a table of `columns`, or each row whole as one line of JSON."""
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(row, default=_plain, ensure_ascii=False))
+        return
+    cells = [[_text(row.get(column)) for column in columns] for row in rows]
+    table = [[column.upper().replace("_", " ") for column in columns], *cells]
+    widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
+    for line in table:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def fail(message: str, status: int = PROBLEMS) -> None:
+    """Print one line to standard error and leave with `status`."""
+    click.echo(message, err=True)
+    sys.exit(status)
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "isoformat"):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, set | frozenset | tuple):
+        return list(value)
+    if value.__class__.__name__ in {"UUID", "ULID"}:
+        return str(value)
+    return json_util.default(value)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, str | int | float):
+        return str(value)
+    plain = value if isinstance(value, list | dict) else _plain(value)
+    return plain if isinstance(plain, str) else json.dumps(plain, default=_plain, ensure_ascii=False)

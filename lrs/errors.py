@@ -1,0 +1,102 @@
+"""How errors leave over HTTP: one table from class to status, one body in three media types."""
+
+from __future__ import annotations
+
+import html
+import logging
+import uuid
+from collections.abc import Mapping
+
+import orjson
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from lrs import refusals
+
+log = logging.getLogger("lrs.errors")
+
+# Error class -> HTTP status. A subclass inherits; a class of ours that is not covered fails a test.
+STATUS: dict[type[Exception], int] = {
+    **refusals.STATUS,
+}
+
+
+def status_of(error: Exception) -> int:
+    """Return the HTTP status of an error of ours by its nearest listed class; 500 when none is listed."""
+    return next((STATUS[cls] for cls in type(error).__mro__ if cls in STATUS), 500)
+
+
+def error_response(
+    status: int, name: str, message: str, path: str | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return `{"error", "message", "path", "errorId"}` as JSON, HTML or text by `Accept`; the id is logged."""
+    error_id = uuid.uuid4().hex[:12]
+    log.log(
+        logging.ERROR if status >= 500 else logging.INFO,
+        "%s %s -> %d %s",
+        request.method,
+        request.path,
+        status,
+        name,
+        extra={"error_id": error_id},
+    )
+    best = request.accept_mimetypes.best_match(
+        ["application/json", "text/html", "text/plain"], "application/json"
+    )
+    if best == "text/html":
+        body = (
+            f"<!doctype html><meta charset=utf-8><title>{status}</title>"
+            f"<h1>{status} {html.escape(name)}</h1><p>{html.escape(message)}</p>"
+            f"<p><small>{html.escape(path or '')} {error_id}</small></p>"
+        ).encode(errors="replace")
+    elif best == "text/plain":
+        body = f"{status} {name}: {message} [{path or '-'}] {error_id}\n".encode(errors="replace")
+    else:
+        body = orjson.dumps(
+            {"error": name, "message": _encodable(message), "path": path, "errorId": error_id}
+        )
+    response = Response(body, status=status, content_type=f"{best}; charset=utf-8")
+    if best == "application/json":
+        response.content_type = best
+    for key, value in (headers or {}).items():
+        response.headers[key] = value
+    return response
+
+
+def _encodable(text: str) -> str:
+    """Return the text with lone surrogates replaced: a message may quote what a client sent."""
+    return text.encode(errors="replace").decode()
+
+
+def answer(error: Exception) -> Response:
+    """Answer an error of ours: its facts as text, the place as `path` where it has one."""
+    path = getattr(error, "path", None) or getattr(error, "parameter", None)
+    headers = getattr(error, "headers", None)
+    return error_response(
+        status_of(error), type(error).__name__, str(error), None if path is None else str(path), headers
+    )
+
+
+def answer_http(error: HTTPException) -> Response:
+    """Answer what Flask and werkzeug raise (404, 405, 413 ...) in the same body, with their headers."""
+    response = error_response(error.code or 500, type(error).__name__, error.description or error.name)
+    for key, value in error.get_headers():
+        if key.lower() not in {"content-type", "content-length"}:
+            response.headers[key] = value
+    return response
+
+
+def answer_unknown(error: Exception) -> Response:
+    """Answer anything else with 500: the trace goes to the log, the client sees only the id."""
+    log.exception("unexpected %s", type(error).__name__, exc_info=error)
+    return error_response(
+        500, "InternalError", "the server failed; its log has the reason under this errorId"
+    )
+
+
+def register(app: Flask) -> None:
+    """Install the handlers on an application."""
+    for cls in STATUS:
+        app.register_error_handler(cls, answer)
+    app.register_error_handler(HTTPException, answer_http)
+    app.register_error_handler(Exception, answer_unknown)

@@ -1,0 +1,258 @@
+"""Fixtures: one real MongoDB replica set per run, a clean database per test, a real gunicorn."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import dataclasses
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from lrs.app import create_app
+from lrs.database import connect, ensure_indexes
+from lrs.mongod import find_mongod, free_port, start_mongod
+from lrs.settings import Settings
+
+RUN_FOLDER = "LAUREL_TEST_RUN"  # set by the first pytest process; xdist workers inherit it
+KEY, SECRET = "test-key", "test-secret"
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder of this run; the process that made it also removes it."""
+    if RUN_FOLDER not in os.environ:
+        memory = Path("/dev/shm")
+        os.environ[RUN_FOLDER] = tempfile.mkdtemp(
+            prefix="laurel-test-", dir=memory if os.access(memory, os.W_OK) else None
+        )
+        config.stash[MADE_FOLDER] = True
+
+
+MADE_FOLDER = pytest.StashKey[bool]()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the MongoDB of this run and remove its folder."""
+    if config.stash.get(MADE_FOLDER, False):
+        folder = Path(os.environ.pop(RUN_FOLDER))
+        with contextlib.suppress(OSError, ValueError):
+            pid = int((folder / "pid").read_text())
+            os.kill(pid, signal.SIGTERM)
+            for _ in range(200):
+                os.kill(pid, 0)
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
+                time.sleep(0.05)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def mongod() -> Iterator[str]:
+    """The URI of the run's MongoDB: the first process that asks starts it, the last one leaving ends it."""
+    folder = Path(os.environ[RUN_FOLDER])
+    with (folder / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        known = folder / "uri"
+        if not known.exists():
+            keeper = subprocess.Popen(
+                [sys.executable, __file__, str(folder), str(os.getppid() if _is_xdist() else os.getpid())],
+                start_new_session=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )  # fmt: skip
+            (folder / "pid").write_text(str(keeper.pid))
+            while not known.exists():
+                assert keeper.poll() is None, "the MongoDB of the tests did not start"
+                time.sleep(0.05)
+            keeper.returncode = 0  # pytest_unconfigure ends it, not this Popen
+    yield known.read_text()
+
+
+def _is_xdist() -> bool:
+    return "PYTEST_XDIST_WORKER" in os.environ
+
+
+def keep_mongod(folder: Path, watched: int) -> None:
+    """Run MongoDB until SIGTERM or until the process `watched` is gone (a killed pytest leaves nothing)."""
+    server = start_mongod(find_mongod().program, folder / "mongo", cache_gb=0.5)
+    asked: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
+    (folder / "uri.new").write_text(server.uri)
+    (folder / "uri.new").rename(folder / "uri")
+    while not asked and Path(f"/proc/{watched}").exists() and server.process.poll() is None:
+        time.sleep(0.1)
+    server.stop()
+    if not asked:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def worker_database(suffix: str = "") -> str:
+    """Return this process's own database name, so that xdist workers never meet."""
+    return f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}{suffix}"
+
+
+@pytest.fixture(scope="session")
+def mongo_client(mongod: str) -> Iterator[MongoClient[dict[str, Any]]]:
+    """One client per process, with the write concern of production."""
+    db = connect(Settings(mongodb_uri=mongod, database=worker_database()))
+    yield db.client
+    db.client.close()
+
+
+def empty(db: Database[dict[str, Any]]) -> None:
+    """Remove every document and keep collections and indexes: much cheaper than dropping the database."""
+    for info in db.list_collections():
+        if info["type"] == "collection" and not info["name"].startswith("system."):
+            if info.get("options", {}).get("capped"):
+                db.drop_collection(info["name"])
+            else:
+                db[info["name"]].delete_many({})
+    ensure_indexes(db)
+
+
+@pytest.fixture
+def db(mongo_client: MongoClient[dict[str, Any]]) -> Database[dict[str, Any]]:
+    """An empty database with every index made."""
+    database = mongo_client[worker_database()]
+    empty(database)
+    return database
+
+
+@pytest.fixture
+def settings(mongod: str, tmp_path: Path) -> Settings:
+    """Settings of a test application; `dataclasses.replace` makes variants."""
+    return Settings(
+        mongodb_uri=mongod,
+        database=worker_database(),
+        public_url="http://lrs.example",
+        data_folder=tmp_path / "data",
+        bootstrap_key=KEY,
+        bootstrap_secret=SECRET,
+    )
+
+
+@pytest.fixture
+def app(settings: Settings, db: Database[dict[str, Any]]) -> Flask:
+    """The application over the empty database, its first client made from the bootstrap settings."""
+    return create_app(settings, db)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Flask's test client; pass `headers=auth()`."""
+    return app.test_client()
+
+
+def basic(key: str = KEY, secret: str = SECRET, version: str = "1.0.3") -> dict[str, str]:
+    """Return the headers of an xAPI request by Basic authentication."""
+    token = base64.b64encode(f"{key}:{secret}".encode()).decode()
+    return {"Authorization": f"Basic {token}", "X-Experience-API-Version": version}
+
+
+@pytest.fixture
+def auth() -> Callable[..., dict[str, str]]:
+    """Headers by Basic authentication: `auth()` for the bootstrap client, `auth(key, secret)` for others."""
+    return basic
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Server:
+    """A running gunicorn: its address, settings, database and process."""
+
+    url: str
+    settings: Settings
+    db: Database[dict[str, Any]]
+    process: subprocess.Popen[bytes]
+
+    @property
+    def xapi(self) -> str:
+        return f"{self.url}/xapi"
+
+    def auth(self, key: str = KEY, secret: str = SECRET, version: str = "1.0.3") -> dict[str, str]:
+        return basic(key, secret, version)
+
+
+@contextlib.contextmanager
+def running_server(settings: Settings, client: MongoClient[dict[str, Any]], log: Path) -> Iterator[Server]:
+    """Run gunicorn with two workers over `settings` until the block ends; its log is shown when it fails."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    settings = dataclasses.replace(settings, public_url=url)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("LRS_")}
+    environ |= {
+        "LRS_MONGODB_URI": settings.mongodb_uri, "LRS_DATABASE": settings.database, "LRS_PUBLIC_URL": url,
+        "LRS_DATA_FOLDER": str(settings.data_folder), "LRS_BOOTSTRAP_KEY": KEY, "LRS_BOOTSTRAP_SECRET": SECRET,
+    }  # fmt: skip
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "-c", "python:lrs.gunicorn_conf", "-w", "2"]
+            + ["-b", f"127.0.0.1:{port}", "wsgi:app"],
+            env=environ, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    try:
+        wait_until_answering(url, process, log)
+        yield Server(url, settings, client[settings.database], process)
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_until_answering(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until any HTTP answer comes back; fails with the log when the process ends before."""
+    for _ in range(600):
+        assert process.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(f"{url}/healthz", timeout=5):
+                return
+        except urllib.error.HTTPError as error:
+            error.close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError(log.read_text())
+
+
+@pytest.fixture(scope="session")
+def server(
+    mongod: str, mongo_client: MongoClient[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A real gunicorn with two workers for the whole run; its database is not emptied between tests,
+
+    so a test uses its own actors, activities and ids (or its own organization), or `fresh_server`.
+    """
+    folder = tmp_path_factory.mktemp("server")
+    settings = Settings(mongodb_uri=mongod, database=worker_database("_server"), data_folder=folder / "data")
+    with running_server(settings, mongo_client, folder / "gunicorn.log") as running:
+        yield running
+
+
+@pytest.fixture
+def fresh_server(mongod: str, mongo_client: MongoClient[dict[str, Any]], tmp_path: Path) -> Iterator[Server]:
+    """A real gunicorn over an empty database for one test; costs a start, prefer `server`."""
+    settings = Settings(mongodb_uri=mongod, database=worker_database("_fresh"), data_folder=tmp_path / "data")
+    empty(mongo_client[settings.database])
+    with running_server(settings, mongo_client, tmp_path / "gunicorn.log") as running:
+        yield running
+
+
+if __name__ == "__main__":
+    keep_mongod(Path(sys.argv[1]), int(sys.argv[2]))
