@@ -16,7 +16,7 @@ from lrs.settings import StartFailure
 class LazyGroup(click.Group):
     """A click group whose members are the modules of `lrs.commands`; each exposes `group`."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         """Return the subcommand names without importing them."""
         names = (module.name for module in pkgutil.iter_modules(lrs.commands.__path__))
         return sorted(name for name in names if not name.startswith("_"))

@@ -29,7 +29,7 @@ def status_of(error: Exception) -> int:
 def error_response(
     status: int, name: str, message: str, path: str | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return `{"error", "message", "path", "errorId"}` as JSON, HTML or text by `Accept`; the id is logged."""
+    """Return `{"error", "message", "path", "errorId"}` as JSON, HTML or text by `Accept`."""
     error_id = uuid.uuid4().hex[:12]
     log.log(
         logging.ERROR if status >= 500 else logging.INFO,
@@ -88,7 +88,7 @@ def answer_http(error: HTTPException) -> Response:
 
 def answer_unknown(error: Exception) -> Response:
     """Answer anything else with 500: the trace goes to the log, the client sees only the id."""
-    log.exception("unexpected %s", type(error).__name__, exc_info=error)
+    log.error("unexpected %s", type(error).__name__, exc_info=error)
     return error_response(
         500, "InternalError", "the server failed; its log has the reason under this errorId"
     )

@@ -88,7 +88,7 @@ def _hold(file: IO[str], folder: Path) -> None:
     except OSError as error:
         file.seek(0)
         raise StartFailure(
-            f"the data folder {folder} is in use by another `lrs serve` (process {file.read().strip() or '?'})",
+            f"data folder {folder} is in use by process {file.read().strip() or '?'}, another lrs serve",
             "stop that one first or choose another folder with LRS_DATA_FOLDER",
         ) from error
     file.truncate(0)
@@ -110,7 +110,7 @@ class Mongod:
         return f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
 
     def stop(self, patience: float = 30.0) -> None:
-        """End the server by SIGTERM and wait; SIGKILL only after `patience` seconds (its journal then recovers)."""
+        """End the server by SIGTERM and wait; SIGKILL only after `patience` seconds."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:

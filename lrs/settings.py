@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 PREFIX = "LRS_"
+DATA_FOLDER = Path("data")
 LOCAL_MONGODB = "mongodb://127.0.0.1:27017/?directConnection=true"
 
 
@@ -45,7 +46,9 @@ class Settings:
         0.0, "cache of the embedded MongoDB in gigabytes; 0 leaves it to MongoDB"
     )
     database: str = setting("laurel", "name of the database")
-    data_folder: Path = setting(Path("data"), "where the embedded MongoDB and generated keys live")
+    data_folder: Path = setting(  # noqa: RUF009 -- `setting` is `dataclasses.field`
+        DATA_FOLDER, "where the embedded MongoDB and generated keys live"
+    )
     host: str = setting("127.0.0.1", "address `lrs serve` listens on; 0.0.0.0 for all")
     port: int = setting(8080, "port `lrs serve` listens on")
     public_url: str = setting("", "address that people and credentials use; default http://HOST:PORT")

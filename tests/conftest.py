@@ -32,6 +32,7 @@ from lrs.settings import Settings
 
 RUN_FOLDER = "LAUREL_TEST_RUN"  # set by the first pytest process; xdist workers inherit it
 KEY, SECRET = "test-key", "test-secret"
+GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:lrs.gunicorn_conf"]
 ROOT = Path(__file__).parents[1]
 
 
@@ -64,7 +65,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def mongod() -> Iterator[str]:
+def mongod() -> str:
     """The URI of the run's MongoDB: the first process that asks starts it, the last one leaving ends it."""
     folder = Path(os.environ[RUN_FOLDER])
     with (folder / "lock").open("a") as lock:
@@ -80,7 +81,7 @@ def mongod() -> Iterator[str]:
                 assert keeper.poll() is None, "the MongoDB of the tests did not start"
                 time.sleep(0.05)
             keeper.returncode = 0  # pytest_unconfigure ends it, not this Popen
-    yield known.read_text()
+    return known.read_text()
 
 
 def _is_xdist() -> bool:
@@ -196,12 +197,12 @@ def running_server(settings: Settings, client: MongoClient[dict[str, Any]], log:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("LRS_")}
     environ |= {
         "LRS_MONGODB_URI": settings.mongodb_uri, "LRS_DATABASE": settings.database, "LRS_PUBLIC_URL": url,
-        "LRS_DATA_FOLDER": str(settings.data_folder), "LRS_BOOTSTRAP_KEY": KEY, "LRS_BOOTSTRAP_SECRET": SECRET,
+        "LRS_DATA_FOLDER": str(settings.data_folder),
+        "LRS_BOOTSTRAP_KEY": KEY, "LRS_BOOTSTRAP_SECRET": SECRET,
     }  # fmt: skip
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "python:lrs.gunicorn_conf", "-w", "2"]
-            + ["-b", f"127.0.0.1:{port}", "wsgi:app"],
+            [*GUNICORN, "-w", "2", "-b", f"127.0.0.1:{port}", "wsgi:app"],
             env=environ, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:
