@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Flask
 from pymongo.database import Database
 
+from lrs import api, errors, health, tenancy
 from lrs.context import Laurel
 from lrs.database import Document, connect, ensure_indexes
 from lrs.settings import Settings
@@ -17,7 +18,12 @@ def create_app(settings: Settings, db: Database[Document] | None = None) -> Flas
     app = Flask("lrs")
     database = connect(settings) if db is None else db
     ensure_indexes(database)
-    app.extensions["laurel"] = Laurel(settings, database)
+    here = app.extensions["laurel"] = Laurel(settings, database)
+    if settings.bootstrap_key and settings.bootstrap_secret:
+        tenancy.bootstrap(database, settings.bootstrap_key, settings.bootstrap_secret, here.now())
+    errors.register(app)
+    health.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    api.register(app)
     return app

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
+import pymongo
 from pymongo import IndexModel, MongoClient
 from pymongo.database import Database
+from pymongo.errors import CollectionInvalid, ConfigurationError, OperationFailure, PyMongoError
 from pymongo.write_concern import WriteConcern
 
-from lrs import tenancy
-from lrs.settings import Settings
+from lrs import logs, tenancy
+from lrs.settings import Settings, StartFailure
 
 Document = dict[str, Any]
 DURABLE = WriteConcern(w="majority", j=True)
@@ -19,6 +22,11 @@ DURABLE = WriteConcern(w="majority", j=True)
 INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     tenancy.INDEXES,
 ]
+
+# Statements are most of the bytes; zstd stores them in about two thirds of what snappy takes.
+ZSTD = {"wiredTiger": {"configString": "block_compressor=zstd"}}
+COMPRESSED = ("statements",)
+ANSWER_SECONDS = 5.0
 
 
 def connect(settings: Settings) -> Database[Document]:
@@ -29,8 +37,40 @@ def connect(settings: Settings) -> Database[Document]:
     return client[settings.database]
 
 
+def check_mongodb(settings: Settings) -> None:
+    """Refuse a MongoDB that does not answer or has no transactions; raises StartFailure."""
+    place = logs.without_secrets(settings.mongodb_uri)
+    try:
+        db = connect(settings)
+    except (PyMongoError, ValueError) as error:
+        raise StartFailure(f"LRS_MONGODB_URI cannot be used: {error}", "correct the URI") from error
+    with db.client as client:
+        try:
+            with pymongo.timeout(ANSWER_SECONDS):
+                hello = client.admin.command("hello")
+        except OperationFailure as error:
+            reason = error.details.get("errmsg", "refused") if error.details else "refused"
+            raise StartFailure(f"MongoDB at {place} refused: {reason}", "check user and password") from error
+        except (PyMongoError, ConfigurationError) as error:
+            raise StartFailure(
+                f"MongoDB at {place} did not answer within {ANSWER_SECONDS:g} seconds",
+                "start it or correct LRS_MONGODB_URI",
+            ) from error
+    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        raise StartFailure(
+            f"MongoDB at {place} is a standalone server, which has no transactions",
+            "make it a replica set of one: start mongod with --replSet rs0, then run "
+            "`mongosh --eval 'rs.initiate()'`; data stays as it is",
+        )
+
+
 def ensure_indexes(db: Database[Document]) -> None:
     """Create the collections and indexes that are missing; safe to run in several processes at once."""
+    existing = set(db.list_collection_names())
+    for name in COMPRESSED:
+        if name not in existing:
+            with contextlib.suppress(CollectionInvalid):
+                db.create_collection(name, storageEngine=ZSTD)
     for table in INDEX_TABLES:
         for collection, indexes in table.items():
             if indexes:

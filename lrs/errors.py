@@ -8,10 +8,10 @@ import uuid
 from collections.abc import Mapping
 
 import orjson
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from lrs import refusals
+from lrs import problems, refusals
 
 log = logging.getLogger("lrs.errors")
 
@@ -30,7 +30,7 @@ def error_response(
     status: int, name: str, message: str, path: str | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Return `{"error", "message", "path", "errorId"}` as JSON, HTML or text by `Accept`."""
-    error_id = uuid.uuid4().hex[:12]
+    error_id = g.get("request_id") or uuid.uuid4().hex[:12]
     log.log(
         logging.ERROR if status >= 500 else logging.INFO,
         "%s %s -> %d %s",
@@ -38,8 +38,9 @@ def error_response(
         request.path,
         status,
         name,
-        extra={"error_id": error_id},
     )
+    if request.path.startswith("/api/"):
+        return problems.problem(status, name, _encodable(message), path, error_id, headers)
     best = request.accept_mimetypes.best_match(
         ["application/json", "text/html", "text/plain"], "application/json"
     )
@@ -80,6 +81,7 @@ def answer(error: Exception) -> Response:
 def answer_http(error: HTTPException) -> Response:
     """Answer what Flask and werkzeug raise (404, 405, 413 ...) in the same body, with their headers."""
     response = error_response(error.code or 500, type(error).__name__, error.description or error.name)
+    problems.add_places(response, error)
     for key, value in error.get_headers():
         if key.lower() not in {"content-type", "content-length"}:
             response.headers[key] = value

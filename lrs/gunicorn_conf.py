@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
 
-workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+from prometheus_client import multiprocess
+
+from lrs.logs import configuration
+from lrs.settings import Settings
+
+settings = Settings.from_env(os.environ)
+memory = Path("/dev/shm")  # noqa: S108 -- a file system in memory; names below it are unguessable
+in_memory = str(memory) if os.access(memory, os.W_OK) else None
+
+bind = [f"{settings.host}:{settings.port}"]
+workers = settings.web_workers
 worker_class = "gthread"
-threads = 8
+threads = settings.web_threads
 preload_app = False  # each worker makes its own MongoClient: PyMongo is not fork-safe
 keepalive = 75
 timeout = 60
 graceful_timeout = 20
-worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 -- heartbeat files, no disk
+worker_tmp_dir = in_memory  # heartbeat files must not wait for a disk
+logconfig_dict = configuration(settings.log_level, settings.log_format)
+
+# Counters of all workers meet in files of one folder, which the master makes and removes.
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    folder = tempfile.mkdtemp(prefix="laurel-metrics-", dir=in_memory)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    master = os.getpid()
+    atexit.register(lambda: shutil.rmtree(folder, ignore_errors=True) if os.getpid() == master else None)
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Forget the gauges of a worker that ended."""
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # untyped there

@@ -59,6 +59,9 @@ class Settings:
     )
     bootstrap_key: str | None = setting(None, "key of the first client, made on an empty database")
     bootstrap_secret: str | None = setting(None, "secret of the first client", secret=True)
+    metrics_token: str | None = setting(
+        None, "bearer token that opens /metrics; without one only this machine may read it", secret=True
+    )
     log_level: str = setting("info", "how much is logged", choices=("debug", "info", "warning", "error"))
     log_format: str = setting("text", "form of log lines", choices=("text", "json"))
 

@@ -1,0 +1,175 @@
+"""Health for machines: /healthz, /readyz and /metrics; request ids and measures of every request."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import os
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pymongo
+from flask import Blueprint, Flask, Response, g, request
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import REGISTRY, Collector
+from pymongo.errors import PyMongoError
+
+from lrs import logs
+from lrs.context import Laurel, laurel
+
+log = logging.getLogger("lrs.requests")
+blueprint = Blueprint("health", __name__)
+
+GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+MULTIPROC = "PROMETHEUS_MULTIPROC_DIR"
+READY_SECONDS = 3.0
+# from a millisecond to the longest that gunicorn lets a request take
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60)
+REQUESTS = Counter("laurel_requests", "Requests answered", ["endpoint", "method", "status"])
+SECONDS = Histogram("laurel_request_seconds", "Time to answer", ["endpoint"], buckets=BUCKETS)
+STORED = Counter("laurel_statements_stored", "Statements accepted and durable")
+
+
+class RequestIds:
+    """Cheap ids: random per process, counted per request."""
+
+    def __init__(self) -> None:
+        self.pid = 0
+        self.prefix = ""
+        self.count = 0
+
+    def new(self) -> str:
+        """Return the next id; a forked child draws its own prefix."""
+        if self.pid != os.getpid():
+            self.pid, self.prefix, self.count = os.getpid(), os.urandom(5).hex(), 0
+        self.count += 1
+        return f"{self.prefix}-{self.count:x}"
+
+
+IDS = RequestIds()
+
+
+def begin() -> None:
+    """Give the request its id (the caller's `X-Request-Id` when it is a plain one) and its start."""
+    given = request.environ.get("HTTP_X_REQUEST_ID")
+    g.request_id = given if given and GIVEN_ID.fullmatch(given) else IDS.new()
+    logs.request_id.set(g.request_id)
+    g.began = time.perf_counter()
+
+
+def finish(response: Response) -> Response:
+    """Count the answer and name its request id."""
+    if "began" not in g:
+        return response
+    seconds = time.perf_counter() - g.began
+    endpoint = request.endpoint or "-"
+    REQUESTS.labels(endpoint, request.method, response.status_code).inc()
+    SECONDS.labels(endpoint).observe(seconds)
+    response.headers["X-Request-Id"] = g.request_id
+    if log.isEnabledFor(logging.DEBUG):
+        log.debug("%s %s %d %.1f ms", request.method, request.path, response.status_code, seconds * 1000)
+    return response
+
+
+@blueprint.get("/healthz")
+def healthz() -> Response:
+    """Answer 200 as long as this process serves requests; it asks nobody else."""
+    return Response("ok\n", content_type="text/plain; charset=utf-8")
+
+
+@blueprint.get("/readyz")
+def readyz() -> Response:
+    """Answer 200 when MongoDB is reachable and has a primary that accepts writes, else 503."""
+    reason = not_writable(laurel())
+    if reason is None:
+        return Response("ready\n", content_type="text/plain; charset=utf-8")
+    return Response(
+        f"not ready: {reason}\n", 503, {"Retry-After": "2"}, content_type="text/plain; charset=utf-8"
+    )
+
+
+def not_writable(here: Laurel) -> str | None:
+    """Return why MongoDB does not take writes now, None when it does; asks for at most 3 seconds."""
+    try:
+        with pymongo.timeout(READY_SECONDS):
+            hello = here.db.client.admin.command("hello")
+    except PyMongoError as error:
+        return f"MongoDB does not answer ({type(error).__name__})"
+    writable = hello.get("isWritablePrimary") or hello.get("msg") == "isdbgrid"
+    return None if writable else "MongoDB has no primary"
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """Answer Prometheus's text format over all processes, to this machine or to the metrics token.
+
+    A count must not tell one organization about another (design invariant 6), so strangers get 404.
+    """
+    here = laurel()
+    if not may_see_metrics(here):
+        return Response("not found\n", 404, content_type="text/plain; charset=utf-8")
+    registry = CollectorRegistry()
+    if MULTIPROC in os.environ:
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # prometheus_client has no types here
+    else:
+        registry.register(_Everything())
+    registry.register(Waiting(here))
+    return Response(generate_latest(registry), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def may_see_metrics(here: Laurel) -> bool:
+    """Tell whether the caller holds `LRS_METRICS_TOKEN`, or, when none is set, sits on this machine."""
+    token = here.settings.metrics_token
+    if token:
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        return hmac.compare_digest(given.encode(), token.encode())
+    forwarded = {"HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP"} & request.environ.keys()
+    return request.remote_addr in {"127.0.0.1", "::1"} and not forwarded
+
+
+class _Everything(Collector):
+    """The metrics of this one process (development server, tests)."""
+
+    def collect(self) -> Iterator[Any]:
+        """Yield what the default registry holds."""
+        yield from REGISTRY.collect()
+
+
+class Waiting(Collector):
+    """What waits in MongoDB, counted when asked: statements to evaluate and events to deliver."""
+
+    LIMIT = 100_000
+
+    def __init__(self, here: Laurel) -> None:
+        self.here = here
+
+    def collect(self) -> Iterator[Any]:
+        """Yield the gauges; counts stop at LIMIT so that a scrape stays cheap."""
+        db = self.here.db
+        pending = {"pending": True}
+        yield GaugeMetricFamily(
+            "laurel_pending_statements",
+            "Statements that the certification engine has still to look at",
+            value=db.statements.count_documents(pending, limit=self.LIMIT),
+        )
+        oldest = db.statements.find_one(pending, {"stored": 1}, sort=[("_id", 1)])
+        age = 0.0 if oldest is None else (self.here.now() - oldest["stored"]).total_seconds()
+        yield GaugeMetricFamily(
+            "laurel_pending_age_seconds", "Age of the oldest statement not yet looked at", value=age
+        )
+        yield GaugeMetricFamily(
+            "laurel_outbox_waiting",
+            "Events and notices not yet delivered",
+            value=db.outbox.count_documents({"done": False}, limit=self.LIMIT),
+        )
+
+
+def register(app: Flask) -> None:
+    """Install the health routes and the measures of every request."""
+    app.register_blueprint(blueprint)
+    app.before_request(begin)
+    app.after_request(finish)

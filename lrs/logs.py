@@ -1,0 +1,87 @@
+"""Log lines with the request's id and without secrets, as text or JSON."""
+
+from __future__ import annotations
+
+import contextvars
+import datetime as dt
+import logging
+import re
+from typing import Any
+
+import orjson
+
+request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="-")
+
+# user:password@ of a URI, Authorization values, and name=value pairs whose name says secret
+SECRETS = re.compile(
+    r"(?<=://)[^\s/@:]+:[^\s/@]+(?=@)"
+    r"|(?<=Basic )[A-Za-z0-9+/=_-]{4,}|(?<=Bearer )[A-Za-z0-9._~+/=-]{4,}"
+    r"|(?<=secret=)[^\s&]+|(?<=password=)[^\s&]+|(?<=token=)[^\s&]+",
+    re.IGNORECASE,
+)
+STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+def without_secrets(text: str) -> str:
+    """Return the text with passwords, Authorization values and secrets replaced by ***."""
+    return SECRETS.sub("***", text)
+
+
+def _instant(record: logging.LogRecord) -> str:
+    return dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+class TextFormatter(logging.Formatter):
+    """One line for people: instant, level, process, logger, request id, message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line; a trace follows on lines of its own."""
+        line = (
+            f"{_instant(record)} {record.levelname} {record.process} {record.name} "
+            f"[{request_id.get()}] {record.getMessage()}"
+        )
+        if record.exc_info:
+            line = f"{line}\n{self.formatException(record.exc_info)}"
+        return without_secrets(line)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON document per line; what was passed as `extra` is a member."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line; a trace is the member `trace`."""
+        line: dict[str, Any] = {
+            "time": _instant(record),
+            "level": record.levelname.lower(),
+            "process": record.process,
+            "logger": record.name,
+            "request": request_id.get(),
+            "message": record.getMessage(),
+        }
+        line |= {name: value for name, value in vars(record).items() if name not in STANDARD}
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return without_secrets(orjson.dumps(line, default=str).decode())
+
+
+FORMATTERS: dict[str, type[logging.Formatter]] = {"text": TextFormatter, "json": JsonFormatter}
+
+
+def configuration(level: str, form: str) -> dict[str, Any]:
+    """Return the `logging.config` document for all processes, gunicorn's loggers included."""
+    plain = {"level": level.upper(), "handlers": [], "propagate": True}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"laurel": {"()": FORMATTERS[form]}},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "laurel", "stream": "ext://sys.stderr"}
+        },
+        "root": {"level": level.upper(), "handlers": ["stderr"]},
+        "loggers": {
+            "gunicorn.error": plain,
+            "gunicorn.access": plain,
+            "pymongo": {"level": "WARNING"},
+            "apscheduler": {"level": "WARNING"},
+        },
+    }
