@@ -40,7 +40,9 @@ def error_response(
         name,
     )
     if request.path.startswith("/api/"):
-        return problems.problem(status, name, _encodable(message), path, error_id, headers)
+        return problems.problem(
+            status, name, _encodable(message), path=path, error_id=error_id, headers=headers
+        )
     best = request.accept_mimetypes.best_match(
         ["application/json", "text/html", "text/plain"], "application/json"
     )

@@ -12,6 +12,7 @@ import datetime as dt
 import re
 import secrets
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from argon2 import PasswordHasher
@@ -59,6 +60,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("domains.domain", ASCENDING)]),
     ],
     "clients": [IndexModel([("org", ASCENDING), ("_id", ASCENDING)])],
+    "idempotency": [IndexModel([("created_at", ASCENDING)], expireAfterSeconds=24 * 3600)],
 }
 
 
@@ -199,15 +201,16 @@ def create_client(  # one keyword per property of a client
 def bootstrap(
     db: Database[Document], key: str | None, secret: str | None, now: dt.datetime
 ) -> tuple[str, str] | None:
-    """On a database without organizations, make the vendor and one client with every scope.
+    """On a database without clients, make the vendor and one client with every scope.
 
     Missing key or secret are generated. Returns (key, secret) when they were made, to be shown once,
     else None; of several processes that start at once, one makes them.
     """
-    if db.orgs.find_one({}, {"_id": 1}) is not None:
+    if db.clients.find_one({}, {"_id": 1}) is not None:
         return None
-    try:
+    with suppress(Collision):  # another process was faster, or an earlier start ended here
         create_org(db, VENDOR, name="Vendor", kind="vendor", parent=None, now=now)
+    try:
         client, plain = create_client(
             db,
             VENDOR,
