@@ -1,0 +1,181 @@
+"""The answer of a decision: the course of one certification in one person's life (certification.md, section 4).
+
+`rules.evaluate.decide` makes a `Course`; everything in it is a frozen value and a function of the history.
+"""
+
+from __future__ import annotations
+
+import bisect
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+State = Literal[
+    "in_progress",
+    "pending_review",
+    "active",
+    "renewal_open",
+    "grace",
+    "suspended",
+    "expired",
+    "revoked",
+    "withdrawn",
+]
+PeriodKind = Literal["first", "renewal", "after_lapse", "new_award", "re_evaluated"]
+Ending = Literal[
+    "superseded", "expired", "release_deadline", "must_upgrade", "annulled", "revoked", "withdrawn"
+]
+
+COUNTS_AS_ACTIVE: frozenset[State] = frozenset({"active", "renewal_open"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """One interval of validity (section 1; 4.6, 4.7).
+
+    `award` numbers the awards of the person from 1: a new one follows a revocation or withdrawal.
+    `baseline_until` and `valid_until` are local dates (None = forever); `valid_until` is the last one,
+    extensions included. `ends_at` is the exclusive instant at which the period stops to be valid (None =
+    open end): end of `valid_until`, or what ended it earlier, told by `ending`. `lapses_at` is when the
+    grace after it is over. `gaps` are the intervals between a release deadline and the reinstatement.
+    `upgrades` are (instant, version) pairs by which the holder satisfied a newer version without a change
+    of dates (4.12-5).
+    """
+
+    award: int
+    kind: PeriodKind
+    version: str
+    evidence: tuple[str, ...]
+    awarded_at: dt.datetime
+    valid_from: dt.datetime
+    awarded: dt.date
+    baseline_until: dt.date | None
+    valid_until: dt.date | None
+    anchor: dt.date
+    n: int
+    opens_at: dt.datetime | None = None
+    ends_at: dt.datetime | None = None
+    lapses_at: dt.datetime | None = None
+    ending: Ending | None = None
+    extensions: tuple[tuple[dt.datetime, dt.date], ...] = ()
+    gaps: tuple[tuple[dt.datetime, dt.datetime], ...] = ()
+    upgrades: tuple[tuple[dt.datetime, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwardRecord:
+    """One award: its ordinal (1, 2, ...), first award instant, and the fact that ended it, if any."""
+
+    ordinal: int
+    awarded_at: dt.datetime
+    final_at: dt.datetime | None = None
+    final: Literal["revoked", "withdrawn"] | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """A change of the public state, effective at an instant (4.11)."""
+
+    before: State
+    after: State
+    effective_at: dt.datetime
+    reason: str
+    version: str | None = None
+    award: int | None = None
+    period: int | None = None
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewItem:
+    """A decision that waits for a human being (4.1-3, 4.9, award.approval); `closed_at` when it was taken."""
+
+    kind: Literal["late_evidence", "approval", "voided", "late_disqualifier"]
+    opened_at: dt.datetime
+    statement: str | None = None
+    award: int | None = None
+    closed_at: dt.datetime | None = None
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """The public state from `at` to the next segment; `period` is an index into `Course.periods`."""
+
+    at: dt.datetime
+    state: State
+    reason: str
+    period: int | None = None
+    award: int | None = None
+    awarded: dt.date | None = None
+    expires: dt.date | None = None
+    version: str | None = None
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The answer of status(facts, t, d) (section 4; `missing` by section 10, 2.10)."""
+
+    state: State
+    awarded: dt.date | None
+    expires: dt.date | None
+    missing: tuple[str, ...]
+    version: str | None = None
+    award: int | None = None
+    period: int | None = None
+    since: dt.datetime | None = None
+
+    @property
+    def counts(self) -> bool:
+        """True for `active` and `renewal_open`."""
+        return self.state in COUNTS_AS_ACTIVE
+
+
+def _nothing_missing(_at: dt.datetime, _segment: Segment) -> tuple[str, ...]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """Periods, awards and states of one certification for one person, as known at `known_at`."""
+
+    certification: str
+    known_at: dt.datetime
+    segments: tuple[Segment, ...]
+    periods: tuple[Period, ...] = ()
+    awards: tuple[AwardRecord, ...] = ()
+    transitions: tuple[Transition, ...] = ()
+    reviews: tuple[ReviewItem, ...] = ()
+    missing: Callable[[dt.datetime, Segment], tuple[str, ...]] = field(
+        default=_nothing_missing, compare=False, repr=False
+    )
+
+    def segment_at(self, at: dt.datetime) -> Segment:
+        """Return the segment that holds at an instant."""
+        return self.segments[max(bisect.bisect_right(self.segments, at, key=_start) - 1, 0)]
+
+    def status_at(self, at: dt.datetime) -> Status:
+        """Return the status at an instant (section 4)."""
+        segment = self.segment_at(at)
+        return Status(
+            state=segment.state,
+            awarded=segment.awarded,
+            expires=segment.expires,
+            missing=self.missing(at, segment),
+            version=segment.version,
+            award=segment.award,
+            period=segment.period,
+            since=segment.at,
+        )
+
+    def next_change_after(self, at: dt.datetime) -> dt.datetime | None:
+        """Return the first instant after `at` at which state, version or shown expiry changes by the clock."""
+        index = bisect.bisect_right(self.segments, at, key=_start)
+        return self.segments[index].at if index < len(self.segments) else None
+
+
+def _start(segment: Segment) -> dt.datetime:
+    return segment.at
