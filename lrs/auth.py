@@ -20,6 +20,7 @@ from flask import current_app, g, request
 
 from lrs import tenancy
 from lrs.context import Laurel, laurel
+from lrs.launch import LaunchLimit
 from lrs.refusals import MissingScope, Unauthenticated
 
 P = ParamSpec("P")
@@ -30,16 +31,6 @@ FRESH_FOR: Final = dt.timedelta(seconds=5)  # a revocation is seen after this lo
 VERIFIED_FOR: Final = dt.timedelta(minutes=15)  # how long a verified secret spares argon2
 USED_EVERY: Final = dt.timedelta(minutes=5)  # grain of `last_used_at`
 CACHE_SIZE: Final = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class LaunchLimit:
-    """What a launch token is held to: one learner, one registration, one activity and what lies below it."""
-
-    actor: str  # canonical IFI
-    registration: str  # UUID as text, lower case
-    activity: str  # IRI
-    account: dict[str, Any] = field(default_factory=dict)  # the Agent that was launched
 
 
 @dataclass(frozen=True, slots=True)

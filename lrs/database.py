@@ -12,8 +12,9 @@ from pymongo.database import Database
 from pymongo.errors import CollectionInvalid, ConfigurationError, OperationFailure, PyMongoError
 from pymongo.write_concern import WriteConcern
 
-from lrs import logs, tenancy
+from lrs import launch, logs, tenancy
 from lrs.settings import Settings, StartFailure
+from rules import credential_store
 
 Document = dict[str, Any]
 DURABLE = WriteConcern(w="majority", j=True)
@@ -21,6 +22,8 @@ DURABLE = WriteConcern(w="majority", j=True)
 # Each store module declares INDEXES = {collection: [IndexModel, ...]}; this list names those modules.
 INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     tenancy.INDEXES,
+    launch.INDEXES,
+    credential_store.INDEXES,
 ]
 
 # Statements are most of the bytes; zstd stores them in about two thirds of what snappy takes.

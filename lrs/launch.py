@@ -1,0 +1,199 @@
+"""Launch tokens: what one may do, how one is signed and read.
+
+A launch token goes to a learner's browser, which is not trusted: it may write statements about its own
+learner, registration and activity, that learner's state, and nothing else.
+
+launch_keys {_id kid, key, created_at, retires_at}: HMAC keys; the newest signs, older ones verify until they
+retire.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import jwt
+import orjson
+from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
+
+from lrs.refusals import OutsideLaunch, Unauthenticated
+from statements.actor import ifi
+
+Document = dict[str, Any]
+DocumentKind = Literal["state", "agent_profile", "activity_profile"]
+
+SCOPES: Final = frozenset({"statements/write", "statements/read/mine", "state", "profile"})
+LONGEST: Final = dt.timedelta(days=7)
+KEY_LIFE: Final = dt.timedelta(days=30)  # a key signs this long, and verifies LONGEST longer
+LAUNCH_DATA: Final = "LMS.LaunchData"
+BELOW: Final = ("/", "#", "?")  # what may follow an activity's IRI in the IRI of a part of it; `:` in a URN
+READING: Final = frozenset({"GET", "HEAD"})
+
+INDEXES: dict[str, list[IndexModel]] = {
+    "launch_keys": [IndexModel([("retires_at", ASCENDING)], expireAfterSeconds=0)],
+    "launches": [
+        IndexModel([("org", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("forget_at", ASCENDING)], expireAfterSeconds=0),
+    ],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchLimit:
+    """What a launch token is held to: one learner, one registration, one activity and what lies below it."""
+
+    actor: str  # canonical IFI
+    registration: str  # UUID as text, lower case
+    activity: str  # IRI
+    others: tuple[str, ...] = ()  # further activities named when the launch was made
+    instructor: str | None = None  # canonical IFI
+    session: str | None = field(default=None)  # cmi5 sessionid
+
+    def covers(self, activity: object) -> bool:
+        """Tell whether an IRI is one of the launched activities or below one of them."""
+        return isinstance(activity, str) and any(
+            is_below(activity, top) for top in (self.activity, *self.others)
+        )
+
+
+def is_below(activity: str, top: str) -> bool:
+    """Tell whether `activity` is `top` or continues it after one of BELOW, without climbing by `..`."""
+    if activity == top:
+        return True
+    rest = activity.removeprefix(top)
+    if rest == activity or "/.." in rest or "\\" in rest:
+        return False
+    joints = BELOW if "://" in top else (*BELOW, ":")
+    return top[-1] in joints or rest[0] in joints
+
+
+def permit_statements(limit: LaunchLimit, values: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse statements (valid ones, as parsed) that go beyond the launch; raises OutsideLaunch."""
+    for number, statement in enumerate(values):
+        try:
+            _permit_statement(limit, statement)
+        except OutsideLaunch as error:
+            raise OutsideLaunch(f"[{number}].{error.path}", error.reason) from error
+
+
+def _permit_statement(limit: LaunchLimit, statement: Mapping[str, Any]) -> None:
+    context = statement.get("context", {})
+    if statement["actor"].get("objectType") == "Group" or ifi(statement["actor"]) != limit.actor:
+        raise OutsideLaunch("actor", "is not the learner who was launched")
+    if str(context.get("registration", "")).lower() != limit.registration:
+        raise OutsideLaunch("context.registration", "is not the registration that was launched")
+    target = statement["object"]
+    if target.get("objectType", "Activity") != "Activity" or not limit.covers(target.get("id")):
+        raise OutsideLaunch("object", "is not the activity that was launched, nor below it")
+    _permit_context(limit, context)
+
+
+def _permit_context(limit: LaunchLimit, context: Mapping[str, Any]) -> None:
+    """Refuse what rules trust: an instructor who signs, a parent or grouping that stands elsewhere."""
+    if "instructor" in context and (
+        limit.instructor is None or ifi(context["instructor"]) != limit.instructor
+    ):
+        raise OutsideLaunch("context.instructor", "is not the instructor of the launch")
+    for kind in ("parent", "grouping"):
+        listed = context.get("contextActivities", {}).get(kind, ())
+        for activity in [listed] if isinstance(listed, Mapping) else listed:
+            if not limit.covers(activity.get("id")):
+                raise OutsideLaunch(f"context.contextActivities.{kind}", "lies outside the launched activity")
+
+
+def permit_document(
+    limit: LaunchLimit, kind: DocumentKind, params: Mapping[str, Sequence[str]], method: str = "GET"
+) -> None:
+    """Refuse a document request beyond the launch; `params` are those of the query; raises OutsideLaunch.
+
+    State of the learner in the activity: everything but writing LMS.LaunchData. Profiles: reading only.
+    """
+    given = {name: values[0] if values else "" for name, values in params.items()}
+    if kind != "agent_profile" and not limit.covers(given.get("activityId")):
+        raise OutsideLaunch("activityId", "is not the activity that was launched, nor below it")
+    if kind != "activity_profile" and _agent_ifi(given.get("agent")) != limit.actor:
+        raise OutsideLaunch("agent", "is not the learner who was launched")
+    if kind == "state":
+        _permit_state(limit, given, method)
+    elif method not in READING:
+        raise OutsideLaunch("method", "profiles can be read with a launch token, not written")
+
+
+def _permit_state(limit: LaunchLimit, given: Mapping[str, str], method: str) -> None:
+    if given.get("registration", limit.registration).lower() != limit.registration:
+        raise OutsideLaunch("registration", "is not the registration that was launched")
+    if method in READING:
+        return
+    if given.get("stateId") == LAUNCH_DATA or ("stateId" not in given and limit.session is not None):
+        raise OutsideLaunch("stateId", f"{LAUNCH_DATA} belongs to the launching system")
+
+
+def permit_agent(limit: LaunchLimit, agent: str | None) -> None:
+    """Refuse a question about another agent (GET /agents); raises OutsideLaunch."""
+    if _agent_ifi(agent) != limit.actor:
+        raise OutsideLaunch("agent", "is not the learner who was launched")
+
+
+def permit_activity(limit: LaunchLimit, activity: str | None) -> None:
+    """Refuse a question about an activity outside the launch (GET /activities); raises OutsideLaunch."""
+    if not limit.covers(activity):
+        raise OutsideLaunch("activityId", "is not the activity that was launched, nor below it")
+
+
+def _agent_ifi(agent: str | None) -> str | None:
+    try:
+        value = orjson.loads(agent or "")
+        return ifi(value) if isinstance(value, dict) and value.get("objectType") != "Group" else None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def sign_token(
+    db: Database[Document], launch: str, *, issuer: str, expires_at: dt.datetime, now: dt.datetime
+) -> str:
+    """Return the signed token of a launch, valid until `expires_at`."""
+    kid, key = signing_key(db, now)
+    claims = {"iss": issuer, "aud": issuer, "sub": launch, "iat": now, "exp": expires_at}
+    return jwt.encode(claims, key, algorithm="HS256", headers={"kid": kid})
+
+
+def read_token(db: Database[Document], token: str, *, issuer: str, now: dt.datetime) -> str:
+    """Return the launch id of a token of ours; raises Unauthenticated."""
+    try:
+        kid = jwt.get_unverified_header(token).get("kid")
+        found = db.launch_keys.find_one({"_id": str(kid), "retires_at": {"$gt": now}})
+        if found is None:
+            raise Unauthenticated("the launch token is not one of this server")
+        claims = jwt.decode(
+            token,
+            found["key"],
+            algorithms=["HS256"],
+            audience=issuer,
+            issuer=issuer,
+            options={"require": ["exp", "sub", "iat"], "verify_exp": False, "verify_iat": False},
+        )
+    except jwt.PyJWTError as error:
+        raise Unauthenticated("the launch token is not one of this server") from error
+    if now.timestamp() >= claims["exp"]:
+        raise Unauthenticated("the launch token has expired")
+    return str(claims["sub"])
+
+
+def signing_key(db: Database[Document], now: dt.datetime) -> tuple[str, bytes]:
+    """Return id and bytes of the key that signs now; a new one is made when the newest is old."""
+    newest = db.launch_keys.find_one({}, sort=[("created_at", -1)])
+    if newest is None or now - newest["created_at"] >= KEY_LIFE:
+        return rotate_key(db, now)
+    return newest["_id"], newest["key"]
+
+
+def rotate_key(db: Database[Document], now: dt.datetime) -> tuple[str, bytes]:
+    """Make the key that signs from now on; tokens of older keys stay valid until they expire."""
+    kid, key = f"launch-{secrets.token_hex(6)}", secrets.token_bytes(32)
+    retires_at = now + KEY_LIFE + LONGEST
+    db.launch_keys.insert_one({"_id": kid, "key": key, "created_at": now, "retires_at": retires_at})
+    return kid, key
