@@ -141,9 +141,7 @@ def public_jwk(key: PrivateKey | PublicKey, kid: str | None = None) -> Jwk:
         point = public.public_numbers()
         axes = (("x", point.x), ("y", point.y))
         jwk = {"kty": "EC", "crv": "P-256"}
-        jwk |= {
-            axis: b64(value.to_bytes(P256_BYTES, "big")) for axis, value in (("x", point.x), ("y", point.y))
-        }
+        jwk |= {axis: b64(value.to_bytes(P256_BYTES, "big")) for axis, value in axes}
     jwk |= {"alg": algorithm_of(public), "use": "sig"}
     return jwk | ({"kid": kid} if kid else {})
 

@@ -1,0 +1,153 @@
+"""Issuing over a real MongoDB: convergence, re-issue, bits, and indexes under concurrency."""
+
+from __future__ import annotations
+
+import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from factories_credentials import ISSUER, NOW, SIGNER, make_period
+
+from rules.credential_store import CredentialStore, UnknownStatusList
+from rules.credentials import CredentialDesk, issue, refresh_status, settle
+from rules.signing import public_jwk, read_compact, verify
+from rules.status_publishing import current_list, rebuild, republish_due
+from rules.statuslist import decode, get_bit
+
+LATER = NOW + dt.timedelta(days=3)
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def desk(db, told):
+    def announce(session, event, data):
+        told.append((event, data["credential"], data["list"], data["index"]))
+
+    return CredentialDesk(CredentialStore(db), SIGNER, ISSUER, announce)
+
+
+def bit(desk, record, now=NOW):
+    claims = read_compact(current_list(desk, record.list, now).jwt).claims
+    return get_bit(decode(claims["credentialSubject"]["encodedList"]), record.index)
+
+
+def test_issuing_again_with_the_same_facts_changes_nothing(desk, told):
+    first = issue(desk, make_period(), NOW)
+    assert issue(desk, make_period(), LATER) == first
+    assert [event for event, *_ in told] == ["credential.issued"]
+    verify(read_compact(first.jwt), public_jwk(SIGNER.keys["k1"]))
+
+
+def test_renewal_keeps_id_and_first_date_and_leaves_the_old_bit_clear(desk):
+    first = issue(desk, make_period(), NOW)
+    renewed = issue(desk, make_period(period=2, valid_from=LATER), LATER)
+    old, new = (read_compact(one.jwt).claims for one in (first, renewed))
+    assert old["id"] == new["id"]
+    assert old["awardedDate"] == new["awardedDate"]
+    assert new["nbf"] > old["nbf"]
+    assert first.index != renewed.index
+    assert not bit(desk, first)
+
+
+def test_suspension_sets_the_bit_and_reinstatement_issues_afresh(desk, told):
+    first = issue(desk, make_period(), NOW)
+    assert not bit(desk, first)
+    refresh_status(desk, first.award, "suspended", NOW)
+    assert bit(desk, first)
+    again = issue(desk, make_period(), LATER)
+    assert (again.reason, again.seq) == ("reinstatement", 2)
+    assert again.valid_from > first.valid_from
+    assert bit(desk, first, LATER)
+    assert not bit(desk, again, LATER)
+    assert [event for event, *_ in told] == [
+        "credential.issued", "credential.status_changed", "credential.issued"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("standing", ["suspended", "revoked", "withdrawn", "annulled", "release_ended"])
+def test_standings_that_set_the_bit_do_so_once(desk, told, standing):
+    first = issue(desk, make_period(), NOW)
+    assert len(refresh_status(desk, first.award, standing, NOW)) == 1
+    assert refresh_status(desk, first.award, standing, LATER) == []
+    assert bit(desk, first)
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize("standing", ["good", "expired"])
+def test_plain_expiry_sets_no_bit(desk, standing):
+    first = issue(desk, make_period(), NOW)
+    assert settle(desk, first.award, None, standing, LATER) == first
+    assert not bit(desk, first)
+
+
+def test_correction_of_wrong_content_sets_the_old_bit(desk):
+    first = issue(desk, make_period(), NOW)
+    fixed = issue(desk, make_period(evidence=()), LATER)
+    assert fixed.reason == "correction"
+    assert bit(desk, first, LATER)
+    assert not bit(desk, fixed, LATER)
+
+
+def test_extension_reissues_and_leaves_the_old_bit_clear(desk):
+    first = issue(desk, make_period(), NOW)
+    longer = issue(desk, make_period(ends_at=dt.datetime(2027, 8, 1, tzinfo=dt.UTC)), LATER)
+    assert longer.seq == 2
+    assert not bit(desk, first, LATER)
+
+
+def test_each_issue_has_a_fresh_salt(desk):
+    first = issue(desk, make_period(), NOW)
+    second = issue(desk, make_period(period=2, valid_from=LATER), LATER)
+    salts = {
+        read_compact(one.jwt).claims["credentialSubject"]["identifier"][0]["salt"] for one in (first, second)
+    }
+    assert len(salts) == 2
+
+
+def test_concurrent_issuing_makes_one_credential_and_one_event(db, desk, told):
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: issue(desk, make_period(), NOW), range(16)))
+    assert {one.seq for one in made} == {1}
+    assert db["credentials"].count_documents({}) == 1
+
+
+def test_indexes_are_random_and_never_reused_under_concurrency(db):
+    store = CredentialStore(db, size=64)
+    with ThreadPoolExecutor(8) as pool:
+        entries = list(pool.map(lambda n: store.allot(f"a{n}", NOW), range(200)))
+    places = [(one.list, one.index) for one in entries]
+    assert len(set(places)) == 200
+    used = [sum(name == one for name, _ in places) for one in {name for name, _ in places}]
+    assert max(used) <= 48  # 75 % of 64
+    assert [index for _, index in places[:48]] != sorted(index for _, index in places[:48])
+
+
+def test_an_unchanged_list_is_not_signed_again_before_twelve_hours(desk):
+    record = issue(desk, make_period(), NOW)
+    first = current_list(desk, record.list, NOW)
+    assert current_list(desk, record.list, NOW + dt.timedelta(hours=11)) == first
+    newer = current_list(desk, record.list, NOW + dt.timedelta(hours=12))
+    assert newer.jwt != first.jwt
+    assert republish_due(desk, NOW + dt.timedelta(hours=13)) == []
+    assert republish_due(desk, NOW + dt.timedelta(hours=24)) == ["1"]
+
+
+def test_a_published_bit_stays_when_its_entry_is_lost(db, desk):
+    record = issue(desk, make_period(), NOW)
+    refresh_status(desk, record.award, "revoked", NOW)
+    assert bit(desk, record)
+    db["status_entries"].update_many({}, {"$unset": {"set_at": ""}})
+    db["status_lists"].update_many({}, {"$inc": {"changes": 1}})
+    assert not get_bit(rebuild(desk.store, "1"), record.index)
+    assert bit(desk, record)
+
+
+@pytest.mark.parametrize("name", ["", "0", "2", "x", "-1", "²", "9" * 40])
+def test_an_unknown_list_is_refused(desk, name):
+    issue(desk, make_period(), NOW)
+    with pytest.raises(UnknownStatusList):
+        current_list(desk, name, NOW)
