@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import logging.config
 import os
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from gunicorn import glogging
 from prometheus_client import multiprocess
 
 from lrs.logs import configuration
@@ -27,7 +29,7 @@ keepalive = 75
 timeout = 60
 graceful_timeout = 20
 worker_tmp_dir = in_memory  # heartbeat files must not wait for a disk
-logconfig_dict = configuration(settings.log_level, settings.log_format)
+control_socket_disable = True  # supervision is by signals; nothing is left in a home folder
 
 # Counters of all workers meet in files of one folder, which the master makes and removes.
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
@@ -35,6 +37,18 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     master = os.getpid()
     atexit.register(lambda: shutil.rmtree(folder, ignore_errors=True) if os.getpid() == master else None)
+
+
+class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's loggers in our form; lines per request are ours (lrs.health), at level debug."""
+
+    def setup(self, cfg: Any) -> None:
+        """Replace gunicorn's handlers."""
+        super().setup(cfg)
+        logging.config.dictConfig(configuration(settings.log_level, settings.log_format))
+
+
+logger_class = Logger
 
 
 def child_exit(_server: Any, worker: Any) -> None:

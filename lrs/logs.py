@@ -69,7 +69,8 @@ FORMATTERS: dict[str, type[logging.Formatter]] = {"text": TextFormatter, "json":
 
 def configuration(level: str, form: str) -> dict[str, Any]:
     """Return the `logging.config` document for all processes, gunicorn's loggers included."""
-    plain = {"level": level.upper(), "handlers": [], "propagate": True}
+    # what gunicorn says at level info is of use to its developers only
+    plain: dict[str, Any] = {"level": "INFO" if level == "debug" else "WARNING", "handlers": [], "propagate": True}
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -80,7 +81,6 @@ def configuration(level: str, form: str) -> dict[str, Any]:
         "root": {"level": level.upper(), "handlers": ["stderr"]},
         "loggers": {
             "gunicorn.error": plain,
-            "gunicorn.access": plain,
             "pymongo": {"level": "WARNING"},
             "apscheduler": {"level": "WARNING"},
         },

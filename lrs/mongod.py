@@ -24,7 +24,12 @@ from lrs.settings import StartFailure
 
 REPLICA_SET = "laurel"
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+IN_USE_TRIES = 20
 ALREADY_INITIALIZED, NOT_YET_INITIALIZED, NOT_IN_CONFIG = 23, 94, 93
+
+
+class FolderInUse(StartFailure):
+    """Another mongod holds the data folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +63,21 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+_prctl = getattr(ctypes.CDLL(None), "prctl", None)  # looked up before any fork; Linux alone has it
+
+
 def end_with_parent() -> None:
     """Ask the kernel to end this child (SIGTERM) when its parent is gone, however that died."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if _prctl is not None:
+        _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def unusable(folder: Path, error: OSError) -> StartFailure:
+    """Return the failure that says what is wrong with the data folder."""
+    return StartFailure(
+        f"the data folder {folder} cannot be used: {error.strerror}",
+        "make it writable for this user or choose another with LRS_DATA_FOLDER",
+    )
 
 
 @contextlib.contextmanager
@@ -73,10 +90,7 @@ def locked_folder(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / "laurel.lock").open("a+", encoding="utf-8")
     except OSError as error:
-        raise StartFailure(
-            f"the data folder {folder} cannot be used: {error.strerror}",
-            "make it writable for this user or choose another with LRS_DATA_FOLDER",
-        ) from error
+        raise unusable(folder, error) from error
     with file:
         _hold(file, folder)
         yield
@@ -120,7 +134,16 @@ class Mongod:
             self.process.wait()
 
 
-def start_mongod(
+def start_mongod(program: Path, folder: Path, **options: Any) -> Mongod:
+    """Start `mongod` over `folder` as `launch` does; a former one that is still ending is waited for."""
+    for _ in range(IN_USE_TRIES):
+        with contextlib.suppress(FolderInUse):
+            return launch(program, folder, **options)
+        time.sleep(0.5)
+    return launch(program, folder, **options)
+
+
+def launch(
     program: Path,
     folder: Path,
     *,
@@ -208,7 +231,7 @@ def _join_set(client: MongoClient[dict[str, Any]], port: int) -> None:
 def _ended(server: Mongod) -> StartFailure:
     code = server.process.returncode
     if code == 100:
-        return StartFailure(
+        return FolderInUse(
             f"mongod refused the data folder {server.folder}: it is in use or damaged",
             f"stop the other mongod on it, or see {server.folder / 'mongod.log'}",
         )

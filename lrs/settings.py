@@ -57,6 +57,7 @@ class Settings:
     xapi_default_version: str = setting(
         "1.0.3", "version of answers to requests that name none", choices=("1.0.3", "2.0.0")
     )
+    max_body_mb: int = setting(100, "largest request body in megabytes, counted after decompression too")
     bootstrap_key: str | None = setting(None, "key of the first client, made on an empty database")
     bootstrap_secret: str | None = setting(None, "secret of the first client", secret=True)
     metrics_token: str | None = setting(
@@ -99,6 +100,13 @@ def running_uri(data_folder: Path) -> str | None:
 def variables(cls: type[Settings] = Settings) -> dict[str, dataclasses.Field[Any]]:
     """Return every variable by its environment name."""
     return {PREFIX + one.name.upper(): one for one in dataclasses.fields(cls)}
+
+
+def to_env(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a child process that has the same settings; secret files are already read."""
+    kept = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
+    values = {name: getattr(settings, one.name) for name, one in variables().items()}
+    return kept | {name: str(value) for name, value in values.items() if value not in {None, ""}}
 
 
 def _resolve(
@@ -146,7 +154,7 @@ def _typed(one: dataclasses.Field[Any], name: str, text: str) -> Any:
 def _check(field_name: str, name: str, value: Any) -> None:
     if field_name in {"port", "mongodb_port"} and not 0 <= value <= 65535:
         raise StartFailure(f"{name}={value} is not a port", "give 1 to 65535")
-    if field_name in {"web_workers", "web_threads"} and value < 1:
+    if field_name in {"web_workers", "web_threads", "max_body_mb"} and value < 1:
         raise StartFailure(f"{name}={value} is too small", "give 1 or more")
     if field_name == "mongodb_uri" and urlsplit(value).scheme not in {"mongodb", "mongodb+srv"}:
         raise StartFailure(f"{name} is not a MongoDB URI", "it begins with mongodb:// or mongodb+srv://")

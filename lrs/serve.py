@@ -1,0 +1,253 @@
+"""`lrs serve`: MongoDB, gunicorn and one worker, started in order, kept alive, stopped together."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime as dt
+import errno
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from lrs import tenancy
+from lrs.database import check_mongodb, connect, ensure_indexes
+from lrs.mongod import end_with_parent, find_mongod, locked_folder, start_mongod, unusable
+from lrs.settings import Settings, StartFailure, to_env
+
+Say = Callable[[str], None]
+READY_SECONDS = 60.0
+STOP_SECONDS = 30.0
+# a child that ends by itself is started again, but not for ever
+RESTARTS, WITHIN_SECONDS = 5, 60.0
+
+
+@dataclass(slots=True)
+class Child:
+    """One supervised process and how to start it (again)."""
+
+    name: str
+    start: Callable[[], subprocess.Popen[bytes]]
+    process: subprocess.Popen[bytes] = field(init=False)
+    ends: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.process = self.start()
+
+    def revive(self, say: Say) -> None:
+        """Start the process again when it has ended; raises StartFailure when that happens too often."""
+        if self.process.poll() is None:
+            return
+        now = time.monotonic()
+        self.ends = [end for end in self.ends if now - end < WITHIN_SECONDS] + [now]
+        if len(self.ends) > RESTARTS:
+            raise StartFailure(
+                f"{self.name} ended {len(self.ends)} times within {WITHIN_SECONDS:g} seconds",
+                "its lines above say why",
+            )
+        say(f"{self.name} ended with status {self.process.returncode}; starting it again")
+        time.sleep(0.1 * 2 ** len(self.ends))
+        self.process = self.start()
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM."""
+        if self.process.poll() is None:
+            self.process.terminate()
+
+    def stop(self) -> None:
+        """End the process by SIGTERM; it has half a minute to finish what it does."""
+        self.ask_to_stop()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Asked(Exception):
+    """SIGTERM, SIGINT or SIGHUP arrived."""
+
+
+def _ask(number: int, _frame: FrameType | None) -> None:
+    for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    raise Asked(number)
+
+
+def serve(settings: Settings, *, own_mongodb: bool, say: Say, demo: bool = False) -> None:
+    """Run everything until a signal asks to stop; raises StartFailure when something cannot start.
+
+    `own_mongodb` starts the embedded MongoDB over the data folder; `demo` loads the living example.
+    """
+    for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(each, _ask)
+    with contextlib.ExitStack() as stack, contextlib.suppress(Asked):
+        listener = stack.enter_context(listening(settings))
+        mongodb: list[Child] = []
+        if own_mongodb:
+            settings, child = stack.enter_context(embedded(settings, say))
+            mongodb.append(child)
+        check_mongodb(settings)
+        if not own_mongodb:
+            say("MongoDB: the one that LRS_MONGODB_URI names")
+        first = prepare(settings)
+        metrics = str(metrics_folder(settings))
+        environ = {**to_env(settings, os.environ), "PROMETHEUS_MULTIPROC_DIR": metrics}
+        children: list[Child] = []
+        stack.callback(stop_all, children)
+        children.append(start("gunicorn", gunicorn_command(listener), environ, listener))
+        children.append(start("worker", [sys.executable, "-m", "lrs", "worker"], environ))
+        wait_until_ready(settings, children[0])
+        announce(settings, first, say)
+        if demo:
+            children.append(start("demo", [sys.executable, "-m", "lrs.demo"], environ))
+        watch([*mongodb, *children], say)
+
+
+def watch(children: list[Child], say: Say) -> None:
+    """Keep the children alive until a signal comes; the demo loader may end when it is done."""
+    while True:
+        for child in children:
+            if child.name != "demo" or child.process.poll():
+                child.revive(say)
+        time.sleep(0.2)
+
+
+def stop_all(children: list[Child]) -> None:
+    """Ask all to stop, then wait for each; MongoDB is stopped after them."""
+    for child in children:
+        child.ask_to_stop()
+    for child in children:
+        child.stop()
+
+
+@contextlib.contextmanager
+def listening(settings: Settings) -> Iterator[socket.socket]:
+    """Take the port first, so that nothing else is started when it is in use."""
+    place = f"{settings.host}:{settings.port}"
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise StartFailure(
+                    f"port {settings.port} on {settings.host} is in use",
+                    "stop what listens there or choose another with --port or LRS_PORT",
+                ) from error
+            raise StartFailure(f"cannot listen on {place}: {error.strerror}", "correct LRS_HOST") from error
+        listener.set_inheritable(True)
+        yield listener
+
+
+@contextlib.contextmanager
+def embedded(settings: Settings, say: Say) -> Iterator[tuple[Settings, Child]]:
+    """Run the embedded MongoDB and leave its URI in the data folder for the other commands."""
+    found = find_mongod()
+    with locked_folder(settings.data_folder):
+        note = settings.data_folder / "mongodb.uri"
+        folder = settings.data_folder / "mongodb"
+        cache = settings.mongodb_cache_gb or None
+        server = start_mongod(found.program, folder, port=settings.mongodb_port or None, cache_gb=cache)
+        running = [server]
+
+        def again() -> subprocess.Popen[bytes]:
+            if running[-1].process.poll() is not None:
+                running.append(start_mongod(found.program, folder, port=server.port, cache_gb=cache))
+            return running[-1].process
+
+        try:
+            say(f"MongoDB: {found.program} (from the {found.origin}), data in {folder}")
+            note.write_text(f"{server.uri}\n", encoding="ascii")
+            yield dataclasses.replace(settings, mongodb_uri=server.uri), Child("mongod", again)
+        finally:
+            note.unlink(missing_ok=True)
+            running[-1].stop()
+
+
+def prepare(settings: Settings) -> tuple[str, str] | None:
+    """Make indexes and, on an empty database, the vendor and the first client; returns its key and secret."""
+    db = connect(settings)
+    with db.client:
+        ensure_indexes(db)
+        now = dt.datetime.now(dt.UTC)
+        return tenancy.bootstrap(db, settings.bootstrap_key, settings.bootstrap_secret, now)
+
+
+def metrics_folder(settings: Settings) -> Path:
+    """Return an empty folder in which the counters of all web processes meet."""
+    folder = settings.data_folder / "metrics"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in folder.iterdir():
+            file.unlink()
+    except OSError as error:
+        raise unusable(settings.data_folder, error) from error
+    return folder
+
+
+def gunicorn_command(listener: socket.socket) -> list[str]:
+    """Return gunicorn's command line over the socket that is already taken."""
+    return [
+        *(sys.executable, "-m", "gunicorn", "-c", "python:lrs.gunicorn_conf"),
+        *("-b", f"fd://{listener.fileno()}", "wsgi:app"),
+    ]
+
+
+def start(
+    name: str,
+    command: list[str],
+    environ: dict[str, str],
+    listener: socket.socket | None = None,
+) -> Child:
+    """Start a child that ends with us, however we end; the stack stops it."""
+
+    def begin() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 -- our own interpreter and modules
+            command,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            pass_fds=() if listener is None else (listener.fileno(),),
+            start_new_session=True,  # Ctrl-C reaches us alone, and we stop the children in order
+            preexec_fn=end_with_parent,  # noqa: PLW1509 -- no other way to tie a child to its parent
+        )
+
+    return Child(name, begin)
+
+
+def wait_until_ready(settings: Settings, web: Child) -> None:
+    """Wait for the first answer of /readyz; raises StartFailure when gunicorn ends or stays silent."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 -- compared only
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        if web.process.poll() is not None:
+            raise StartFailure(
+                f"gunicorn ended at once with status {web.process.returncode}", "its lines above say why"
+            )
+        connection = http.client.HTTPConnection(host, settings.port, timeout=5)
+        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+            connection.request("GET", "/readyz")
+            if connection.getresponse().status == 200:
+                return
+        time.sleep(0.05)
+    raise StartFailure(f"gunicorn did not answer within {READY_SECONDS:g} seconds", "its lines above say why")
+
+
+def announce(settings: Settings, first: tuple[str, str] | None, say: Say) -> None:
+    """Say where everything is and, once, the first client's key and secret."""
+    url = settings.public_url
+    say(f"xAPI        {url}/xapi")
+    say(f"API page    {url}/api/v1/docs")
+    say(f"Public      {url}/registry  {url}/.well-known/did.json")
+    if first is not None:
+        say(f"Client      key {first[0]}  secret {first[1]}   (shown once; `lrs clients` makes more)")
+    say("Ready. Ctrl-C stops everything.")
