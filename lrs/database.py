@@ -12,7 +12,7 @@ from pymongo.database import Database
 from pymongo.errors import CollectionInvalid, ConfigurationError, OperationFailure, PyMongoError
 from pymongo.write_concern import WriteConcern
 
-from lrs import launch, logs, tenancy
+from lrs import audit, launch, logs, tenancy
 from lrs.settings import Settings, StartFailure
 from rules import credential_store
 
@@ -23,6 +23,7 @@ DURABLE = WriteConcern(w="majority", j=True)
 INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     tenancy.INDEXES,
     launch.INDEXES,
+    audit.INDEXES,
     credential_store.INDEXES,
 ]
 

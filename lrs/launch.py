@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import jwt
@@ -31,6 +31,11 @@ LONGEST: Final = dt.timedelta(days=7)
 KEY_LIFE: Final = dt.timedelta(days=30)  # a key signs this long, and verifies LONGEST longer
 LAUNCH_DATA: Final = "LMS.LaunchData"
 BELOW: Final = ("/", "#", "?")  # what may follow an activity's IRI in the IRI of a part of it; `:` in a URN
+CMI5: Final = "https://w3id.org/xapi/cmi5/context/categories/cmi5"
+LAUNCHED: Final = "http://adlnet.gov/expapi/verbs/launched"
+LAUNCHER_VERBS: Final = frozenset(
+    f"https://w3id.org/xapi/adl/verbs/{name}" for name in ("abandoned", "satisfied", "waived")
+)
 READING: Final = frozenset({"GET", "HEAD"})
 
 INDEXES: dict[str, list[IndexModel]] = {
@@ -50,8 +55,9 @@ class LaunchLimit:
     registration: str  # UUID as text, lower case
     activity: str  # IRI
     others: tuple[str, ...] = ()  # further activities named when the launch was made
+    groups: tuple[str, ...] = ()  # activities that may stand as parent or grouping only: a cmi5 publisher id
     instructor: str | None = None  # canonical IFI
-    session: str | None = field(default=None)  # cmi5 sessionid
+    session: str | None = None  # cmi5 sessionid
 
     def covers(self, activity: object) -> bool:
         """Tell whether an IRI is one of the launched activities or below one of them."""
@@ -89,7 +95,17 @@ def _permit_statement(limit: LaunchLimit, statement: Mapping[str, Any]) -> None:
     target = statement["object"]
     if target.get("objectType", "Activity") != "Activity" or not limit.covers(target.get("id")):
         raise OutsideLaunch("object", "is not the activity that was launched, nor below it")
+    _permit_verb(limit, statement["verb"]["id"], context)
     _permit_context(limit, context)
+
+
+def _permit_verb(limit: LaunchLimit, verb: str, context: Mapping[str, Any]) -> None:
+    """Refuse what only the launching system says (cmi5 9.3): rules take moveOn and waivers from it."""
+    category = context.get("contextActivities", {}).get("category", ())
+    listed = [category] if isinstance(category, Mapping) else category
+    is_cmi5 = limit.session is not None or any(one.get("id") == CMI5 for one in listed)
+    if verb in LAUNCHER_VERBS or (is_cmi5 and verb == LAUNCHED):
+        raise OutsideLaunch("verb", "is for the launching system to say")
 
 
 def _permit_context(limit: LaunchLimit, context: Mapping[str, Any]) -> None:
@@ -101,7 +117,7 @@ def _permit_context(limit: LaunchLimit, context: Mapping[str, Any]) -> None:
     for kind in ("parent", "grouping"):
         listed = context.get("contextActivities", {}).get(kind, ())
         for activity in [listed] if isinstance(listed, Mapping) else listed:
-            if not limit.covers(activity.get("id")):
+            if activity.get("id") not in limit.groups and not limit.covers(activity.get("id")):
                 raise OutsideLaunch(f"context.contextActivities.{kind}", "lies outside the launched activity")
 
 
