@@ -45,7 +45,7 @@ Distinct = Literal["statement", "activity", "registration"]
 Level = Literal["major", "minor", "patch"]
 
 
-# Selectors (2.4)
+# --- selectors, section 2.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,8 @@ class Selector:
     """A named predicate over statements (2.4).
 
     `verbs` are full IRIs; `activities` are IRIs or prefixes that end in `*` and may hold `{release}`;
-    `sources` is "vendor", "any" or a tuple of client labels.
+    `sources` is "vendor", "any" or a tuple of client labels. `use` is `fragment/name` in a document whose
+    references are not resolved yet; `rules.fragments.resolve` replaces such a selector.
     """
 
     name: str
@@ -101,9 +102,10 @@ class Selector:
     result: ResultMatch | None = None
     context: ContextMatch | None = None
     cmi5: Cmi5 | None = None
+    use: str | None = None
 
 
-# Requirements (2.5)
+# --- requirements, section 2.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +191,14 @@ class InOrder(Requirement):
     within: Duration | None = None
 
 
-# Certification (2.3)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use(Requirement):
+    """A fragment's requirement, `fragment/name`; `rules.fragments.resolve` replaces it before publication."""
+
+    reference: str
+
+
+# --- certification, section 2.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +332,7 @@ class Fragment(Document):
     requirements: Mapping[str, Requirement]
 
 
-# Partner tiers and gates (2.8, 2.9)
+# --- partner tiers and gates, sections 2.8 and 2.9
 
 
 @dataclass(frozen=True, slots=True)
