@@ -5,12 +5,12 @@ from __future__ import annotations
 from flask import Blueprint, Flask
 from pymongo.database import Database
 
-from lrs import api, errors, health, tenancy
+from lrs import api, errors, health, protocol, resources, tenancy
 from lrs.context import Laurel
 from lrs.database import Document, connect, ensure_indexes
 from lrs.settings import Settings
 
-BLUEPRINTS: list[Blueprint] = []
+BLUEPRINTS: list[Blueprint] = [*resources.BLUEPRINTS]
 
 
 def create_app(settings: Settings, db: Database[Document] | None = None) -> Flask:
@@ -22,6 +22,7 @@ def create_app(settings: Settings, db: Database[Document] | None = None) -> Flas
     if settings.bootstrap_key and settings.bootstrap_secret:
         tenancy.bootstrap(database, settings.bootstrap_key, settings.bootstrap_secret, here.now())
     errors.register(app)
+    protocol.register(app, here)
     health.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -11,13 +11,28 @@ import orjson
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from lrs import problems, refusals
+from lrs import problems, refusals, xapi_errors
+from statements import errors as statement_errors
 
 log = logging.getLogger("lrs.errors")
 
 # Error class -> HTTP status. A subclass inherits; a class of ours that is not covered fails a test.
 STATUS: dict[type[Exception], int] = {
     **refusals.STATUS,
+    **xapi_errors.STATUS,
+    statement_errors.InvalidStatement: 400,
+    statement_errors.DuplicateStatementId: 400,
+    statement_errors.AttachmentMismatch: 400,
+    statement_errors.InvalidQuery: 400,
+    statement_errors.InvalidDocument: 400,
+    statement_errors.VoidingRefused: 403,
+    statement_errors.StatementNotFound: 404,
+    statement_errors.StatementConflict: 409,
+    statement_errors.DocumentConflict: 409,
+    statement_errors.PreconditionFailed: 412,
+    statement_errors.TooLarge: 413,
+    statement_errors.QueryTimeout: 503,
+    statement_errors.StoreBusy: 503,
 }
 
 
