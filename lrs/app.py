@@ -22,8 +22,8 @@ def create_app(settings: Settings, db: Database[Document] | None = None) -> Flas
     if settings.bootstrap_key and settings.bootstrap_secret:
         tenancy.bootstrap(database, settings.bootstrap_key, settings.bootstrap_secret, here.now())
     errors.register(app)
-    protocol.register(app, here)
     health.register(app)
+    protocol.register(app, here)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     api.register(app)

@@ -37,7 +37,7 @@ CORS: Final = [
         "Access-Control-Expose-Headers",
         (
             "ETag, Last-Modified, Content-Length, Content-Type, Location, WWW-Authenticate, "
-            "X-Experience-API-Version, X-Experience-API-Consistent-Through"
+            "X-Experience-API-Version, X-Experience-API-Consistent-Through, X-Request-Id"
         ),
     ),
 ]
@@ -53,7 +53,6 @@ PREFLIGHT: Final = [
     ),
     ("Access-Control-Max-Age", "86400"),
     ("Allow", METHODS),
-    ("Content-Length", "0"),
 ]
 
 
