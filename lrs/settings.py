@@ -60,6 +60,20 @@ class Settings:
     max_body_mb: int = setting(100, "largest request body in megabytes, counted after decompression too")
     bootstrap_key: str | None = setting(None, "key of the first client, made on an empty database")
     bootstrap_secret: str | None = setting(None, "secret of the first client", secret=True)
+    issuer_name: str = setting("Laurel", "name of the issuer on credentials and public pages")
+    issuer_tenant: str = setting(
+        "", "path segment of the issuer: did:web:HOST:TENANT; empty for did:web:HOST"
+    )
+    signing_algorithm: str = setting(
+        "RS256", "algorithm of the first signing key", choices=("RS256", "ES256")
+    )
+    kid_form: str = setting("did", "form of `kid`: <did>#<key>, or the key's URL", choices=("did", "url"))
+    key_passphrase: str | None = setting(
+        None, "locks the private keys; default: a file made once in the data folder", secret=True
+    )
+    allow_private_addresses: bool = setting(
+        False, "let fetched URLs (webhooks, credentials of others) lead to private addresses"
+    )
     metrics_token: str | None = setting(
         None, "bearer token that opens /metrics; without one only this machine may read it", secret=True
     )

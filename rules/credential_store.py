@@ -6,8 +6,10 @@ removed, so that an index is never used twice. status_lists: how much room a lis
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import secrets
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
@@ -37,6 +39,7 @@ INDEXES = {
             partialFilterExpression={"set_at": {"$exists": True}},
         ),
     ],
+    "credential_subjects": [],
     "status_lists": [IndexModel([("org", ASCENDING), ("number", ASCENDING)], unique=True)],
 }
 
@@ -109,6 +112,15 @@ class CredentialStore:
         """Return every credential of an award, oldest first."""
         found = self.db["credentials"].find({"org": ORG, "award": award}, session=session)
         return [to_record(one) for one in found.sort("seq", ASCENDING)]
+
+    def subject_of(self, person: str) -> str:
+        """Return the urn:uuid of a person: random, and the same in all their credentials."""
+        subjects = self.db["credential_subjects"]
+        with contextlib.suppress(DuplicateKeyError):
+            fresh = {"$setOnInsert": {"org": ORG, "subject": uuid.uuid4().urn}}
+            subjects.update_one({"_id": person}, fresh, upsert=True)
+        found = subjects.find_one({"_id": person})
+        return str(found["subject"]) if found else self.subject_of(person)
 
     def is_set(self, record: Record) -> bool:
         """Say whether the bit of a credential is set."""

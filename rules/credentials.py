@@ -11,7 +11,6 @@ import datetime as dt
 import hashlib
 import json
 import secrets
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -30,7 +29,6 @@ CONTEXTS = (
     "https://purl.imsglobal.org/spec/ob/v3p0/extensions.json",
 )
 SCHEMA = "https://purl.imsglobal.org/spec/ob/v3p0/schema/json/ob_v3p0_achievementcredential_schema.json"
-PERSONS = uuid.UUID("5f0c1f0e-6a52-5c0d-9a43-6b1f6a3c8d11")  # namespace of the subjects' name-based UUIDs
 TRIES = 8
 
 Standing = Literal["good", "expired", "suspended", "revoked", "withdrawn", "annulled", "release_ended"]
@@ -205,6 +203,7 @@ def sign_and_store(
         desk.issuer,
         valid_from=start,
         status=build_entry(f"{desk.issuer.base}/status/{entry.list}", entry.index),
+        subject=period.subject_did or desk.store.subject_of(period.person),
         salts=[secrets.token_hex(16) for _ in period.emails],
         refreshable=desk.is_displayed(period.award, period.person),
     )
@@ -292,12 +291,14 @@ def build_credential(
     *,
     valid_from: dt.datetime,
     status: Mapping[str, Any],
+    subject: str,
     salts: Sequence[str] = (),
     refreshable: bool = False,
 ) -> dict[str, Any]:
     """Return the claims of a VC-JWT: the credential's members, then the registered claims equal to them.
 
-    `valid_from` has whole seconds; `salts` has one entry per address. No wrapper, no nulls, no empty arrays.
+    `valid_from` has whole seconds; `subject` is the opaque URI of the holder; `salts` has one entry per
+    address. No wrapper, no nulls, no empty arrays.
     """
     url = f"{issuer.base}/credentials/{period.award}"
     until = last_second(period.ends_at, period.timezone)
@@ -310,7 +311,7 @@ def build_credential(
         "validFrom": rfc3339(valid_from),
         "awardedDate": rfc3339(whole_second(period.awarded_at)),
         "validUntil": rfc3339(until) if until else None,
-        "credentialSubject": build_subject(period, issuer, salts),
+        "credentialSubject": build_subject(period, issuer, subject, salts),
         "evidence": [build_evidence(note, url) for note in period.evidence],
         "credentialStatus": dict(status),
         "credentialSchema": [{"id": SCHEMA, "type": "1EdTechJsonSchemaValidator2019"}],
@@ -328,10 +329,10 @@ def build_credential(
     return cast("dict[str, Any]", without_empty(body | claims))
 
 
-def build_subject(period: AwardPeriod, issuer: Issuer, salts: Sequence[str]) -> dict[str, Any]:
+def build_subject(period: AwardPeriod, issuer: Issuer, subject: str, salts: Sequence[str]) -> dict[str, Any]:
     """Return the AchievementSubject: an opaque id, hashed addresses, the achievement."""
     return {
-        "id": period.subject_did or subject_id(period.person),
+        "id": subject,
         "type": ["AchievementSubject"],
         "identifier": [hash_identity(one, salt) for one, salt in zip(period.emails, salts, strict=True)],
         "achievement": build_achievement(period.achievement, issuer.base),
@@ -374,11 +375,6 @@ def hash_identity(address: str, salt: str) -> dict[str, Any]:
         "identityType": "emailAddress",
         "salt": salt,
     }
-
-
-def subject_id(person: str) -> str:
-    """Return the opaque urn:uuid of a person: the same in all their credentials, telling nothing else."""
-    return uuid.uuid5(PERSONS, person).urn
 
 
 def last_second(ends_at: dt.datetime | None, timezone: str) -> dt.datetime | None:

@@ -108,6 +108,15 @@ def test_each_issue_has_a_fresh_salt(desk):
     assert len(salts) == 2
 
 
+def test_the_subject_of_a_person_is_the_same_in_all_their_credentials_and_random(desk):
+    one, two, other = (
+        read_compact(issue(desk, make_period(award=award, person=person), NOW).jwt).claims["sub"]
+        for award, person in (("A1", "p_1"), ("A2", "p_1"), ("A3", "p_2"))
+    )
+    assert one == two != other
+    assert one.startswith("urn:uuid:")
+
+
 def test_concurrent_issuing_makes_one_credential_and_one_event(db, desk, told):
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: issue(desk, make_period(), NOW), range(16)))
