@@ -12,7 +12,7 @@ from pymongo.database import Database
 from pymongo.errors import CollectionInvalid, ConfigurationError, OperationFailure, PyMongoError
 from pymongo.write_concern import WriteConcern
 
-from lrs import audit, consistency, launch, logs, more, tenancy
+from lrs import audit, consistency, launch, logs, more, people, tenancy
 from lrs.settings import Settings, StartFailure
 from rules import credential_store
 
@@ -24,6 +24,7 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     tenancy.INDEXES,
     launch.INDEXES,
     audit.INDEXES,
+    people.INDEXES,
     consistency.INDEXES,
     more.INDEXES,
     credential_store.INDEXES,

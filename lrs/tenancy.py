@@ -1,7 +1,7 @@
 """Organizations and clients: who has a store, and which API keys write to it.
 
 orgs    {_id, name, kind, parent, ancestors [nearest last], status, region, domains [{domain, verified_at}],
-         attributes, policy, created_at, updated_at, version}
+         attributes, policy, launch_origins, created_at, updated_at, version}
 clients {_id key, org, label, controlled_by, scopes, vendor_wide, secrets [{hash, from, until}], expires_at,
          revoked_at, last_used_at, created_at, updated_at, version}
 """
@@ -18,6 +18,7 @@ from typing import Any, Final
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from pymongo import ASCENDING, IndexModel
+from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
@@ -96,6 +97,8 @@ def create_org(  # one keyword per property of an organization
     region: str | None = None,
     policy: str = "open",
     attributes: Mapping[str, Any] | None = None,
+    launch_origins: Iterable[str] = (),
+    session: ClientSession | None = None,
 ) -> Document:
     """Insert an organization and return its document; raises InvalidField, UnknownThing or Collision."""
     if not ID.fullmatch(org):
@@ -105,31 +108,32 @@ def create_org(  # one keyword per property of an organization
         "name": name,
         "kind": kind,
         "parent": parent,
-        "ancestors": [] if parent is None else ancestors_below(db, parent),
+        "ancestors": [] if parent is None else ancestors_below(db, parent, session),
         "status": "active",
         "region": region,
         "domains": [],
         "attributes": dict(attributes or {}),
         "policy": policy,
+        "launch_origins": list(launch_origins),
         "created_at": now,
         "updated_at": now,
         "version": 1,
     }
     try:
-        db.orgs.insert_one(document)
+        db.orgs.insert_one(document, session=session)
     except DuplicateKeyError as error:
         raise Collision(f"organization {org!r} exists") from error
     return document
 
 
-def ancestors_below(db: Database[Document], parent: str) -> list[str]:
+def ancestors_below(db: Database[Document], parent: str, session: ClientSession | None = None) -> list[str]:
     """Return the ancestors that a child of `parent` has, the root first; raises UnknownThing."""
-    return [*get_org(db, parent)["ancestors"], parent]
+    return [*get_org(db, parent, session)["ancestors"], parent]
 
 
-def get_org(db: Database[Document], org: str) -> Document:
+def get_org(db: Database[Document], org: str, session: ClientSession | None = None) -> Document:
     """Return the organization; raises UnknownThing."""
-    found = db.orgs.find_one({"_id": org})
+    found = db.orgs.find_one({"_id": org}, session=session)
     if found is None:
         raise UnknownThing("organization", org)
     return found
@@ -139,6 +143,15 @@ def subtree(db: Database[Document], org: str) -> list[str]:
     """Return the organization and all below it, sorted."""
     below = db.orgs.find({"ancestors": org}, {"_id": 1})
     return sorted({org, *(found["_id"] for found in below)})
+
+
+def check_scope_names(scopes: Iterable[str]) -> list[str]:
+    """Return the scopes sorted; raises InvalidField for an unknown one."""
+    wanted = sorted(set(scopes))
+    unknown = [scope for scope in wanted if scope not in SCOPES]
+    if unknown:
+        raise InvalidField("scopes", f"unknown scope {unknown[0]!r}; known are {', '.join(SCOPES)}")
+    return wanted
 
 
 def new_key() -> str:
@@ -163,22 +176,20 @@ def create_client(  # one keyword per property of a client
     expires_at: dt.datetime | None = None,
     key: str | None = None,
     secret: str | None = None,
+    session: ClientSession | None = None,
 ) -> tuple[Document, str]:
     """Insert a client; return its document and the secret, which is kept nowhere but as its hash.
 
     Raises InvalidField for an unknown scope or a malformed key, UnknownThing for the organization,
     Collision where the key exists.
     """
-    wanted = sorted(set(scopes))
-    unknown = [scope for scope in wanted if scope not in SCOPES]
-    if unknown:
-        raise InvalidField("scopes", f"unknown scope {unknown[0]!r}; known are {', '.join(SCOPES)}")
+    wanted = check_scope_names(scopes)
     key, secret = key or new_key(), secret or new_secret()
     if not KEY.fullmatch(key):
         raise InvalidField("key", "must be 1 to 128 of A-Z, a-z, 0-9 and . _ ~ -")
     document: Document = {
         "_id": key,
-        "org": get_org(db, org)["_id"],
+        "org": get_org(db, org, session)["_id"],
         "label": label,
         "controlled_by": controlled_by,
         "scopes": wanted,
@@ -192,7 +203,7 @@ def create_client(  # one keyword per property of a client
         "version": 1,
     }
     try:
-        db.clients.insert_one(document)
+        db.clients.insert_one(document, session=session)
     except DuplicateKeyError as error:
         raise Collision(f"client {key!r} exists") from error
     return document, secret
