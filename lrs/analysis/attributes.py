@@ -1,0 +1,168 @@
+"""What was true of a person at an instant: organization, region, role, tier, awards; as dated spans.
+
+Queries turn a condition on such an attribute into one on actors and times (`people_resolver`), and groups by
+it are merged in Python (`Attributes.value_at`), so that the statement itself never has to be rewritten when
+somebody moves.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo.database import Database
+
+from lrs.analysis.award_states import award_spans, tier_spans
+from lrs.analysis.scope import Scope
+from statements.analysis import PeopleResolver
+from statements.errors import InvalidQuery
+from statements.predicate import All, AnyOf, Compare, Predicate
+
+Document = dict[str, Any]
+MAX_ACTORS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A value from `start` (inclusive) until `end` (exclusive); None is open."""
+
+    value: str
+    start: dt.datetime | None = None
+    end: dt.datetime | None = None
+
+    def holds(self, at: dt.datetime) -> bool:
+        """Tell whether the instant lies inside."""
+        return (self.start is None or self.start <= at) and (self.end is None or at < self.end)
+
+
+class Attributes:
+    """The dated attributes of everybody inside a scope; loaded when first asked for."""
+
+    def __init__(self, db: Database[Document], scope: Scope, now: dt.datetime) -> None:
+        self.db, self.scope, self.now = db, scope, now
+        self._person_of: dict[str, str] | None = None
+        self._ifis: dict[str, list[Span]] = {}
+        self._spans: dict[tuple[str, str | None], dict[str, list[Span]]] = {}
+
+    def person(self, actor: str) -> str:
+        """Return the person who owns an identifier, or the identifier itself where nobody does."""
+        return self._people().get(actor, actor)
+
+    def spans(self, attribute: str, certification: str | None = None) -> dict[str, list[Span]]:
+        """Return the spans of an attribute per actor identifier."""
+        wanted = (attribute, certification)
+        if wanted not in self._spans:
+            self._spans[wanted] = self._by_actor(self._load(attribute, certification))
+        return self._spans[wanted]
+
+    def steady(self, attribute: str, certification: str | None, actor: str | None) -> bool:
+        """Tell whether the attribute of this actor never changes."""
+        found = self.spans(attribute, certification).get(actor or "", [])
+        return not found or (len(found) == 1 and found[0].start is None and found[0].end is None)
+
+    def value_at(
+        self, attribute: str, certification: str | None, actor: str | None, at: dt.datetime | None
+    ) -> str | None:
+        """Return the value at an instant; without one, that of an actor who is steady."""
+        found = self.spans(attribute, certification).get(actor or "", [])
+        if at is None:
+            return found[0].value if found else None
+        return next((span.value for span in found if span.holds(at)), None)
+
+    def resolver(self) -> PeopleResolver:
+        """Return the function that turns a condition on an attribute into one on actors and times."""
+        return self._resolve
+
+    def _resolve(self, attribute: str, certification: str | None, values: Sequence[str]) -> Predicate:
+        always: list[str] = []
+        sometimes: list[Predicate] = []
+        for actor, spans in self.spans(attribute, certification).items():
+            for span in spans:
+                if span.value not in values:
+                    continue
+                if span.start is None and span.end is None:
+                    always.append(actor)
+                else:
+                    sometimes.append(_during(actor, span))
+        if len(always) + len(sometimes) > MAX_ACTORS:
+            raise InvalidQuery(attribute, f"selects more than {MAX_ACTORS} identifiers; narrow it")
+        return (
+            AnyOf((Compare("actor", "in", sorted(always)), *sometimes)) if always else AnyOf(tuple(sometimes))
+        )
+
+    def _people(self) -> dict[str, str]:
+        if self._person_of is None:
+            self._person_of = {}
+            self._ifis = defaultdict(list)
+            people = self.db.people.find({"org": "vendor", "merged_into": None}, {"ifis": 1})
+            for person in people:
+                for owned in person.get("ifis", []):
+                    self._person_of[owned["ifi"]] = person["_id"]
+                    self._ifis[person["_id"]].append(Span(owned["ifi"], None, owned.get("until")))
+        return self._person_of
+
+    def _by_actor(self, spans: Iterable[tuple[str, Span]]) -> dict[str, list[Span]]:
+        """Turn spans of people into spans of each of their identifiers."""
+        self._people()
+        found: dict[str, list[Span]] = defaultdict(list)
+        for person, span in spans:
+            for owned in self._ifis.get(person, []):
+                found[owned.value].append(span)
+        return dict(found)
+
+    def _load(self, attribute: str, certification: str | None) -> Iterable[tuple[str, Span]]:
+        if attribute == "person":
+            people = set(self._people().values())
+            return ((person, Span(person)) for person in people)
+        if attribute == "person.award":
+            return (
+                (person, Span(state, start, end))
+                for person, state, start, end in award_spans(self.db, certification or "", self.now)
+            )
+        return self._affiliated(attribute)
+
+    def _affiliated(self, attribute: str) -> Iterable[tuple[str, Span]]:
+        orgs = {org["_id"]: org for org in self.db.orgs.find({"_id": {"$in": list(self.scope.orgs)}})}
+        tiers = tier_spans(self.db, self.scope.orgs) if attribute == "person.tier" else {}
+        found = self.db.affiliations.find({"org": {"$in": list(orgs)}, "primary": True})
+        for membership in found.sort("from", 1):
+            confirmed, end = membership.get("confirmed_at"), membership.get("until")
+            if confirmed is None:
+                continue
+            start = max(membership.get("from") or confirmed, confirmed)
+            person, org = membership["person"], membership["org"]
+            if attribute == "person.tier":
+                for value, since, until in tiers.get(org, []):
+                    if piece := _overlap(value, (start, end), (since, until)):
+                        yield person, piece
+                continue
+            value = _MEMBERSHIP[attribute](membership, orgs[org])
+            if value is not None:
+                yield person, Span(value, start, end)
+
+
+_MEMBERSHIP: dict[str, Callable[[Document, Document], str | None]] = {
+    "person.organization": lambda membership, _: membership["org"],
+    "person.region": lambda _, org: org.get("region"),
+    "person.role": lambda membership, _: membership.get("role"),
+}
+
+Ends = tuple[dt.datetime | None, dt.datetime | None]
+
+
+def _overlap(value: str, one: Ends, other: Ends) -> Span | None:
+    start = max((s for s in (one[0], other[0]) if s), default=None)
+    end = min((e for e in (one[1], other[1]) if e), default=None)
+    return None if start and end and start >= end else Span(value, start, end)
+
+
+def _during(actor: str, span: Span) -> Predicate:
+    parts: list[Predicate] = [Compare("actor", "eq", actor)]
+    if span.start is not None:
+        parts.append(Compare("timestamp", "gte", span.start))
+    if span.end is not None:
+        parts.append(Compare("timestamp", "lt", span.end))
+    return All(tuple(parts))

@@ -1,0 +1,93 @@
+"""Statements as typed Parquet, for DuckDB, pandas and every other reader of the format."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from statements.aggregate import plain
+from statements.fields import FIELDS, Kind
+
+TYPES = {
+    Kind.NUMBER: pa.float64(),
+    Kind.BOOLEAN: pa.bool_(),
+    Kind.INSTANT: pa.timestamp("ms", tz="UTC"),
+    Kind.IRIS: pa.list_(pa.string()),
+}
+
+
+def schema_of(columns: Sequence[str]) -> pa.Schema:
+    """Return the typed schema of these fields; dots become underscores, as SQL likes."""
+    return pa.schema([(column_name(c), TYPES.get(FIELDS[c].kind, pa.string())) for c in columns])
+
+
+def table_of(documents: Sequence[Mapping[str, Any]], columns: Sequence[str], schema: pa.Schema) -> pa.Table:
+    """Return the documents as one typed table."""
+    arrays = [
+        pa.array([_value(document, column) for document in documents], type=schema.field(i).type)
+        for i, column in enumerate(columns)
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def column_name(field: str) -> str:
+    """Return the Parquet column of a field."""
+    return field.replace(".", "_")
+
+
+def stream(
+    chunks: Iterable[tuple[str, bytes, Sequence[Mapping[str, Any]]]], columns: Sequence[str]
+) -> Iterator[bytes]:
+    """Yield one Parquet file, a row group per chunk."""
+    sink, schema = _ByteSink(), schema_of(columns)
+    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+        for _org, _after, documents in chunks:
+            writer.write_table(table_of(documents, columns, schema))
+            yield sink.take()
+    yield sink.take()
+
+
+def month_of(document: Mapping[str, Any]) -> str:
+    """Return the partition of a statement: the month of its timestamp in UTC."""
+    timestamp: dt.datetime = document["timestamp"]
+    return timestamp.strftime("%Y-%m")
+
+
+def _value(document: Mapping[str, Any], column: str) -> Any:
+    head, _, tail = column.partition(".")
+    value = document.get(head)
+    if tail:
+        value = value.get(tail) if isinstance(value, Mapping) else None
+    if value is None or isinstance(value, str | bool | float | dt.datetime | list):
+        return value
+    return float(value) if isinstance(value, int) else plain(value)
+
+
+class _ByteSink(io.RawIOBase):
+    """A file that is only appended to: what the writer wrote is taken out and streamed on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: list[bytes] = []
+        self._written = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._written
+
+    def write(self, data: Any) -> int:
+        part = bytes(data)
+        self._parts.append(part)
+        self._written += len(part)
+        return len(part)
+
+    def take(self) -> bytes:
+        taken, self._parts = b"".join(self._parts), []
+        return taken

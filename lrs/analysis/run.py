@@ -1,0 +1,242 @@
+"""Run an analyst's query: one MongoDB filter on an index, bounded in time and rows, cancellable."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import orjson
+from bson import Binary
+from pymongo.database import Database
+from pymongo.errors import ExecutionTimeout, OperationFailure
+
+from lrs.analysis.attributes import Attributes
+from lrs.analysis.scope import Scope
+from statements.aggregate import Row, group_stages, merge_rows, needs_actor, number, plain
+from statements.analysis import AnalystQuery, GroupKey
+from statements.errors import InvalidQuery, QueryTimeout
+from statements.fields import Kind
+from statements.keys import key
+from statements.mongo_filter import render
+from statements.predicate import All, Compare, Predicate
+
+Document = dict[str, Any]
+MAX_GROUPS = 200_000
+LARGE_STORE = 200_000  # statements beyond which a query without an index is advised against
+KEY_OF = {"actor": "a", "verb": "v", "object.id": "o", "registration": "r"}
+KILLED = 11601
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Rows, where the next page begins, and what would make the query quicker."""
+
+    rows: list[Row]
+    cursor: str | None = None
+    advice: str | None = None
+    previous: list[Row] | None = None
+    seconds: float = 0.0
+
+
+class Cancelled(InvalidQuery):
+    """Somebody with the right to do so stopped the query."""
+
+    def __init__(self) -> None:
+        super().__init__("query", "was cancelled")
+
+
+class Analyst:
+    """Asks questions inside one scope; `now` is the instant that relative times start from."""
+
+    def __init__(
+        self,
+        db: Database[Document],
+        scope: Scope,
+        now: dt.datetime,
+        *,
+        max_seconds: float = 30.0,
+        query_id: str | None = None,
+    ) -> None:
+        # `query_id` is the name under which `cancel` finds the query on the server
+        self.db, self.scope, self.now = db, scope, now
+        self.max_seconds, self.query_id = max_seconds, query_id or uuid4().hex
+        self.attributes = Attributes(db, scope, now)
+
+    def parse(self, expression: Any) -> AnalystQuery:
+        """Return the checked query; InvalidQuery names the wrong place."""
+        return AnalystQuery.parse(expression, now=self.now, people=self.attributes.resolver())
+
+    def ask(self, expression: Any) -> Answer:
+        """Parse and run; InvalidQuery, or QueryTimeout after `max_seconds`."""
+        query = self.parse(expression)
+        started = time.perf_counter()
+        try:
+            answer = self._grouped(query) if query.is_grouped else self._listed(query)
+            previous = self._grouped(query.previous_period()).rows if query.compare else None
+        except ExecutionTimeout as error:
+            raise QueryTimeout(self.max_seconds) from error
+        except OperationFailure as error:
+            if error.code == KILLED:
+                raise Cancelled from error
+            raise
+        seconds = round(time.perf_counter() - started, 4)
+        return Answer(answer.rows, answer.cursor, self._advice(query), previous, seconds)
+
+    def filter(self, query: AnalystQuery) -> Document:
+        """Return the MongoDB filter: the stores, search keys for the index, then the whole predicate."""
+        keys = sorted(index_keys(query.where))
+        indexed = {"keys": {"$all": keys}} if keys else {}
+        return {**self.scope.filter(), **indexed, "voided": {"$exists": False}, "$and": [render(query.where)]}
+
+    def explain(self, expression: Any) -> Document:
+        """Return what MongoDB would do: for tests and for people who wonder."""
+        query = self.parse(expression)
+        found: Document = self.db.statements.find(self.filter(query)).limit(query.limit).explain()
+        return found
+
+    def _limits(self) -> Document:
+        return {"maxTimeMS": int(self.max_seconds * 1000), "comment": f"analyst:{self.query_id}"}
+
+    def _listed(self, query: AnalystQuery) -> Answer:
+        name, falling = query.sort
+        path = "_id" if name == "stored" else name
+        condition = self.filter(query)
+        if query.cursor is not None:
+            condition = {"$and": [condition, _beyond(path, falling, read_cursor(query.cursor))]}
+        order = [(path, -1 if falling else 1)] + ([("_id", -1 if falling else 1)] if path != "_id" else [])
+        wanted = {field.name: 1 for field in query.select} | {path: 1}
+        found = self.db.statements.find(condition, wanted, comment=self._limits()["comment"])
+        found = found.sort(order).limit(query.limit + 1).max_time_ms(self._limits()["maxTimeMS"])
+        documents = list(found)
+        rows = [_flat(query, document) for document in documents[: query.limit]]
+        more = len(documents) > query.limit
+        return Answer(rows, _cursor_after(path, documents[query.limit - 1]) if more else None)
+
+    def _grouped(self, query: AnalystQuery) -> Answer:
+        partials = self._partials(query)
+        return Answer(merge_rows(query, partials, person=self.attributes.person, attribute=self._attribute))
+
+    def _partials(self, query: AnalystQuery) -> list[Document]:
+        """Ask per group; where a key is an attribute of people, apart for those whose attribute changed."""
+        base = self.filter(query)
+        if not needs_actor(query):
+            return self._aggregate(base, group_stages(query))
+        changed = self._changed(query)
+        found = self._aggregate(
+            {"$and": [base, {"actor": {"$nin": changed}}]}, group_stages(query, by_actor=True)
+        )
+        if changed:
+            stages = group_stages(query, by_actor=True, by_time=True)
+            found += self._aggregate({"$and": [base, {"actor": {"$in": changed}}]}, stages)
+        return found
+
+    def _changed(self, query: AnalystQuery) -> list[str]:
+        keys = [k for k in query.group if k.field.kind is Kind.PERSON]
+        actors = {a for k in keys for a in self.attributes.spans(k.field.name, k.certification)}
+        return sorted(
+            a for a in actors
+            if not all(self.attributes.steady(k.field.name, k.certification, a) for k in keys)
+        )  # fmt: skip
+
+    def _aggregate(self, condition: Document, stages: list[Document]) -> list[Document]:
+        pipeline = [{"$match": condition}, *stages, {"$limit": MAX_GROUPS + 1}]
+        found = list(self.db.statements.aggregate(pipeline, allowDiskUse=True, **self._limits()))
+        if len(found) > MAX_GROUPS:
+            raise InvalidQuery("group", f"makes more than {MAX_GROUPS} groups; narrow the filter")
+        return found
+
+    def _attribute(self, group_key: GroupKey, actor: str | None, at: dt.datetime | None) -> str | None:
+        if group_key.field.name == "person":
+            return None if actor is None else self.attributes.person(actor)
+        return self.attributes.value_at(group_key.field.name, group_key.certification, actor, at)
+
+    def _advice(self, query: AnalystQuery) -> str | None:
+        """Name a filter to add where the query reads a large store from end to end."""
+        if index_keys(query.where) or _bounds_stored(query.where):
+            return None
+        size = self.db.statements.estimated_document_count()
+        if size < LARGE_STORE:
+            return None
+        return "reads all statements in reach: give actor, verb, object.id or registration"
+
+
+def index_keys(where: Predicate) -> set[int]:
+    """Return the search keys that every selected statement has; they decide the index range."""
+    parts = where.conditions if isinstance(where, All) else (where,)
+    found: set[int] = set()
+    for part in parts:
+        if isinstance(part, All):
+            found |= index_keys(part)
+        if isinstance(part, Compare) and part.operator == "eq" and part.field in KEY_OF:
+            found.add(key(KEY_OF[part.field], str(part.value)))
+    return found
+
+
+def _bounds_stored(where: Predicate) -> bool:
+    parts = where.conditions if isinstance(where, All) else (where,)
+    return any(isinstance(p, Compare) and p.field == "stored" and p.operator in {"gte", "gt"} for p in parts)
+
+
+def _flat(query: AnalystQuery, document: Mapping[str, Any]) -> Row:
+    return {field.name: _at(document, field.name) for field in query.select}
+
+
+def _at(document: Mapping[str, Any], path: str) -> Any:
+    value: Any = document
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return [plain(v) for v in value] if isinstance(value, list) else plain(value)
+
+
+def _cursor_after(path: str, document: Mapping[str, Any]) -> str:
+    value = None if path == "_id" else _at(document, path)
+    kind = "t" if isinstance(value, dt.datetime) else "v"
+    body = orjson.dumps([kind, value, bytes(document["_id"]).hex()])
+    return base64.urlsafe_b64encode(body).decode().rstrip("=")
+
+
+def read_cursor(text: str) -> tuple[dt.datetime | float | None, bytes]:
+    """Return value and order key of a cursor; InvalidQuery when it is none."""
+    try:
+        kind, value, order = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        position = (
+            dt.datetime.fromisoformat(value) if kind == "t" else None if value is None else float(value)
+        )
+        return position, bytes.fromhex(order)
+    except (binascii.Error, ValueError, TypeError):
+        raise InvalidQuery("cursor", "is not a position that an answer gave") from None
+
+
+def _beyond(path: str, falling: bool, position: tuple[dt.datetime | float | None, bytes]) -> Document:
+    value, order = position
+    step = "$lt" if falling else "$gt"
+    tie: Document = {"_id": {step: Binary(order)}}
+    if path == "_id":
+        return tie
+    same = {path: value, **tie}
+    if value is None:
+        return same if falling else {"$or": [same, {path: {"$ne": None}}]}
+    further: Iterable[Document] = [{path: {step: value}}, same]
+    return {"$or": [*further, {path: None}] if falling else list(further)}
+
+
+def cancel(db: Database[Document], query_id: str) -> bool:
+    """Stop the query of that id on the server; tell whether one was running."""
+    admin = db.client.admin
+    running = admin.aggregate([
+        {"$currentOp": {"allUsers": True}},
+        {"$match": {"command.comment": f"analyst:{query_id}"}},
+    ])  # fmt: skip
+    found = [operation["opid"] for operation in running]
+    for operation in found:
+        admin.command("killOp", op=operation)
+    return bool(found)
+
+
+__all__ = ["Analyst", "Answer", "Cancelled", "cancel", "index_keys", "number"]

@@ -1,0 +1,165 @@
+"""Saved queries: a name, an owner, a schedule, the last results, and links that show them to others.
+
+saved_queries {_id, org, owner, name, expression, organizations, vendor_wide, schedule, next_at, leased_until,
+               links [{digest, until}], created_at, updated_at, version}
+query_results {query, org, at, rows, seconds, error}
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from apscheduler.triggers.cron import CronTrigger
+from bson import json_util
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
+from pymongo.database import Database
+
+from lrs.analysis.run import Analyst, Answer
+from lrs.analysis.scope import Scope, whole_scope
+from lrs.refusals import InvalidField, UnknownThing
+from statements.errors import StatementError
+
+Document = dict[str, Any]
+
+INDEXES: dict[str, list[IndexModel]] = {
+    "saved_queries": [
+        IndexModel([("org", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("next_at", ASCENDING)], sparse=True),
+        IndexModel([("links.digest", ASCENDING)], sparse=True),
+    ],
+    "query_results": [
+        IndexModel([("org", ASCENDING), ("query", ASCENDING), ("at", DESCENDING)]),
+        IndexModel([("at", ASCENDING)], expireAfterSeconds=400 * 24 * 3600),
+    ],
+}
+LEASE = dt.timedelta(minutes=2)
+
+
+def create(
+    db: Database[Document],
+    *,
+    name: str,
+    owner: str,
+    org: str,
+    scope: Scope,
+    expression: Any,
+    schedule: str | None,
+    now: dt.datetime,
+) -> Document:
+    """Save a query after checking it; InvalidQuery or InvalidField names what is wrong."""
+    Analyst(db, scope, now).parse(expression)
+    document = {
+        "_id": uuid4().hex,
+        "org": org,
+        "owner": owner,
+        "name": name,
+        "expression": json_util.dumps(expression),
+        "organizations": list(scope.orgs),
+        "vendor_wide": scope.whole,
+        "schedule": schedule,
+        "links": [],
+        "created_at": now,
+        "updated_at": now,
+        "version": 1,
+    }
+    if schedule is not None:
+        document["next_at"] = next_run(schedule, now)
+    db.saved_queries.insert_one(document)
+    return document
+
+
+def get(db: Database[Document], org: str, query_id: str) -> Document:
+    """Return a saved query of an organization; UnknownThing if there is none."""
+    found = db.saved_queries.find_one({"_id": query_id, "org": org})
+    if found is None:
+        raise UnknownThing("query", query_id)
+    return found
+
+
+def next_run(schedule: str, now: dt.datetime) -> dt.datetime:
+    """Return the next instant of a crontab line (five fields, UTC); InvalidField when it is none."""
+    try:
+        trigger = CronTrigger.from_crontab(schedule, timezone=ZoneInfo("UTC"))
+    except ValueError as error:
+        raise InvalidField("schedule", f"is not a crontab line: {error}") from error
+    found: dt.datetime | None = trigger.get_next_fire_time(None, now)
+    if found is None:
+        raise InvalidField("schedule", "never comes")
+    return found
+
+
+def run(db: Database[Document], saved: Document, now: dt.datetime) -> Document:
+    """Run a saved query inside its own scope and keep the result."""
+    scope = whole_scope(db) if saved["vendor_wide"] else Scope(tuple(saved["organizations"]))
+    try:
+        answer: Answer = Analyst(db, scope, now).ask(json_util.loads(saved["expression"]))
+        outcome: Document = {"rows": answer.rows, "previous": answer.previous, "seconds": answer.seconds}
+    except StatementError as error:
+        outcome = {"rows": [], "error": str(error)}
+    result = {"query": saved["_id"], "org": saved["org"], "at": now, **outcome}
+    db.query_results.insert_one(result)
+    return result
+
+
+def latest(db: Database[Document], saved: Document) -> Document | None:
+    """Return the newest result of a saved query."""
+    wanted = {"org": saved["org"], "query": saved["_id"]}
+    return db.query_results.find_one(wanted, sort=[("at", DESCENDING)])
+
+
+def run_due(db: Database[Document], now: dt.datetime, limit: int = 20) -> int:
+    """Run what is due: a job of the worker. Each is leased, so that two workers never run the same."""
+    done = 0
+    while done < limit and (saved := _claim(db, now)) is not None:
+        run(db, saved, now)
+        change = {"$set": {"next_at": next_run(saved["schedule"], now)}, "$unset": {"leased_until": ""}}
+        db.saved_queries.update_one({"_id": saved["_id"]}, change)
+        done += 1
+    return done
+
+
+def _claim(db: Database[Document], now: dt.datetime) -> Document | None:
+    free = [{"leased_until": None}, {"leased_until": {"$lte": now}}]
+    return db.saved_queries.find_one_and_update(
+        {"next_at": {"$lte": now}, "$or": free},
+        {"$set": {"leased_until": now + LEASE}},
+        return_document=ReturnDocument.AFTER,
+    )
+
+
+def share(
+    db: Database[Document], saved: Document, now: dt.datetime, lasts: dt.timedelta
+) -> tuple[str, dt.datetime]:
+    """Return a new secret that shows the results to anybody until an instant; its digest is kept."""
+    token = secrets.token_urlsafe(24)
+    until = now + lasts
+    link = {"digest": _digest(token), "until": until}
+    db.saved_queries.update_one({"_id": saved["_id"]}, {"$push": {"links": link}})
+    return token, until
+
+
+def shared(db: Database[Document], token: str, now: dt.datetime) -> Document:
+    """Return the saved query of a link; UnknownThing when the link is none, or has run out."""
+    digest = _digest(token)
+    saved = db.saved_queries.find_one({"links.digest": digest})
+    links: Sequence[Document] = saved["links"] if saved else ()
+    for link in links:
+        if hmac.compare_digest(link["digest"], digest) and now < link["until"] and saved is not None:
+            return saved
+    raise UnknownThing("link", "shared query")
+
+
+def unshare(db: Database[Document], saved: Document) -> None:
+    """End all links of a saved query."""
+    db.saved_queries.update_one({"_id": saved["_id"]}, {"$set": {"links": []}})
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,269 @@
+"""Questions to the statement history over HTTP: query, export, saved queries and their links."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import orjson
+from bson import json_util
+from flask import Response, g, stream_with_context
+from marshmallow import Schema, fields, validate
+
+from lrs.analysis import saved
+from lrs.analysis.export import COLUMNS, MEDIA_TYPES, stream
+from lrs.analysis.run import Analyst, cancel
+from lrs.analysis.scope import Scope, scope_of
+from lrs.api.contract import Blueprint, PageArgs, check_match, page, page_schema, tagged
+from lrs.auth import requires
+from lrs.context import laurel
+from lrs.refusals import UnknownThing
+from statements.errors import InvalidQuery
+from statements.fields import FIELDS
+
+Document = dict[str, Any]
+blp = Blueprint("analytics", __name__, description="Questions to the statement history")
+MAX_SECONDS = 30.0
+ORG = validate.Length(max=64)
+
+
+class QueryBody(Schema):
+    """A query: the members of the query language, and where and how long to ask."""
+
+    filter = fields.Raw(metadata={"description": "Conditions: all, any, not, or a field with an operator."})
+    select = fields.List(fields.String())
+    sort = fields.String()
+    limit = fields.Integer(strict=True)
+    cursor = fields.String()
+    group = fields.List(fields.Raw())
+    measures = fields.Dict()
+    compare = fields.String()
+    organizations = fields.List(fields.String(validate=ORG), load_default=list)
+    max_seconds = fields.Float(load_default=MAX_SECONDS, validate=validate.Range(0.1, MAX_SECONDS))
+    query_id = fields.String(validate=validate.Regexp(r"[A-Za-z0-9-]{1,64}$"))
+
+
+class AnswerSchema(Schema):
+    """Rows and what goes with them."""
+
+    rows = fields.List(fields.Dict())
+    cursor = fields.String(allow_none=True)
+    previous = fields.List(fields.Dict(), allow_none=True)
+    advice = fields.String(allow_none=True)
+    seconds = fields.Float()
+
+
+class ExportArgs(Schema):
+    """What to export, and how."""
+
+    format = fields.String(load_default="ndjson", validate=validate.OneOf(sorted(MEDIA_TYPES)))
+    filter = fields.String(
+        validate=validate.Length(max=20_000), metadata={"description": "A filter as JSON."}
+    )
+    columns = fields.String(metadata={"description": "Fields with commas between; CSV and Parquet."})
+    organization = fields.List(fields.String(validate=ORG), load_default=list)
+
+
+class SavedQueryBody(Schema):
+    """A query to keep."""
+
+    name = fields.String(required=True, validate=validate.Length(1, 200))
+    query = fields.Dict(required=True)
+    organizations = fields.List(fields.String(validate=ORG), load_default=list)
+    schedule = fields.String(allow_none=True, load_default=None, validate=validate.Length(max=100))
+
+
+class SavedQuerySchema(Schema):
+    """A kept query."""
+
+    id = fields.String()
+    name = fields.String()
+    owner = fields.String()
+    query = fields.Dict()
+    organizations = fields.List(fields.String())
+    schedule = fields.String(allow_none=True)
+    next_at = fields.DateTime(allow_none=True)
+    links = fields.Integer(metadata={"description": "How many links show its results."})
+    created_at = fields.DateTime()
+
+
+class ResultSchema(Schema):
+    """The result of a kept query."""
+
+    name = fields.String()
+    at = fields.DateTime()
+    rows = fields.List(fields.Dict())
+    previous = fields.List(fields.Dict(), allow_none=True)
+    error = fields.String(allow_none=True)
+
+
+class ShareBody(Schema):
+    """For how long a link shows the results."""
+
+    days = fields.Integer(load_default=30, validate=validate.Range(1, 365))
+
+
+class LinkSchema(Schema):
+    """A link; its secret is shown once."""
+
+    path = fields.String()
+    until = fields.DateTime()
+
+
+def _analyst(scope: Scope, max_seconds: float = MAX_SECONDS, query_id: str | None = None) -> Analyst:
+    named = None if query_id is None else f"{g.principal.id}:{query_id}"
+    return Analyst(laurel().db, scope, laurel().now(), max_seconds=max_seconds, query_id=named)
+
+
+@blp.post("/statements/query")
+@blp.arguments(QueryBody)
+@blp.response(200, AnswerSchema)
+@requires("analytics")
+def query(body: Document) -> Document:
+    """Answer a question to the statement history."""
+    scope = scope_of(laurel().db, g.principal, body.pop("organizations"))
+    analyst = _analyst(scope, body.pop("max_seconds"), body.pop("query_id", None))
+    answer = analyst.ask(body)
+    return {
+        "rows": answer.rows,
+        "cursor": answer.cursor,
+        "previous": answer.previous,
+        "advice": answer.advice,
+        "seconds": answer.seconds,
+    }
+
+
+@blp.delete("/statements/query/<query_id>")
+@blp.response(204)
+@requires("analytics")
+def stop(query_id: str) -> None:
+    """Stop a running query that was given this `query_id`."""
+    if not cancel(laurel().db, f"{g.principal.id}:{query_id}"):
+        raise UnknownThing("running query", query_id)
+
+
+@blp.get("/statements/export")
+@blp.arguments(ExportArgs, location="query")
+@requires("analytics")
+def export(args: Document) -> Response:
+    """Stream statements as NDJSON (exact), CSV or Parquet; voided ones are left out."""
+    scope = scope_of(laurel().db, g.principal, args["organization"])
+    wanted = _analyst(scope).parse({"filter": _json(args["filter"])} if "filter" in args else {})
+    columns = columns_of(args.get("columns"))
+    body = stream(laurel().db, scope, wanted, args["format"], columns)
+    suffix = args["format"]
+    disposition = {"Content-Disposition": f'attachment; filename="statements.{suffix}"'}
+    return Response(stream_with_context(body), content_type=MEDIA_TYPES[args["format"]], headers=disposition)
+
+
+def columns_of(text: str | None) -> tuple[str, ...]:
+    """Return the columns of a list with commas, all of them without one; InvalidQuery names unknown ones."""
+    if not text:
+        return COLUMNS
+    columns = tuple(name.strip() for name in text.split(","))
+    for name in columns:
+        if name not in FIELDS or name.startswith("person") or name.endswith("extensions"):
+            raise InvalidQuery("columns", f"unknown column {name!r}; one of {', '.join(COLUMNS)}")
+    return columns
+
+
+def _json(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InvalidQuery("filter", f"is not JSON: {error}") from None
+
+
+@blp.get("/queries")
+@blp.arguments(PageArgs, location="query")
+@blp.response(200, page_schema(SavedQuerySchema))
+@requires("analytics")
+def queries(args: Document) -> Document:
+    """List the saved queries of the organization."""
+    return page(laurel().db.saved_queries, {"org": g.principal.org}, args, _shown)
+
+
+@blp.post("/queries")
+@blp.arguments(SavedQueryBody)
+@blp.response(201, SavedQuerySchema)
+@requires("analytics")
+def save(body: Document) -> Any:
+    """Save a query, and let it run on a schedule (a crontab line, UTC)."""
+    scope = scope_of(laurel().db, g.principal, body["organizations"])
+    made = saved.create(
+        laurel().db,
+        name=body["name"],
+        owner=g.principal.id,
+        org=g.principal.org,
+        scope=scope,
+        expression=body["query"],
+        schedule=body["schedule"],
+        now=laurel().now(),
+    )
+    return tagged(_shown(made), made, 201)
+
+
+@blp.get("/queries/<query_id>")
+@blp.response(200, SavedQuerySchema)
+@requires("analytics")
+def show(query_id: str) -> Any:
+    """Show a saved query."""
+    found = saved.get(laurel().db, g.principal.org, query_id)
+    return tagged(_shown(found), found)
+
+
+@blp.delete("/queries/<query_id>")
+@blp.response(204)
+@requires("analytics")
+def delete(query_id: str) -> None:
+    """Delete a saved query with its links."""
+    found = saved.get(laurel().db, g.principal.org, query_id)
+    check_match("query", found)
+    laurel().db.saved_queries.delete_one({"_id": query_id, "org": g.principal.org})
+
+
+@blp.post("/queries/<query_id>/run")
+@blp.response(200, ResultSchema)
+@requires("analytics")
+def run(query_id: str) -> Document:
+    """Run a saved query now and keep the result."""
+    found = saved.get(laurel().db, g.principal.org, query_id)
+    return {"name": found["name"], **saved.run(laurel().db, found, laurel().now())}
+
+
+@blp.post("/queries/<query_id>/links")
+@blp.arguments(ShareBody)
+@blp.response(201, LinkSchema)
+@requires("analytics")
+def share(body: Document, query_id: str) -> Document:
+    """Make a link that shows the latest results to anybody who has it."""
+    found = saved.get(laurel().db, g.principal.org, query_id)
+    token, until = saved.share(laurel().db, found, laurel().now(), dt.timedelta(days=body["days"]))
+    return {"path": f"/api/v1/queries/shared/{token}", "until": until}
+
+
+@blp.delete("/queries/<query_id>/links")
+@blp.response(204)
+@requires("analytics")
+def unshare(query_id: str) -> None:
+    """End all links of a saved query."""
+    saved.unshare(laurel().db, saved.get(laurel().db, g.principal.org, query_id))
+
+
+@blp.get("/queries/shared/<token>")
+@blp.response(200, ResultSchema)
+def shared(token: str) -> Document:
+    """Show the latest results of a saved query by its link; needs no account."""
+    found = saved.shared(laurel().db, token, laurel().now())
+    result = saved.latest(laurel().db, found) or saved.run(laurel().db, found, laurel().now())
+    return {"name": found["name"], **result}
+
+
+def _shown(document: Document) -> Document:
+    return {
+        **document,
+        "id": document["_id"],
+        "query": json_util.loads(document["expression"]),
+        "links": len(document["links"]),
+        "next_at": document.get("next_at"),
+    }
