@@ -1,0 +1,218 @@
+"""Checks inside one certification or fragment: selectors, placeholders, keys, reach (E301 to E308, W502)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rules.check_names import Known
+from rules.check_walk import (
+    Node,
+    activities,
+    award_roots,
+    below,
+    fragment_roots,
+    items,
+    mapping,
+    release_roots,
+    roots,
+    selectors,
+    used,
+)
+from rules.check_words import nearest
+from rules.errors import Problem
+from rules.fragments import parts as model_parts
+from rules.load import Loaded
+from rules.load_build import duration
+from rules.load_positions import render
+from rules.model import AllOf, AnyOf, AtLeast, Holds, InOrder, Requirement, Unit
+
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
+
+
+def check_requirements(loaded: Loaded, known: Known) -> Iterator[Problem]:
+    """Yield the problems of the requirements and selectors of a certification or fragment."""
+    yield from _unknown_selectors(loaded)
+    yield from _unknown_fragments(loaded, known)
+    yield from _unreachable(loaded)
+    yield from _colliding_keys(loaded, known)
+    yield from _placeholders(loaded)
+    if loaded.data["kind"] == "Certification":
+        yield from _unused(loaded) if loaded.document is not None else ()
+        yield from _short_minimum(loaded)
+        yield from _endless(loaded)
+
+
+def _unknown_selectors(loaded: Loaded) -> Iterator[Problem]:
+    names = mapping(loaded.data.get("evidence"))
+    for root in roots(loaded.data):
+        for each in below(root):
+            for path, name in each.selectors():
+                if name not in names:
+                    hint = nearest(name, names)
+                    yield loaded.positions.problem(path, "E301", f"unknown selector {name}", hint)
+
+
+def _unknown_fragments(loaded: Loaded, known: Known) -> Iterator[Problem]:
+    fragments = known.fragments()
+    for path, reference, where in used(loaded.data):
+        fragment_id, _, name = reference.partition("/")
+        if loaded.data["kind"] == "Fragment":
+            message = "a fragment does not use another fragment"
+            yield loaded.positions.problem(path, "E303", message, at_key=True)
+        elif fragment_id not in fragments:
+            if known.published is not None:
+                hint = nearest(fragment_id, fragments)
+                hint = f"{hint}/{name}" if hint else None
+                yield loaded.positions.problem(path, "E303", f"unknown fragment {fragment_id}", hint)
+        elif (fragment := fragments[fragment_id]) is not None:
+            entries: Mapping[str, Any] = getattr(fragment, where)
+            if name not in entries:
+                hint = nearest(name, entries)
+                hint = f"{fragment_id}/{hint}" if hint else None
+                message = f"the fragment {fragment_id} has no {name} in its {where}"
+                yield loaded.positions.problem(path, "E303", message, hint)
+
+
+def _unreachable(loaded: Loaded) -> Iterator[Problem]:
+    for root in roots(loaded.data):
+        for each in below(root):
+            listed = items(each.data.get("of"))
+            least = each.data.get("at_least")
+            if each.form == "of" and listed and isinstance(least, int) and least > len(listed):
+                message = f"{least} of {len(listed)} entries can never be reached"
+                yield loaded.positions.problem(each.at("at_least"), "E304", message, str(len(listed)))
+
+
+def _colliding_keys(loaded: Loaded, known: Known) -> Iterator[Problem]:
+    for root in roots(loaded.data):
+        first: dict[str, Node] = {}
+        for key, each in _keys(root, known):
+            if key in first:
+                where = render(first[key].path)
+                message = f"the missing key {key} is that of {where} too; give one of them a key"
+                place = each.at("key") if "key" in each.data else each.path
+                yield loaded.positions.problem(place, "E307", message)
+            first.setdefault(key, each)
+
+
+def _keys(node: Node, known: Known) -> Iterator[tuple[str, Node]]:
+    """Yield the missing keys a requirement can report (2.5, section 10), with the node that does."""
+    key = node.data.get("key")
+    if isinstance(key, str):
+        yield key, node
+    elif node.form == "all":
+        for part in node.parts():
+            yield from _keys(part, known)
+    elif node.form == "use":
+        fragment_id, _, name = str(node.data["use"]).partition("/")
+        fragment = known.fragments().get(fragment_id)
+        if fragment is not None and name in fragment.requirements:
+            yield from ((each, node) for each in derived_keys(fragment.requirements[name]))
+    elif node.form in {"any", "in_order"}:
+        yield node.form, node
+    elif node.form == "of":
+        yield f"at_least_{node.data.get('at_least')}", node
+    else:
+        prefix = "holds_" if node.form == "holds" else ""
+        yield f"{prefix}{node.data[node.form]}", node
+
+
+def derived_keys(requirement: Requirement) -> list[str]:
+    """Return the missing keys that a requirement of the model can report, in document order (2.5)."""
+    if requirement.key is not None:
+        return [requirement.key]
+    match requirement:
+        case AllOf(parts=inner):
+            return [key for part in inner for key in derived_keys(part)]
+        case AnyOf():
+            return ["any"]
+        case AtLeast(n=n):
+            return [f"at_least_{n}"]
+        case Holds(certification=name):
+            return [f"holds_{name}"]
+        case InOrder():
+            return ["in_order"]
+        case _:
+            return [str(getattr(each, "selector", "")) for each in model_parts(requirement)]
+
+
+def _placeholders(loaded: Loaded) -> Iterator[Problem]:
+    released = {
+        name for root in release_roots(loaded.data) for each in below(root) for _, name in each.selectors()
+    }
+    elsewhere = {
+        name
+        for root in [*award_roots(loaded.data), *fragment_roots(loaded.data)]
+        for each in below(root)
+        for _, name in each.selectors()
+    }
+    for selector_path, name, selector in selectors(loaded.data):
+        for path, activity in activities(selector, selector_path):
+            for found in _PLACEHOLDER.findall(activity):
+                reason = _misplaced(found, name in released, name in elsewhere)
+                if reason is not None:
+                    hint = "{release}" if found != "{release}" and name in released else None
+                    yield loaded.positions.problem(path, "E306", reason, hint)
+
+
+def _misplaced(placeholder: str, released: bool, elsewhere: bool) -> str | None:
+    if placeholder != "{release}":
+        return f"{placeholder} is not a placeholder of activities; only {{release}} is"
+    if elsewhere:
+        return "{release} stands for nothing outside release_rules, where this selector is used"
+    if not released:
+        return "{release} is only allowed in selectors used by release_rules"
+    return None
+
+
+def _unused(loaded: Loaded) -> Iterator[Problem]:
+    named = {name for root in roots(loaded.data) for each in below(root) for _, name in each.selectors()}
+    for path, name, _ in selectors(loaded.data):
+        if name not in named:
+            message = f"the selector {name} is not used"
+            yield loaded.positions.problem(path, "W502", message, at_key=True, warning=True)
+
+
+_DAYS = {
+    Unit.HOURS: (0, 1),
+    Unit.DAYS: (1, 1),
+    Unit.WEEKS: (7, 7),
+    Unit.MONTHS: (28, 31),
+    Unit.YEARS: (365, 366),
+}
+
+
+def _short_minimum(loaded: Loaded) -> Iterator[Problem]:
+    validity, renewal = mapping(loaded.data.get("validity")), loaded.data.get("renewal")
+    if not isinstance(renewal, dict) or "minimum" not in validity:
+        return
+    opens = renewal.get("opens", "90 days")
+    try:
+        shortest, window = duration(validity["minimum"]), duration(opens)
+    except (ValueError, TypeError, AttributeError):
+        return
+    below_window = (
+        shortest.n < window.n
+        if shortest.unit == window.unit
+        else shortest.n * _DAYS[shortest.unit][1] < window.n * _DAYS[window.unit][0]
+    )
+    if below_window:
+        message = f"the shortest period, {shortest}, is below renewal.opens, {window}"
+        yield loaded.positions.problem(("validity", "minimum"), "E204", message, str(window))
+
+
+def _endless(loaded: Loaded) -> Iterator[Problem]:
+    """Refuse keys that need an end in a certification that is valid for ever."""
+    validity = mapping(loaded.data.get("validity"))
+    if validity.get("lasts") != "forever":
+        return
+    if validity.get("counted_from") in ("fixed_date", "previous_expiry"):
+        message = f"counted_from: {validity['counted_from']} does not go with lasts: forever"
+        later = loaded.positions.later([("validity", "lasts"), ("validity", "counted_from")])
+        yield loaded.positions.problem(later, "E308", message, at_key=True)
+    if "renewal" in loaded.data:
+        message = "renewal does not go with lasts: forever"
+        later = loaded.positions.later([("validity", "lasts"), ("renewal",)])
+        yield loaded.positions.problem(later, "E308", message, at_key=True)
