@@ -98,7 +98,7 @@ def serve(settings: Settings, *, own_mongodb: bool, say: Say, demo: bool = False
         check_mongodb(settings)
         if not own_mongodb:
             say("MongoDB: the one that LRS_MONGODB_URI names")
-        first = prepare(settings)
+        prepare(settings, say)
         metrics = str(metrics_folder(settings))
         environ = {**to_env(settings, os.environ), "PROMETHEUS_MULTIPROC_DIR": metrics}
         children: list[Child] = []
@@ -106,7 +106,7 @@ def serve(settings: Settings, *, own_mongodb: bool, say: Say, demo: bool = False
         children.append(start("gunicorn", gunicorn_command(listener), environ, listener))
         children.append(start("worker", [sys.executable, "-m", "lrs", "worker"], environ))
         wait_until_ready(settings, children[0])
-        announce(settings, first, say)
+        announce(settings, say)
         if demo:
             children.append(start("demo", [sys.executable, "-m", "lrs.demo"], environ))
         watch([*mongodb, *children], say)
@@ -174,13 +174,16 @@ def embedded(settings: Settings, say: Say) -> Iterator[tuple[Settings, Child]]:
             running[-1].stop()
 
 
-def prepare(settings: Settings) -> tuple[str, str] | None:
-    """Make indexes and, on an empty database, the vendor and the first client; returns its key and secret."""
+def prepare(settings: Settings, say: Say) -> None:
+    """Make indexes and, on an empty database, the vendor and the first client, whose secret is said once."""
     db = connect(settings)
     with db.client:
         ensure_indexes(db)
         now = dt.datetime.now(dt.UTC)
-        return tenancy.bootstrap(db, settings.bootstrap_key, settings.bootstrap_secret, now)
+        first = tenancy.bootstrap(db, settings.bootstrap_key, settings.bootstrap_secret, now)
+    if first is not None:
+        # said before anything else can fail: it cannot be said again
+        say(f"Client      key {first[0]}  secret {first[1]}   (shown once; `lrs clients` makes more)")
 
 
 def metrics_folder(settings: Settings) -> Path:
@@ -242,12 +245,10 @@ def wait_until_ready(settings: Settings, web: Child) -> None:
     raise StartFailure(f"gunicorn did not answer within {READY_SECONDS:g} seconds", "its lines above say why")
 
 
-def announce(settings: Settings, first: tuple[str, str] | None, say: Say) -> None:
-    """Say where everything is and, once, the first client's key and secret."""
+def announce(settings: Settings, say: Say) -> None:
+    """Say where everything is."""
     url = settings.public_url
     say(f"xAPI        {url}/xapi")
     say(f"API page    {url}/api/v1/docs")
     say(f"Public      {url}/registry  {url}/.well-known/did.json")
-    if first is not None:
-        say(f"Client      key {first[0]}  secret {first[1]}   (shown once; `lrs clients` makes more)")
     say("Ready. Ctrl-C stops everything.")

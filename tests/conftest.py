@@ -25,8 +25,6 @@ from flask.testing import FlaskClient
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from lrs.app import create_app
-from lrs.database import connect, ensure_indexes
 from lrs.mongod import find_mongod, free_port, start_mongod
 from lrs.settings import Settings
 
@@ -110,6 +108,8 @@ def worker_database(suffix: str = "") -> str:
 @pytest.fixture(scope="session")
 def mongo_client(mongod: str) -> Iterator[MongoClient[dict[str, Any]]]:
     """One client per process, with the write concern of production."""
+    from lrs.database import connect  # not at the top: pure tests start without the application
+
     db = connect(Settings(mongodb_uri=mongod, database=worker_database()))
     yield db.client
     db.client.close()
@@ -117,6 +117,8 @@ def mongo_client(mongod: str) -> Iterator[MongoClient[dict[str, Any]]]:
 
 def empty(db: Database[dict[str, Any]]) -> None:
     """Remove every document and keep collections and indexes: much cheaper than dropping the database."""
+    from lrs.database import ensure_indexes
+
     for info in db.list_collections():
         if info["type"] == "collection" and not info["name"].startswith("system."):
             if info.get("options", {}).get("capped"):
@@ -150,6 +152,8 @@ def settings(mongod: str, tmp_path: Path) -> Settings:
 @pytest.fixture
 def app(settings: Settings, db: Database[dict[str, Any]]) -> Flask:
     """The application over the empty database, its first client made from the bootstrap settings."""
+    from lrs.app import create_app
+
     return create_app(settings, db)
 
 

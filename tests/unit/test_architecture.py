@@ -1,0 +1,63 @@
+"""Rules about the code as a whole: our packages are ours, every error has a status."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from lrs import errors
+from lrs.settings import variables
+
+PACKAGES = ("lrs", "rules", "statements", "schemas")
+ROOT = Path(__file__).parents[2]
+# never leave over HTTP: recorded on the rule, or end a process before it serves
+INTERNAL = {"StartFailure", "FolderInUse", "EvaluationFailed"}
+
+
+def modules() -> Iterator[ModuleType]:
+    for package in PACKAGES:
+        root = importlib.import_module(package)
+        yield root
+        for found in pkgutil.walk_packages(root.__path__, f"{package}."):
+            if not found.name.endswith(("__main__", "gunicorn_conf")):
+                yield importlib.import_module(found.name)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_our_package_names_are_ours_alone(package: str) -> None:
+    """PyPI has distributions called rules, schemas and lrs; one of them would shadow ours."""
+    owners = importlib.metadata.packages_distributions().get(package, ["laurel-lrs"])
+    assert set(owners) == {"laurel-lrs"}
+    assert Path(str(importlib.import_module(package).__file__)).is_relative_to(ROOT)
+
+
+def test_every_error_of_ours_has_a_status() -> None:
+    listed = tuple(errors.STATUS)
+    unlisted = {
+        f"{module.__name__}.{name}"
+        for module in modules()
+        for name, value in vars(module).items()
+        if isinstance(value, type)
+        and issubclass(value, Exception)
+        and value.__module__ == module.__name__
+        and not name.startswith("_")
+        and name not in INTERNAL
+        and not issubclass(value, listed)
+    }
+    assert not unlisted
+
+
+def test_documentation_has_the_row_of_every_variable() -> None:
+    """The row comes from the declaration in lrs/settings.py; paste what this test says is missing."""
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    rows = [
+        f"| `{name}` | {'' if one.default in {None, ''} else f'`{one.default}`'} | {one.metadata['doc']} |"
+        for name, one in variables().items()
+    ]
+    assert not [row for row in rows if row not in text]
