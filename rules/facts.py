@@ -1,0 +1,105 @@
+"""Facts: append-only records of what people decided (4.10) and what the engine decided (4.12-1).
+
+facts {_id, org: "vendor", person, certification, kind, by_people, effective_at, decided_at, ...}
+
+by_people true: hold, lift, revocation, withdrawal, extension, approval, acceptance, resolution; they are input.
+by_people false: transition (a state began), retraction (an earlier transition no longer holds), review, tier.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final
+
+from pymongo import ASCENDING, IndexModel
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from rules.history import Fact
+
+Document = dict[str, Any]
+
+VENDOR: Final = "vendor"
+REASONS: Final = (
+    "agreement_lapsed", "evidence_voided", "identity", "misconduct", "holder_request", "administrative_error", "other",
+)  # fmt: skip
+FACT_FIELDS: Final = (
+    "certification", "until", "revoke_at", "allowed", "statement", "choice", "of", "reason", "by", "note",
+)  # fmt: skip
+
+INDEXES: dict[str, list[IndexModel]] = {
+    "facts": [
+        IndexModel(
+            [
+                ("org", ASCENDING),
+                ("person", ASCENDING),
+                ("certification", ASCENDING),
+                ("decided_at", ASCENDING),
+            ]
+        ),
+        IndexModel([("org", ASCENDING), ("kind", ASCENDING), ("decided_at", ASCENDING)]),
+        IndexModel(
+            [("org", ASCENDING), ("organization", ASCENDING), ("effective_at", ASCENDING)], sparse=True
+        ),
+    ],
+}
+
+
+def to_fact(row: Mapping[str, Any]) -> Fact:
+    """Return a stored fact of people as the evaluation reads it."""
+    values = {name: row[name] for name in FACT_FIELDS if row.get(name) is not None}
+    day = row.get("until_day")
+    return Fact(
+        id=row["_id"],
+        kind=row["kind"],
+        at=row["effective_at"],
+        decided_at=row["decided_at"],
+        until_day=dt.date.fromisoformat(day) if day else None,
+        **values,
+    )
+
+
+def from_fact(fact: Fact, person: str) -> Document:
+    """Return the document of a fact of people; a fact without id gets one."""
+    values = {name: getattr(fact, name) for name in FACT_FIELDS if getattr(fact, name) is not None}
+    return {
+        "_id": fact.id or "fact_" + secrets.token_hex(12),
+        "org": VENDOR,
+        "by_people": True,
+        "person": person,
+        "kind": fact.kind,
+        "effective_at": fact.at,
+        "decided_at": fact.decided_at,
+        "until_day": fact.until_day.isoformat() if fact.until_day else None,
+        "certification": None,
+        **values,
+    }
+
+
+def find_facts(
+    db: Database[Document], persons: Collection[str]
+) -> dict[str, tuple[tuple[Document, ...], tuple[Document, ...]]]:
+    """Return what people and what the engine recorded about each of these persons, oldest first."""
+    asserted: dict[str, list[Document]] = defaultdict(list)
+    recorded: dict[str, list[Document]] = defaultdict(list)
+    rows = db.facts.find({"org": VENDOR, "person": {"$in": list(persons)}})
+    for row in rows:
+        (asserted if row["by_people"] else recorded)[row["person"]].append(row)
+    return {
+        person: (_in_order(asserted[person]), _in_order(recorded[person]))
+        for person in {*asserted, *recorded}
+    }
+
+
+def _in_order(rows: list[Document]) -> tuple[Document, ...]:
+    return tuple(sorted(rows, key=lambda row: (row["decided_at"], row.get("n", 0), row["_id"])))
+
+
+def append(db: Database[Document], rows: Iterable[Document], session: ClientSession | None) -> None:
+    """Write facts; the caller holds the lease of their persons, so their ids are new."""
+    documents = list(rows)
+    if documents:
+        db.facts.insert_many(documents, ordered=False, session=session)

@@ -1,0 +1,109 @@
+"""Statements as the engine reads and marks them: the evaluation mark, the evidence key, and evidence in bulk.
+
+A statement that a published certification may look at carries the evidence key of its actor and, until it was
+looked at, `pending: true`, both in the very document that stores it. Reading a person's evidence is one index
+range per identifier and store.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pymongo import ASCENDING, IndexModel, UpdateMany
+from pymongo.database import Database
+
+from statements.keys import evidence_key
+
+Document = dict[str, Any]
+
+FIELDS: Final[Mapping[str, int]] = dict.fromkeys(
+    ("org", "id", "stored", "timestamp", "actor", "actor_type", "verb", "object", "activity_type", "registration",
+     "success", "completion", "score", "platform", "language", "instructor", "parent", "grouping", "category",
+     "extensions", "client", "client_label", "controlled_by", "authority",
+        "raw", "voided", "pending"), 1,
+)  # fmt: skip
+"""What evidence is made of; `raw` for instants finer than a millisecond; the keys stay in the database."""
+
+INDEXES: dict[str, list[IndexModel]] = {
+    "statements": [
+        IndexModel(
+            [("pending", ASCENDING), ("_id", ASCENDING)],
+            name="marked",
+            partialFilterExpression={"pending": True},
+        ),
+    ],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One marked statement: where it is, whose it is, and whether it was voided when the mark was read."""
+
+    key: Any
+    org: str
+    actor: str | None
+    document: Document
+
+    @property
+    def voided(self) -> dt.datetime | None:
+        """Return when the statement was voided, as of the reading of the mark."""
+        return self.document.get("voided")
+
+
+def marked(db: Database[Document], limit: int, after: Any = None) -> list[Mark]:
+    """Return marked statements of all stores in order of storing, at most `limit`, beginning after a key.
+
+    The mark is not leased: the persons are (`rules.work`), and clearing a mark twice is harmless.
+    """
+    wanted: Document = {"pending": True}
+    if after is not None:
+        wanted["_id"] = {"$gt": after}
+    rows = db.statements.find(wanted, FIELDS).sort("_id", ASCENDING).limit(limit)
+    return [Mark(row["_id"], row["org"], row.get("actor"), row) for row in rows]
+
+
+def clear(db: Database[Document], marks: Iterable[Document]) -> None:
+    """Clear the marks of these statement documents, unless one was voided after it was read.
+
+    Voiding sets the mark anew in the update that voids; that later mark has to survive.
+    """
+    standing, voided = [], []
+    for document in marks:
+        (voided if document.get("voided") else standing).append(document["_id"])
+    gone = {"$unset": {"pending": "", "claimed_until": ""}}
+    changes = []
+    if standing:
+        changes.append(UpdateMany({"_id": {"$in": standing}, "voided": None}, gone))
+    if voided:
+        changes.append(UpdateMany({"_id": {"$in": voided}}, gone))
+    if changes:
+        db.statements.bulk_write(changes, ordered=False)
+
+
+def evidence_documents(
+    db: Database[Document], seen: Mapping[str, Collection[str]], known_at: dt.datetime | None = None
+) -> dict[str, list[Document]]:
+    """Return the relevant statements of many actors in one round trip: IFI -> statement documents.
+
+    `seen` maps each IFI to the stores to look in. With `known_at`, later stored ones are left out.
+    """
+    ifis_by_store: dict[str, list[str]] = defaultdict(list)
+    for ifi, stores in seen.items():
+        for store in stores:
+            ifis_by_store[store].append(ifi)
+    branches = [
+        {"org": store, "keys": {"$in": [evidence_key(ifi) for ifi in ifis]}}
+        for store, ifis in ifis_by_store.items()
+    ]
+    found: dict[str, list[Document]] = {ifi: [] for ifi in seen}
+    if not branches:
+        return found
+    wanted: Document = branches[0] if len(branches) == 1 else {"$or": branches}
+    for row in db.statements.find(wanted, FIELDS):
+        if row.get("actor") in found and (known_at is None or row["stored"] <= known_at):
+            found[row["actor"]].append(row)
+    return found

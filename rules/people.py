@@ -1,0 +1,239 @@
+"""Reading people, their dated identifiers, affiliations and groups; and making a person on first sight.
+
+people       {_id, org: "vendor", name, email, ifis: [{ifi, from, until}], confirmed, created_at, merged_into?}
+affiliations {_id, person, org, from, until, primary, role, confirmed_at}
+groups       {_id, org: "vendor", name, members: [{person, from, until}]}
+
+`from` and `until` are instants or None for an open end; intervals are [from, until).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha1, sha256
+from typing import Any, Final
+
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError
+
+from rules.errors import UnknownPerson
+from rules.history import BEGINNING, END_OF_TIME, Membership
+
+Document = dict[str, Any]
+
+VENDOR: Final = "vendor"
+DUPLICATE_KEY: Final = 11000
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """The half-open interval [start, end) in which `of` held: a person, an organization, an identifier."""
+
+    of: str
+    start: dt.datetime = BEGINNING
+    end: dt.datetime = END_OF_TIME
+
+    def holds_at(self, at: dt.datetime) -> bool:
+        """Tell whether the instant lies inside."""
+        return self.start <= at < self.end
+
+
+Owners = Mapping[str, tuple[Interval, ...]]
+"""From an IFI to the persons who owned it, each with the interval of ownership."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """An identifier that was seen as the actor of a relevant statement, in the store of an organization."""
+
+    ifi: str
+    org: str
+
+
+def owner_at(owners: Owners, ifi: str, at: dt.datetime) -> str | None:
+    """Return the person who owned the identifier at an instant (section 1, person)."""
+    return next((owner.of for owner in owners.get(ifi, ()) if owner.holds_at(at)), None)
+
+
+def owners_of(db: Database[Document], ifis: Collection[str]) -> dict[str, tuple[Interval, ...]]:
+    """Return who owned each of these identifiers, and when; unknown ones are left out."""
+    found: dict[str, list[Interval]] = defaultdict(list)
+    wanted = set(ifis)
+    people = db.people.find({"org": VENDOR, "ifis.ifi": {"$in": sorted(wanted)}}, {"ifis": 1})
+    for person in people if wanted else ():
+        for owned in person["ifis"]:
+            if owned["ifi"] in wanted:
+                found[owned["ifi"]].append(interval(person["_id"], owned))
+    return {ifi: tuple(sorted(each, key=lambda one: one.start)) for ifi, each in found.items()}
+
+
+def ifis_of(db: Database[Document], persons: Collection[str]) -> dict[str, tuple[Interval, ...]]:
+    """Return the identifiers of each of these persons with their intervals (`of` is the IFI)."""
+    people = db.people.find({"_id": {"$in": list(persons)}}, {"ifis": 1})
+    return {
+        person["_id"]: tuple(interval(owned["ifi"], owned) for owned in person["ifis"]) for person in people
+    }
+
+
+def interval(of: str, document: Mapping[str, Any]) -> Interval:
+    """Return the interval of a document with `from` and `until`."""
+    return Interval(of, document.get("from") or BEGINNING, document.get("until") or END_OF_TIME)
+
+
+Admit = Callable[[Database[Document], Mapping[str, str], Mapping[str, str], dt.datetime], None]
+"""Called with new persons (id -> IFI, id -> organization): gives them the affiliations its policy allows."""
+
+
+def no_affiliation(
+    db: Database[Document],  # noqa: ARG001 -- the signature of Admit
+    ifis: Mapping[str, str],  # noqa: ARG001
+    orgs: Mapping[str, str],  # noqa: ARG001
+    now: dt.datetime,  # noqa: ARG001
+) -> None:
+    """Admit nobody anywhere."""
+
+
+def persons_for(
+    db: Database[Document], sightings: Iterable[Sighting], now: dt.datetime, admit: Admit = no_affiliation
+) -> Owners:
+    """Return the owners of all identifiers seen; identifiers that nobody ever owned get a person each.
+
+    The id of such a person follows from the identifier, so two workers that see it at once make one person.
+    """
+    where = {seen.ifi: seen.org for seen in sightings}
+    owners = owners_of(db, where)
+    missing = join_digests(db, [ifi for ifi in where if ifi not in owners])
+    if missing:
+        made = {person_id(ifi): ifi for ifi in missing}
+        insert_persons(db, [new_person(person, ifi, now) for person, ifi in made.items()])
+        join_digests(db, missing)  # another worker may have made the same person from the other form
+        admit(db, made, {person: where[ifi] for person, ifi in made.items()}, now)
+    return owners if len(owners) == len(where) else owners_of(db, where)
+
+
+def insert_persons(db: Database[Document], persons: list[Document]) -> None:
+    """Insert persons; those whose id another worker inserted first are left as they are."""
+    try:
+        db.people.insert_many(persons, ordered=False)
+    except BulkWriteError as error:
+        if any(one["code"] != DUPLICATE_KEY for one in error.details["writeErrors"]):
+            raise
+
+
+def digest_of(ifi: str) -> str | None:
+    """Return the `mbox_sha1sum` identifier that is the same mailbox as an `mbox` identifier."""
+    if not ifi.startswith("mbox::"):
+        return None
+    return "mbox_sha1sum::" + sha1(ifi.removeprefix("mbox::").encode(), usedforsecurity=False).hexdigest()
+
+
+def join_digests(db: Database[Document], ifis: Collection[str]) -> list[str]:
+    """Give each unowned mbox to the owners of its sha1sum, for the same intervals; return the others."""
+    digests = {digest: ifi for ifi in ifis if (digest := digest_of(ifi)) is not None}
+    owners = owners_of(db, digests)
+    for digest, each in owners.items():
+        for owner in each:
+            start = None if owner.start == BEGINNING else owner.start
+            end = None if owner.end == END_OF_TIME else owner.end
+            db.people.update_one(
+                {"_id": owner.of, "ifis.ifi": {"$ne": digests[digest]}},
+                {"$push": {"ifis": {"ifi": digests[digest], "from": start, "until": end}}},
+            )
+    joined = {digests[digest] for digest in owners}
+    return [ifi for ifi in ifis if ifi not in joined]
+
+
+def person_for(
+    db: Database[Document], ifi: str, org: str, now: dt.datetime, admit: Admit = no_affiliation
+) -> str:
+    """Return the person who owns an identifier now, made on first sight in the store of `org`."""
+    owners = persons_for(db, [Sighting(ifi, org)], now, admit)
+    found = owner_at(owners, ifi, now)
+    if found is None:
+        raise UnknownPerson(ifi)
+    return found
+
+
+def person_id(ifi: str) -> str:
+    """Return the id of the person who is made when an identifier is first seen."""
+    return "p_" + sha256(f"person:{digest_of(ifi) or ifi}".encode()).hexdigest()[:26]
+
+
+def new_person(person: str, ifi: str, now: dt.datetime) -> Document:
+    """Return the document of a person of whom one identifier is known."""
+    email = ifi.removeprefix("mbox::mailto:") if ifi.startswith("mbox::mailto:") else None
+    owned = [ifi, digest] if (digest := digest_of(ifi)) else [ifi]
+    return {
+        "_id": person,
+        "org": VENDOR,
+        "name": None,
+        "email": email,
+        "ifis": [{"ifi": each, "from": None, "until": None} for each in owned],
+        "confirmed": False,
+        "created_at": now,
+    }
+
+
+def find_person(db: Database[Document], named: str) -> str:
+    """Return the person meant by an id, an IFI, an e-mail address or `name@organization`; raises UnknownPerson."""
+    ifi = named if "::" in named else f"mbox::mailto:{named.lower()}"
+    exact: list[Document] = [
+        {"_id": named},
+        {"ifis.ifi": ifi},
+        {"ifis.ifi": f"mbox::mailto:{named}"},
+        {"email": named},
+    ]
+    for query in exact:
+        found = db.people.find_one({"org": VENDOR, **query})
+        if found is not None:
+            return str(found.get("merged_into") or found["_id"])
+    name, at, org = named.partition("@")
+    if at:
+        members = [row["person"] for row in db.affiliations.find({"org": org, "until": None}, {"person": 1})]
+        people = db.people.find({"_id": {"$in": members}}, {"name": 1, "email": 1})
+        matching = [one["_id"] for one in people if _is_called(one, name)]
+        if len(matching) == 1:
+            return str(matching[0])
+    raise UnknownPerson(named)
+
+
+def _is_called(person: Mapping[str, Any], name: str) -> bool:
+    local = (person.get("email") or "").partition("@")[0]
+    return name.lower() in {(person.get("name") or "").lower(), local.lower()} - {""}
+
+
+def affiliations_of(db: Database[Document], persons: Collection[str]) -> dict[str, tuple[Interval, ...]]:
+    """Return the primary affiliations of each person, confirmed ones only (`of` is the organization).
+
+    An affiliation counts from its confirmation (5-5), and at most one is primary at any instant.
+    """
+    found: dict[str, list[Interval]] = defaultdict(list)
+    rows = db.affiliations.find({"person": {"$in": list(persons)}, "primary": True})
+    for row in rows:
+        whole = interval(row["org"], row)
+        if row.get("confirmed_at") is not None:
+            start = max(whole.start, row["confirmed_at"])
+            if start < whole.end:
+                found[row["person"]].append(Interval(row["org"], start, whole.end))
+    return {person: tuple(sorted(each, key=lambda one: one.start)) for person, each in found.items()}
+
+
+def organization_at(
+    affiliations: Mapping[str, tuple[Interval, ...]], person: str, at: dt.datetime
+) -> str | None:
+    """Return the organization a person counted for at an instant."""
+    return next((one.of for one in affiliations.get(person, ()) if one.holds_at(at)), None)
+
+
+def groups(db: Database[Document]) -> dict[str, tuple[Membership, ...]]:
+    """Return all groups with their dated members."""
+    return {
+        str(group.get("name") or group["_id"]): tuple(
+            Membership(one["person"], one.get("from") or BEGINNING, one.get("until"))
+            for one in group["members"]
+        )
+        for group in db.groups.find({"org": VENDOR})
+    }

@@ -1,0 +1,118 @@
+"""Which certifications may look at a statement: a superset of what their selectors match, by table look-up.
+
+Asked for every statement that comes in, so it costs one dictionary look-up for most. Sources, results, signers
+and context do not matter here: `explain` names statements that nearly matched (6-4).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from rules.model import Certification, Selector
+from rules.store import RuleCache, RuleSet
+
+Document = Mapping[str, Any]
+
+NONE: Final[frozenset[str]] = frozenset()
+RELEASE: Final = "{release}"
+CMI5_CATEGORY: Final = "https://w3id.org/xapi/cmi5/context/categories/cmi5"
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """What is selected under one verb: activities by IRI, and by prefix, to the ids of certifications."""
+
+    exact: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    prefixes: tuple[tuple[str, frozenset[str]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Relevance:
+    """The selectors of many certifications as tables."""
+
+    verbs: Mapping[str, Verb]
+    units: Mapping[str, frozenset[str]]  # publisher ids of cmi5 assignable units (2.6)
+
+    def certifications(self, document: Document) -> frozenset[str]:
+        """Return the ids of the certifications that may look at a statement document (2.4)."""
+        if document.get("actor") is None or document.get("actor_type", "Agent") != "Agent":
+            return NONE
+        found = NONE
+        verb = self.verbs.get(document["verb"])
+        if verb is not None:
+            activity = _activity(document)
+            found = verb.exact.get(activity, NONE)
+            for prefix, certifications in verb.prefixes:
+                if activity.startswith(prefix):
+                    found |= certifications
+        if self.units and CMI5_CATEGORY in (document.get("category") or ()):
+            for unit in (*(document.get("grouping") or ()), _activity(document)):
+                found |= self.units.get(unit, NONE)
+        return found
+
+    def is_relevant(self, document: Document) -> bool:
+        """Tell whether any certification may look at a statement document."""
+        return bool(self.certifications(document))
+
+
+def _activity(document: Document) -> str:
+    target = document.get("object") or {}
+    return str(target.get("id", "")) if target.get("type", "Activity") == "Activity" else ""
+
+
+def relevance(certifications: Iterable[Certification]) -> Relevance:
+    """Compile the selectors of certifications, of all their versions, into tables."""
+    exact: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    prefixes: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    units: dict[str, set[str]] = defaultdict(set)
+    for document in certifications:
+        for selector in document.evidence.values():
+            if selector.cmi5 is not None:
+                units[selector.cmi5.au].add(document.id)
+            for verb in selector.verbs:
+                for activity in selector.activities:
+                    prefix = activity_prefix(activity)
+                    table = exact if prefix is None else prefixes
+                    table[verb][activity if prefix is None else prefix].add(document.id)
+    verbs = {
+        verb: Verb(
+            {activity: frozenset(ids) for activity, ids in exact[verb].items()},
+            tuple((prefix, frozenset(ids)) for prefix, ids in sorted(prefixes[verb].items())),
+        )
+        for verb in {*exact, *prefixes}
+    }
+    return Relevance(verbs, {unit: frozenset(ids) for unit, ids in units.items()})
+
+
+def activity_prefix(activity: str) -> str | None:
+    """Return the text that matching activities begin with, None where the IRI is exact (2.4)."""
+    if RELEASE in activity:
+        return activity.partition(RELEASE)[0]
+    return activity[:-1] if activity.endswith("*") else None
+
+
+def selectors_of(certification: Certification) -> tuple[Selector, ...]:
+    """Return the selectors of a certification."""
+    return tuple(certification.evidence.values())
+
+
+def relevance_of(rules: RuleSet) -> Relevance:
+    """Return the tables of all that is published; made once per set."""
+    known = rules.memo.get("relevance")
+    if known is None:
+        every = (version.document for one in rules.certifications.values() for version in one.versions)
+        known = rules.memo["relevance"] = relevance(every)
+    assert isinstance(known, Relevance)  # noqa: S101 -- the memo is untyped
+    return known
+
+
+def watcher(cache: RuleCache) -> Callable[[Document], bool]:
+    """Return the test that ingest asks for each statement; it follows publications within the cache's life."""
+
+    def is_relevant(document: Document) -> bool:
+        return relevance_of(cache.get()).is_relevant(document)
+
+    return is_relevant

@@ -1,0 +1,213 @@
+"""The current view, derived from facts and statements; it can be dropped and rebuilt (`lrs awards rebuild`).
+
+standings {_id: "<person>/<certification>", org: "vendor", person, certification, states, award, next_change_at, ...}
+awards    {_id: award id, org: "vendor", person, certification, ordinal, version, periods, states, final, ...}
+
+`states` is the whole line of public states, past and to come: [{at, state, version, award, awarded, expires}].
+What holds at an instant is read off it (`state_at`), whether or not a worker runs.
+"""
+
+from __future__ import annotations
+
+import bisect
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+from pymongo import ASCENDING, DeleteOne, IndexModel, ReplaceOne, UpdateOne
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from rules.course import AwardRecord, Course, Period, Segment
+from rules.store import RuleSet
+from rules.ulid import award_id
+
+Document = dict[str, Any]
+
+VENDOR: Final = "vendor"
+
+INDEXES: dict[str, list[IndexModel]] = {
+    "standings": [
+        IndexModel([("org", ASCENDING), ("person", ASCENDING), ("certification", ASCENDING)]),
+        IndexModel([("org", ASCENDING), ("certification", ASCENDING), ("person", ASCENDING)]),
+        IndexModel([("org", ASCENDING), ("reviews", ASCENDING)], sparse=True),
+    ],
+    "awards": [
+        IndexModel([("org", ASCENDING), ("person", ASCENDING), ("certification", ASCENDING)]),
+        IndexModel([("org", ASCENDING), ("certification", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel(
+            [("credential_due", ASCENDING)], partialFilterExpression={"credential_due": {"$exists": True}}
+        ),
+    ],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StateAt:
+    """A public state at an instant, read off a standing or an award."""
+
+    state: str
+    since: dt.datetime
+    award: str | None = None
+    awarded: str | None = None
+    expires: str | None = None
+    version: str | None = None
+    counts: bool = True
+
+
+def standing_of(rules: RuleSet, person: str, course: Course, now: dt.datetime) -> Document:
+    """Return the standing that a course makes."""
+    name = course.certification
+    states = [_state(rules, person, name, segment) for segment in course.segments]
+    body: Document = {
+        "org": VENDOR,
+        "person": person,
+        "certification": name,
+        "states": states,
+        "awards": [award_id(person, name, one.ordinal) for one in course.awards],
+        "reviews": sum(1 for item in course.reviews if item.closed_at is None) or None,
+        "next_change_at": course.next_change_after(now),
+    }
+    if body["reviews"] is None:
+        del body["reviews"]
+    digest = _digest({key: value for key, value in body.items() if key != "next_change_at"})
+    return {"_id": f"{person}/{name}", **body, "digest": digest, "decided_at": now}
+
+
+def awards_of(rules: RuleSet, person: str, course: Course, now: dt.datetime) -> list[Document]:
+    """Return the award documents that a course makes, one for each award, in order."""
+    return [_award(rules, person, course, record, now) for record in course.awards]
+
+
+def _award(rules: RuleSet, person: str, course: Course, record: AwardRecord, now: dt.datetime) -> Document:
+    name = course.certification
+    periods = [period for period in course.periods if period.award == record.ordinal]
+    segments = [segment for segment in course.segments if segment.award == record.ordinal]
+    body: Document = {
+        "org": VENDOR,
+        "person": person,
+        "certification": name,
+        "ordinal": record.ordinal,
+        "version": periods[-1].version if periods else None,
+        "awarded_at": record.awarded_at,
+        "final": record.final,
+        "final_at": record.final_at,
+        "reason": record.reason,
+        "periods": [_period(period) for period in periods],
+        "states": [_state(rules, person, name, segment) for segment in segments],
+        "evaluated": bool(periods) and rules.mode(name, periods[-1].version) == "evaluate",
+    }
+    return {"_id": award_id(person, name, record.ordinal), **body, "digest": _digest(body), "decided_at": now}
+
+
+def _state(rules: RuleSet, person: str, name: str, segment: Segment) -> Document:
+    fields: Document = {
+        "at": segment.at,
+        "state": segment.state,
+        "reason": segment.reason,
+        "version": segment.version,
+        "award": None if segment.award is None else award_id(person, name, segment.award),
+        "period": segment.period,
+        "awarded": segment.awarded and segment.awarded.isoformat(),
+        "expires": segment.expires and segment.expires.isoformat(),
+        "evaluated": rules.mode(name, segment.version) == "evaluate" or None,
+    }
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def _period(period: Period) -> Document:
+    return {
+        "kind": period.kind,
+        "version": period.version,
+        "evidence": list(period.evidence),
+        "awarded_at": period.awarded_at,
+        "valid_from": period.valid_from,
+        "awarded": period.awarded.isoformat(),
+        "baseline_until": period.baseline_until and period.baseline_until.isoformat(),
+        "valid_until": period.valid_until and period.valid_until.isoformat(),
+        "anchor": period.anchor.isoformat(),
+        "n": period.n,
+        "opens_at": period.opens_at,
+        "ends_at": period.ends_at,
+        "lapses_at": period.lapses_at,
+        "ending": period.ending,
+        "extensions": [{"at": at, "until": day.isoformat()} for at, day in period.extensions],
+        "gaps": [{"from": start, "until": end} for start, end in period.gaps],
+        "upgrades": [{"at": at, "version": version} for at, version in period.upgrades],
+    }
+
+
+def _digest(body: Mapping[str, Any]) -> str:
+    return sha256(repr(sorted(body.items())).encode()).hexdigest()[:32]
+
+
+def is_empty(course: Course) -> bool:
+    """Tell whether a course says nothing: no award, no review, never anything but in_progress."""
+    return not course.awards and not course.reviews and all(s.state == "in_progress" for s in course.segments)
+
+
+# Reading
+
+
+def state_at(document: Mapping[str, Any], at: dt.datetime) -> StateAt | None:
+    """Return the state that a standing or an award shows at an instant; None before its beginning."""
+    states: Sequence[Mapping[str, Any]] = document["states"]
+    index = bisect.bisect_right(states, at, key=lambda one: one["at"]) - 1
+    if index < 0:
+        return None
+    found = states[index]
+    return StateAt(
+        state=found["state"],
+        since=found["at"],
+        award=found.get("award"),
+        awarded=found.get("awarded"),
+        expires=found.get("expires"),
+        version=found.get("version"),
+        counts=not found.get("evaluated", False),
+    )
+
+
+def digests(db: Database[Document], persons: Collection[str]) -> dict[str, dict[str, tuple[str, str]]]:
+    """Return what the view says of these persons: person -> id -> (certification, digest)."""
+    wanted = {"org": VENDOR, "person": {"$in": list(persons)}}
+    fields = {"person": 1, "certification": 1, "digest": 1}
+    found: dict[str, dict[str, tuple[str, str]]] = {person: {} for person in persons}
+    for name in ("standings", "awards"):
+        for row in db[name].find(wanted, fields):
+            found[row["person"]][row["_id"]] = (row["certification"], row["digest"])
+    return found
+
+
+def write(
+    db: Database[Document],
+    standings: Iterable[Document],
+    awards: Iterable[Document],
+    gone: Iterable[str],
+    session: ClientSession | None,
+    now: dt.datetime,
+) -> None:
+    """Replace these standings and awards; `gone` are ids of standings and awards that are no more.
+
+    What others keep on an award (`credential_due`, what its holder displays) stays.
+    """
+    lost = list(gone)
+    views = [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in standings]
+    changes: list[Any] = [*views, *(DeleteOne({"_id": one}) for one in lost if "/" in one)]
+    if changes:
+        db.standings.bulk_write(changes, ordered=False, session=session)
+    updates: list[Any] = [
+        UpdateOne({"_id": row["_id"]}, {"$set": {k: v for k, v in row.items() if k != "_id"}}, upsert=True)
+        for row in awards
+    ]
+    updates += [
+        UpdateOne(
+            {"_id": one},
+            {"$set": {"annulled": True, "states": [], "periods": [], "digest": "", "credential_due": now}},
+        )
+        for one in lost
+        if "/" not in one
+    ]
+    if updates:
+        db.awards.bulk_write(updates, ordered=False, session=session)
