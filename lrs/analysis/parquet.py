@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -50,6 +52,15 @@ def stream(
             writer.write_table(table_of(documents, columns, schema))
             yield sink.take()
     yield sink.take()
+
+
+def write_file(tables: Sequence[pa.Table], path: Path) -> None:
+    """Write a whole file and let it appear under its name only then."""
+    new = path.with_suffix(".new")
+    pq.write_table(pa.concat_tables(tables), new, compression="zstd")
+    with new.open("rb") as file:
+        os.fsync(file.fileno())
+    new.replace(path)
 
 
 def month_of(document: Mapping[str, Any]) -> str:

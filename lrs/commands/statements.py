@@ -1,0 +1,213 @@
+"""`lrs statements`: ask, import and watch statements from the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from lrs.analysis.importing import CsvFile, NdjsonFile, OtherLrs, Refusal, Report, Source, import_statements
+from lrs.analysis.run import Analyst, Answer
+from lrs.analysis.scope import Scope, whole_scope
+from lrs.analysis.tail import tail as follow
+from lrs.context import utc_now
+from lrs.database import connect
+from lrs.settings import Settings
+from lrs.tenancy import get_org
+from rules.relevance import relevance
+from statements.errors import StatementError
+from statements.ingest import Writer, store_statements
+from statements.store import StatementStore
+
+
+@click.group()
+def group() -> None:
+    """Ask, import and watch statements."""
+
+
+def scope_from(db: Any, organizations: tuple[str, ...]) -> Scope:
+    """Return the named organizations, or all; a name that is none ends the command."""
+    for org in organizations:
+        get_org(db, org)
+    return Scope(tuple(sorted(organizations))) if organizations else whole_scope(db)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn a refused query, file or connection into one line and exit status 2."""
+    try:
+        yield
+    except (StatementError, OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@group.command()
+@click.argument("query", required=False)
+@click.option("--file", "-f", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="JSON file.")
+@click.option("--org", "organizations", multiple=True, help="Only this organization; may be repeated.")
+@click.option("--seconds", default=30.0, show_default=True, help="Stop the query after this time.")
+@click.option("--json", "as_json", is_flag=True, help="Print the API reply.")
+def query(
+    query: str | None, file: Path | None, organizations: tuple[str, ...], *, seconds: float, as_json: bool
+) -> None:
+    r"""Ask a question: a JSON query, from an argument, a file, or standard input.
+
+    \b
+    lrs statements query '{"group": ["verb"], "measures": {"n": "count"}}'
+    """
+    db = connect(Settings.from_env(os.environ))
+    with one_line_errors():
+        body = json.loads(query or (file.read_text() if file else sys.stdin.read()))
+        answer = Analyst(db, scope_from(db, organizations), utc_now(), max_seconds=seconds).ask(body)
+    if as_json:
+        click.echo(orjson.dumps(dataclasses.asdict(answer), option=orjson.OPT_INDENT_2).decode())
+    else:
+        _print(answer)
+
+
+def _print(answer: Answer) -> None:
+    console = Console()
+    if answer.rows:
+        table = Table(*[click.style(name) for name in answer.rows[0]], header_style="bold")
+        for row in answer.rows:
+            table.add_row(*[_cell(value) for value in row.values()])
+        console.print(table)
+    console.print(f"{len(answer.rows)} rows in {answer.seconds * 1000:.0f} ms", style="dim")
+    if answer.cursor:
+        console.print(f'more: add "cursor": "{answer.cursor}"', style="dim")
+    if answer.advice:
+        console.print(answer.advice, style="yellow")
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    return "" if value is None else str(value)
+
+
+@group.command(name="import")
+@click.argument("source")
+@click.option("--org", required=True, help="The organization whose store gets the statements.")
+@click.option("--key", envvar="LRS_IMPORT_KEY", help="Key for another record store.")
+@click.option("--secret-file", type=click.File("r"), help="File with the secret for another record store.")
+@click.option("--since", default="", help="Only statements stored after this instant (another record store).")
+@click.option("--resume/--restart", default=True, help="Go on where the last import of this source stopped.")
+@click.option("--partner", is_flag=True, help="The source is not vendor-controlled: criteria may ignore it.")
+def import_(
+    source: str, org: str, key: str | None, secret_file: Any, since: str, *, resume: bool, partner: bool
+) -> None:
+    """Import statements from an NDJSON or CSV file, or from another record store's xAPI address.
+
+    Refused rows are listed at the end (exit status 1); stored rows are never stored twice.
+    """
+    db = connect(Settings.from_env(os.environ))
+    get_org(db, org)
+    with one_line_errors():
+        origin = _source(source, key, secret_file, since)
+        report = Report(position=_saved_position(db, source, org) if resume else "")
+        store = _store(db, org, controlled_by="partner" if partner else "vendor")
+        _run_import(db, origin, store, report, (source, org))
+    _print_report(report)
+    raise SystemExit(1 if report.refused else 0)
+
+
+def _source(source: str, key: str | None, secret_file: Any, since: str) -> Source:
+    if source.startswith(("http://", "https://")):
+        if not key or secret_file is None:
+            raise ValueError("another record store needs --key and --secret-file")
+        return OtherLrs(source, key, secret_file.read().strip(), since=since)
+    path = Path(source)
+    if not path.is_file():
+        raise ValueError(f"{source}: no such file, and not an address")
+    return CsvFile(path) if path.suffix.lower() == ".csv" else NdjsonFile(path)
+
+
+def _store(db: Any, org: str, *, controlled_by: Any) -> Any:
+    store = StatementStore(db, org)
+    home = Settings.from_env(os.environ).public_url
+    authority = {"objectType": "Agent", "account": {"homePage": home, "name": "import"}}
+    writer = Writer("import", "import", controlled_by, authority)
+    is_relevant = relevance(db)
+
+    def store_batch(batch: Any) -> Any:
+        return store_statements(
+            store, batch, writer=writer, version="2.0.0", now=utc_now(), is_relevant=is_relevant
+        )
+
+    return store_batch
+
+
+def _saved_position(db: Any, source: str, org: str) -> str:
+    found = db.imports.find_one({"org": org, "source": source})
+    return found["position"] if found else ""
+
+
+def _run_import(db: Any, origin: Any, store: Any, report: Report, identity: tuple[str, str]) -> None:
+    source, org = identity
+    columns = (
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("importing", total=origin.size())
+
+        def saved(so_far: Report) -> None:
+            state = {"position": so_far.position, "at": utc_now()}
+            db.imports.update_one({"org": org, "source": source}, {"$set": state}, upsert=True)
+            counted = so_far.stored + len(so_far.refused)
+            at = int(so_far.position) if so_far.position.isdigit() else counted
+            progress.update(task, completed=at, description=f"{so_far.stored:,} stored")
+
+        import_statements(origin, store, report, saved)
+
+
+def _print_report(report: Report) -> None:
+    click.echo(f"{report.stored:,} stored or known already, {len(report.refused):,} refused")
+    for refusal in report.refused:
+        click.echo(_refusal(refusal), err=True)
+
+
+def _refusal(refusal: Refusal) -> str:
+    return f"{refusal.place}: {refusal.reason}"
+
+
+@group.command()
+@click.option("--org", "organizations", multiple=True, help="Only this organization; may be repeated.")
+@click.option("--filter", "condition", default=None, help="A filter of the query language as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print whole statements, one per line.")
+def tail(organizations: tuple[str, ...], condition: str | None, *, as_json: bool) -> None:
+    """Show statements as they are stored, until Ctrl-C."""
+    db = connect(Settings.from_env(os.environ))
+    with one_line_errors():
+        scope = scope_from(db, organizations)
+        body = {"filter": json.loads(condition)} if condition else {}
+        where = Analyst(db, scope, utc_now()).parse(body).where
+        for document in follow(db, scope, where):
+            click.echo(document["raw"].decode() if as_json else _line(document))
+
+
+def _line(document: Any) -> str:
+    verb = document["verb"].rpartition("/")[2]
+    scaled = (document.get("score") or {}).get("scaled")
+    score = "" if scaled is None else f"  {scaled}"
+    actor = document.get("actor") or "group"
+    target = document["object"].get("id") or document["object"]["type"]
+    return f"{document['stored']:%H:%M:%S}  {document['org']}  {actor}  {verb}  {target}{score}"
