@@ -39,7 +39,7 @@ def check_requirements(loaded: Loaded, known: Known) -> Iterator[Problem]:
     yield from _colliding_keys(loaded, known)
     yield from _placeholders(loaded)
     if loaded.data["kind"] == "Certification":
-        yield from _unused(loaded) if loaded.document is not None else ()
+        yield from _unused(loaded)
         yield from _short_minimum(loaded)
         yield from _endless(loaded)
 
@@ -168,6 +168,8 @@ def _misplaced(placeholder: str, released: bool, elsewhere: bool) -> str | None:
 
 
 def _unused(loaded: Loaded) -> Iterator[Problem]:
+    if loaded.document is None or any(True for _ in _unknown_selectors(loaded)):
+        return  # a misspelt name would make a second problem here
     named = {name for root in roots(loaded.data) for each in below(root) for _, name in each.selectors()}
     for path, name, _ in selectors(loaded.data):
         if name not in named:

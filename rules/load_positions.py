@@ -116,6 +116,8 @@ def _mapping(
             continue
         positions.keys[inner] = place
         data[name] = _data(value, inner, positions, problems)
+        if data[name] is None and not value.text:
+            positions.values[inner] = place  # an empty value has no place of its own
     return data
 
 
