@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, ParamSpec, TypeVar, cast
 
 from flask import current_app, g, request
 
-from lrs import tenancy
+from lrs import bearer, launch, tenancy
 from lrs.context import Laurel, laurel
 from lrs.launch import LaunchLimit
 from lrs.refusals import MissingScope, Unauthenticated
@@ -68,6 +68,7 @@ class Memory:
 
     pepper: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     verdicts: dict[bytes, Verdict] = field(default_factory=dict)
+    issuer: bearer.Issuer | None = None
     decoy: str = field(default_factory=lambda: tenancy.hash_secret(secrets.token_hex(16)))
 
     def digest(self, authorization: str) -> bytes:
@@ -90,7 +91,7 @@ def memory() -> Memory:
 
 
 def _new_memory() -> Memory:
-    made = Memory()
+    made = Memory(issuer=bearer.Issuer.of(laurel().settings))
     current_app.extensions["laurel_auth"] = made
     return made
 
@@ -124,6 +125,8 @@ def authenticate(authorization: str | None) -> Principal:
 def check_basic(here: Laurel, value: str, known: Verdict | None, now: dt.datetime) -> Verdict:
     """Check `key:secret`; an unknown key costs as much time as a wrong secret."""
     key, secret = split_basic(value)
+    if key == launch.LAUNCH_USER:
+        return check_launch(here, secret, now)
     client = here.db.clients.find_one({"_id": key})
     hashes = [memory().decoy] if client is None else tenancy.live_hashes(client, now) or [memory().decoy]
     hashed, verified_until = _verified(hashes, secret, known, now)
@@ -233,6 +236,58 @@ def _touch(here: Laurel, client: dict[str, Any], now: dt.datetime) -> None:
         here.db.clients.update_one({"_id": client["_id"]}, {"$max": {"last_used_at": now}})
 
 
+def check_launch(here: Laurel, token: str, now: dt.datetime) -> Verdict:
+    """Check the signed token of a launch that is neither over nor revoked."""
+    name = launch.read_token(here.db, token, issuer=here.settings.public_url, now=now)
+    found = here.db.launches.find_one({"_id": name})
+    if found is None or found["revoked_at"] is not None or found["expires_at"] <= now:
+        raise Unauthenticated("the launch is over")
+    _check_org(here, found["org"])
+    principal = Principal(
+        kind="launch",
+        id=f"launch:{name}",
+        org=found["org"],
+        label=found["label"],
+        controlled_by=found["controlled_by"],
+        scopes=launch.SCOPES,
+        authority=authority(here, found["client"]),
+        limit=LaunchLimit.of(found["limit"]),
+    )
+    return Verdict(principal, min(now + FRESH_FOR, found["expires_at"]))
+
+
+def check_bearer(here: Laurel, value: str, _: Verdict | None, now: dt.datetime) -> Verdict:
+    """Check a JWT of the configured issuer, or a launch token."""
+    if launch.is_launch_token(value):
+        return check_launch(here, value, now)
+    trusted = memory().issuer
+    if trusted is None:
+        raise Unauthenticated("this server accepts no bearer tokens")
+    claims = trusted.claims(value, now)
+    org, scopes, vendor_wide = bearer.rights(claims)
+    _check_org(here, org)
+    subject = str(claims["sub"])
+    principal = Principal(
+        kind="bearer",
+        id=f"bearer:{subject}",
+        org=org,
+        label=_label(claims),
+        controlled_by="vendor" if org == tenancy.VENDOR else "partner",
+        scopes=tenancy.expand_scopes(scopes),
+        authority={"objectType": "Agent", "account": {"homePage": trusted.name, "name": subject}},
+        vendor_wide=vendor_wide,
+    )
+    ends = dt.datetime.fromtimestamp(claims["exp"] + trusted.skew, dt.UTC)
+    return Verdict(principal, min(now + FRESH_FOR, ends))
+
+
+def _label(claims: dict[str, Any]) -> str | None:
+    """Return the name of the program that a token was issued to; `bearer:` keeps it apart from our labels."""
+    named = claims.get("azp", claims.get("client_id"))
+    return f"bearer:{named}" if isinstance(named, str) else None
+
+
 SCHEMES: Final[dict[str, Callable[[Laurel, str, Verdict | None, dt.datetime], Verdict]]] = {
-    "basic": check_basic
+    "basic": check_basic,
+    "bearer": check_bearer,
 }

@@ -27,6 +27,7 @@ Document = dict[str, Any]
 DocumentKind = Literal["state", "agent_profile", "activity_profile"]
 
 SCOPES: Final = frozenset({"statements/write", "statements/read/mine", "state", "profile"})
+LAUNCH_USER: Final = "launch"  # user name of a launch token in Basic authentication; no client has this key
 LONGEST: Final = dt.timedelta(days=7)
 KEY_LIFE: Final = dt.timedelta(days=30)  # a key signs this long, and verifies LONGEST longer
 LAUNCH_DATA: Final = "LMS.LaunchData"
@@ -58,6 +59,11 @@ class LaunchLimit:
     groups: tuple[str, ...] = ()  # activities that may stand as parent or grouping only: a cmi5 publisher id
     instructor: str | None = None  # canonical IFI
     session: str | None = None  # cmi5 sessionid
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> LaunchLimit:
+        """Return the limit as a launch's document keeps it."""
+        return cls(**{**stored, "others": tuple(stored["others"]), "groups": tuple(stored["groups"])})
 
     def covers(self, activity: object) -> bool:
         """Tell whether an IRI is one of the launched activities or below one of them."""
@@ -177,6 +183,14 @@ def sign_token(
     return jwt.encode(claims, key, algorithm="HS256", headers={"kid": kid})
 
 
+def is_launch_token(token: str) -> bool:
+    """Tell whether a bearer token says that it is signed by a launch key; `read_token` finds out."""
+    try:
+        return str(jwt.get_unverified_header(token).get("kid", "")).startswith("launch-")
+    except jwt.PyJWTError:
+        return False
+
+
 def read_token(db: Database[Document], token: str, *, issuer: str, now: dt.datetime) -> str:
     """Return the launch id of a token of ours; raises Unauthenticated."""
     try:
@@ -207,8 +221,13 @@ def signing_key(db: Database[Document], now: dt.datetime) -> tuple[str, bytes]:
     return newest["_id"], newest["key"]
 
 
-def rotate_key(db: Database[Document], now: dt.datetime) -> tuple[str, bytes]:
-    """Make the key that signs from now on; tokens of older keys stay valid until they expire."""
+def rotate_key(db: Database[Document], now: dt.datetime, *, drop_old: bool = False) -> tuple[str, bytes]:
+    """Make the key that signs from now on; tokens of older keys stay valid until they expire.
+
+    With `drop_old` (a key became known) every running launch ends.
+    """
+    if drop_old:
+        db.launch_keys.update_many({}, {"$set": {"retires_at": now}})
     kid, key = f"launch-{secrets.token_hex(6)}", secrets.token_bytes(32)
     retires_at = now + KEY_LIFE + LONGEST
     db.launch_keys.insert_one({"_id": kid, "key": key, "created_at": now, "retires_at": retires_at})

@@ -60,6 +60,23 @@ class Settings:
     max_body_mb: int = setting(100, "largest request body in megabytes, counted after decompression too")
     bootstrap_key: str | None = setting(None, "key of the first client, made on an empty database")
     bootstrap_secret: str | None = setting(None, "secret of the first client", secret=True)
+    bearer_issuer: str | None = setting(None, "issuer (`iss`) whose bearer tokens (JWT) are accepted")
+    bearer_audience: str | None = setting(
+        None, "audience (`aud`) of these tokens; default: the public address"
+    )
+    bearer_jwks_url: str | None = setting(None, "keys of that issuer; default: found by OpenID discovery")
+    bearer_skew: int = setting(60, "seconds by which the issuer's clock may differ")
+    oidc_issuer: str | None = setting(None, "OpenID Connect provider that people log in with")
+    oidc_client_id: str | None = setting(None, "our client id at that provider")
+    oidc_client_secret: str | None = setting(None, "our secret at that provider", secret=True)
+    session_hours: int = setting(12, "hours after which people log in again")
+    smtp_url: str | None = setting(
+        None,
+        "mail server, smtp[s]://[user:password@]host[:port]; without one mail goes to files",
+        secret=True,
+    )
+    mail_from: str = setting("laurel@localhost", "sender of mail")
+    mail_folder: str = setting("", "where mail is written without a server; default DATA_FOLDER/mail")
     issuer_name: str = setting("Laurel", "name of the issuer on credentials and public pages")
     issuer_tenant: str = setting(
         "", "path segment of the issuer: did:web:HOST:TENANT; empty for did:web:HOST"

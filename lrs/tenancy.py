@@ -185,8 +185,8 @@ def create_client(  # one keyword per property of a client
     """
     wanted = check_scope_names(scopes)
     key, secret = key or new_key(), secret or new_secret()
-    if not KEY.fullmatch(key):
-        raise InvalidField("key", "must be 1 to 128 of A-Z, a-z, 0-9 and . _ ~ -")
+    if not KEY.fullmatch(key) or key == "launch":  # the user name of launch tokens
+        raise InvalidField("key", "must be 1 to 128 of A-Z, a-z, 0-9 and . _ ~ -, and not `launch`")
     document: Document = {
         "_id": key,
         "org": get_org(db, org, session)["_id"],

@@ -10,6 +10,8 @@ from typing import Any, Final
 import flask_smorest
 from flask import Blueprint, Flask, Response, current_app, jsonify, render_template
 
+from lrs.api import clients, orgs
+
 PREFIX: Final = "/api/v1"
 SPEC: Final[dict[str, Any]] = {
     "title": "Laurel",
@@ -30,7 +32,10 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest is not type
 
 def blueprints() -> list[Blueprint]:
     """Return the blueprints of the API; a new module adds its line here."""
-    return []
+    return [
+        orgs.blp,
+        clients.blp,
+    ]
 
 
 def register(app: Flask) -> None:

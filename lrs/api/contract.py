@@ -122,12 +122,14 @@ def read_cursor(after: str) -> str:
 
 def etag(document: Mapping[str, Any]) -> str:
     """Return the strong ETag of a stored document: its version."""
-    return f'"v{document["version"]}"'
+    return f'"v{document.get("version", 0)}"'
 
 
-def tagged(body: Any, document: Mapping[str, Any], status: int = 200) -> tuple[Any, int, dict[str, str]]:
-    """Return what a view answers for one document: body, status and the ETag header."""
-    return body, status, {"ETag": etag(document)}
+def tagged(
+    body: Any, document: Mapping[str, Any] | None = None, status: int = 200
+) -> tuple[Any, int, dict[str, str]]:
+    """Return what a view answers for one document (default: the body itself): body, status, ETag header."""
+    return body, status, {"ETag": etag(document if document is not None else body)}
 
 
 def check_match(kind: str, document: Mapping[str, Any]) -> int:
@@ -136,11 +138,11 @@ def check_match(kind: str, document: Mapping[str, Any]) -> int:
     The caller updates with `{"_id": …, "version": <this>}` and raises Outdated when nothing matched.
     """
     wanted = request.if_match
-    if not wanted and not wanted.star_tag:
+    if not wanted:
         raise PreconditionMissing(kind)
-    if not wanted.star_tag and f"v{document['version']}" not in wanted:
+    if not wanted.star_tag and f"v{document.get('version', 0)}" not in wanted:
         raise Outdated(kind)
-    version: int = document["version"]
+    version: int = document.get("version", 0)
     return version
 
 
