@@ -118,7 +118,8 @@ class CredentialDesk:
     """Where credentials are made: store, signer, issuer.
 
     `announce(session, event, data)` is called inside the transaction of a change, with event
-    `credential.issued` or `credential.status_changed`; (credential, list, index) in data is its effect key.
+    `credential.issued` or `credential.status_changed`; (credential, list, index) in data is its effect key,
+    `effective_at` and `decided_at` are its instants.
     `is_displayed(award, person)` says whether the holder shows it, which gives it a refresh service.
     """
 
@@ -171,13 +172,14 @@ def settle(
 ) -> Record | None:
     """Bring an award's credential to where its facts are: issue, re-issue, or spend its bits.
 
-    `period` is the current period if there is one to certify; returns the newest record, or None.
+    `period` is the current period if there is one to certify; returns the newest record, or None. An award
+    that is first seen when it no longer stands gets a credential whose bit is set: its page can say so.
     """
-    if standing in SETS_BIT:
-        refresh_status(desk, award, standing, now)
-    elif period is not None:
-        return issue(desk, period, now)
-    return desk.store.newest(award)
+    newest = desk.store.newest(award)
+    if period is not None and (newest is None or standing not in SETS_BIT):
+        newest = issue(desk, period, now)
+    refresh_status(desk, award, standing, now)
+    return newest
 
 
 def reason_to_issue(newest: Record | None, period: AwardPeriod, store: CredentialStore) -> Reason | None:
@@ -257,7 +259,7 @@ def spend_bits(
     desk.store.set_entries(entries, why, now, session)
     for entry in entries:
         data = {"credential": entry.award, "list": entry.list, "index": entry.index, "reason": why}
-        desk.announce(session, "credential.status_changed", data)
+        desk.announce(session, "credential.status_changed", data | {"effective_at": now, "decided_at": now})
 
 
 def event_data(record: Record, entry: StatusEntry, reason: Reason) -> dict[str, Any]:
@@ -271,7 +273,8 @@ def event_data(record: Record, entry: StatusEntry, reason: Reason) -> dict[str, 
         "version": record.version,
         "period": record.period,
         "reason": reason,
-        "valid_from": record.valid_from,
+        "effective_at": record.valid_from,
+        "decided_at": record.issued_at,
     }
 
 
