@@ -66,6 +66,7 @@ class Board:
             if self._words[0] == 0:
                 self._words[0] = secrets.randbits(63) | 1
             self._mine = self._claim()
+            fcntl.flock(file, fcntl.LOCK_UN)  # closing is not enough: the map keeps its own copy of the file
         self._lock = threading.Lock()
         self._active: dict[int, int] = {}
         self._count = 0
@@ -100,7 +101,7 @@ class Board:
 
     def oldest(self, now: int) -> int:
         """Return the beginning of the oldest unfinished write of this machine, or `now`."""
-        floor = now - LONGEST_WRITE
+        floor = max(0, now - LONGEST_WRITE)
         return min((mark for mark in self._words[HEADER + 1 :: 2].tolist() if mark > floor), default=now)
 
 
@@ -135,6 +136,8 @@ def board_path(mongodb_uri: str, database: str) -> Path:
 
 class Consistency:
     """Tells up to which instant this store is consistent, and keeps watch over the writes that decide it."""
+
+    sleep: Callable[[float], None] = staticmethod(time.sleep)  # tests count instead
 
     def __init__(self, db: Database[Document], here: Board, now: Callable[[], dt.datetime]) -> None:
         self._hosts = db.get_collection("hosts", write_concern=WriteConcern(1))
@@ -179,7 +182,7 @@ class Consistency:
                 if first:
                     threading.Thread(target=_keep_beating, args=(weakref.ref(self),), daemon=True).start()
         if self._write_from and (wait := self._write_from - time.monotonic()) > 0:
-            time.sleep(wait)
+            self.sleep(wait)
 
     def beat(self) -> None:
         """Tell the other machines of this one's unfinished writes, then learn of theirs."""
