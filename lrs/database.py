@@ -14,7 +14,10 @@ from pymongo.write_concern import WriteConcern
 
 from lrs import audit, consistency, launch, logs, more, people, tenancy
 from lrs.settings import Settings, StartFailure
-from rules import credential_store
+from rules import credential_store, facts, marks, outbox, standings, store, tier_work, work
+from statements import attachments
+from statements import documents as statement_documents
+from statements import store as statement_store
 
 Document = dict[str, Any]
 DURABLE = WriteConcern(w="majority", j=True)
@@ -28,6 +31,16 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     consistency.INDEXES,
     more.INDEXES,
     credential_store.INDEXES,
+    store.INDEXES,
+    work.INDEXES,
+    tier_work.INDEXES,
+    facts.INDEXES,
+    standings.INDEXES,
+    outbox.INDEXES,
+    marks.INDEXES,
+    statement_store.INDEXES,
+    attachments.INDEXES,
+    statement_documents.INDEXES,
 ]
 
 # Statements are most of the bytes; zstd stores them in about two thirds of what snappy takes.

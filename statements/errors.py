@@ -121,13 +121,14 @@ class QueryTimeout(StatementError):
 class TooLarge(StatementError):
     """The body, or one statement of it, exceeds a limit of this server."""
 
-    def __init__(self, what: str, limit: int) -> None:
-        super().__init__(what, limit)
+    def __init__(self, what: str, limit: int, unit: str = "bytes") -> None:
+        super().__init__(what, limit, unit)
         self.what = what
         self.limit = limit
+        self.unit = unit
 
     def __str__(self) -> str:
-        return f"{self.what} is larger than {self.limit} bytes"
+        return f"{self.what} is larger than {self.limit} {self.unit}"
 
 
 class InvalidDocument(StatementError):

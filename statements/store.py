@@ -1,22 +1,56 @@
-"""Statements in MongoDB: the only module that writes the collection `statements`."""
+"""Statements in MongoDB: the one place that reads and writes the collection `statements`."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from pymongo import IndexModel
+from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
 from pymongo.database import Database
+from pymongo.errors import BulkWriteError, DuplicateKeyError, ExecutionTimeout
 
-from statements.attachments import Part
+from statements.attachments import Part, PartStore
+from statements.compare import first_difference
+from statements.errors import QueryTimeout, StatementConflict, StatementNotFound
+from statements.group_commit import GroupCommit
+from statements.knowledge import Knowledge
+from statements.links import Linker
+from statements.parse import parse_json
 from statements.query import StatementQuery
+from statements.times import Version, from_microseconds
+from statements.transaction import DURABLE, in_transaction
 
 Document = dict[str, Any]
 
-INDEXES: dict[str, list[IndexModel]] = {}
+INDEXES: dict[str, list[IndexModel]] = {
+    "statements": [
+        IndexModel([("org", ASCENDING), ("id", ASCENDING)], unique=True, name="id"),
+        IndexModel([("org", ASCENDING), ("keys", ASCENDING), ("_id", ASCENDING)], name="keys"),
+        IndexModel([("org", ASCENDING), ("_id", ASCENDING)], name="order"),
+        IndexModel(
+            [("org", ASCENDING), ("open", ASCENDING)],
+            name="open",
+            partialFilterExpression={"open": {"$exists": True}},
+        ),
+        IndexModel(
+            [("org", ASCENDING), ("claimed_until", ASCENDING)],
+            name="pending",
+            partialFilterExpression={"pending": True},
+        ),
+    ]
+}
+MAX_PAGE_BYTES = 16 * 1024 * 1024
+CODEC: CodecOptions[Document] = CodecOptions(
+    tz_aware=True, tzinfo=dt.UTC, uuid_representation=UuidRepresentation.STANDARD
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,33 +62,157 @@ class Page:
     newest_stored: dt.datetime | None = None
 
 
+def statements_of(db: Database[Document]) -> Collection[Document]:
+    """Return the collection with durable writes, aware datetimes and standard UUIDs."""
+    return db.get_collection("statements", codec_options=CODEC, write_concern=DURABLE)
+
+
+@lru_cache(maxsize=8)
+def _group_commit(db: Database[Document]) -> GroupCommit:
+    """Return the queue that all stores of one database share in this process."""
+    return GroupCommit(statements_of(db))
+
+
 class StatementStore:
     """The statements of one organization (`org`), never of another."""
 
     def __init__(self, db: Database[Document], org: str) -> None:
         self.db = db
         self.org = org
+        self._statements = statements_of(db)
+        self._knowledge = Knowledge(db, org)
+        self._parts = PartStore(db, org)
+
+    def insert(self, documents: Sequence[Document], version: Version) -> list[Document]:
+        """Store prepared documents, all or none; return those that were new.
+
+        An id that is stored with equal content is passed over; other content raises StatementConflict.
+        """
+        if not any("target" in document for document in documents):
+            try:
+                self._insert_plain(documents)
+            except (DuplicateKeyError, BulkWriteError) as error:
+                if not _is_duplicate(error):
+                    raise
+            else:
+                return list(documents)
+        return in_transaction(
+            self.db.client, lambda session: self._insert_linked(documents, version, session)
+        )
+
+    def _insert_plain(self, documents: Sequence[Document]) -> None:
+        """Insert statements that refer to none; the unique index tells whether any of them is known or awaited."""
+        if len(documents) == 1:
+            _group_commit(self.db).insert(documents[0])
+        elif documents:
+            in_transaction(
+                self.db.client, lambda session: self._statements.insert_many(documents, session=session)
+            )
+
+    def _insert_linked(
+        self, documents: Sequence[Document], version: Version, session: ClientSession
+    ) -> list[Document]:
+        """Insert within a transaction: compare with what is stored, link references, void."""
+        linker = Linker(self._statements, self.org, session)
+        known = linker.load(
+            {document[name] for document in documents for name in ("id", "target") if name in document}
+        )
+        fresh: list[Document] = []
+        for document in documents:
+            stored = known.get(document["id"])
+            if stored is None or "stub" in stored:
+                fresh.append({**document, "keys": list(document["keys"])})
+            else:
+                _check_equal(stored, document, version)
+        if fresh:
+            linker.link(fresh)
+            self._statements.insert_many(fresh, session=session)
+        return fresh
 
     def get(self, statement_id: UUID, *, voided: bool = False) -> bytes:
         """Return `raw` of the statement; with `voided` only a voided one is found. Raises StatementNotFound."""
-        raise NotImplementedError
+        found = self._statements.find_one(
+            {"org": self.org, "id": statement_id}, {"_id": 0, "raw": 1, "voided": 1}
+        )
+        if found is None or "raw" not in found or ("voided" in found) != voided:
+            raise StatementNotFound(str(statement_id))
+        raw: bytes = found["raw"]
+        return raw
 
     def find(self, query: StatementQuery, *, max_seconds: float | None = None) -> Page:
-        """Return one page of the list query in (stored, tie-break) order."""
-        raise NotImplementedError
+        """Return one page of the list query in (stored, tie-break) order; QueryTimeout after `max_seconds`.
+
+        A page ends at the limit or before MAX_PAGE_BYTES are exceeded; `next` tells whether there is more.
+        """
+        cursor = self._statements.find(
+            query.filter(self.org), {"raw": 1}, sort=[("_id", 1 if query.ascending else DESCENDING)],
+            limit=query.limit + 1, batch_size=min(query.limit + 1, 101),
+            hint="keys" if query.keys else "order",
+        )  # fmt: skip
+        if max_seconds is not None:
+            cursor = cursor.max_time_ms(int(max_seconds * 1000))
+        raws: list[bytes] = []
+        keys: list[bytes] = []
+        size = 0
+        following = None
+        try:
+            with cursor:
+                for document in cursor:
+                    size += len(document["raw"])
+                    if len(raws) == query.limit or (size > MAX_PAGE_BYTES and raws):
+                        following = keys[-1]
+                        break
+                    raws.append(document["raw"])
+                    keys.append(document["_id"])
+        except ExecutionTimeout as error:
+            raise QueryTimeout(max_seconds or 0) from error
+        newest = max(keys, default=None)
+        return Page(raws, following, None if newest is None else stored_of(newest))
+
+    def learn(self, documents: Sequence[Document], values: Sequence[Mapping[str, Any]]) -> None:
+        """Merge activity definitions and names of statements that were stored just now."""
+        self._knowledge.learn(documents, values)
 
     def definitions(self, activity_ids: set[str]) -> Mapping[str, dict[str, Any]]:
         """Return the merged canonical definition of each known activity."""
-        raise NotImplementedError
+        return self._knowledge.definitions(activity_ids)
 
     def activity(self, activity_id: str) -> dict[str, Any]:
         """Return the Activity object for GET /activities; one that was never seen has only objectType and id."""
-        raise NotImplementedError
+        known = self._knowledge.definitions({activity_id})
+        return {"objectType": "Activity", "id": activity_id} | (
+            {"definition": known[activity_id]} if activity_id in known else {}
+        )
 
     def person(self, agent: Mapping[str, Any]) -> dict[str, Any]:
         """Return the Person object for GET /agents: the union of the names seen with this identifier."""
-        raise NotImplementedError
+        return self._knowledge.person(agent)
+
+    def keep_parts(self, parts: Sequence[Part]) -> None:
+        """Store attachment bytes, each once; called before the statements that need them."""
+        self._parts.keep(parts)
 
     def parts(self, sha2s: set[str]) -> Iterator[Part]:
         """Yield the stored bytes of these attachments, each once, in order of hash; unknown ones are left out."""
-        raise NotImplementedError
+        return self._parts.find(sha2s)
+
+
+def stored_of(order_key: bytes) -> dt.datetime:
+    """Return the instant (microseconds) that an order key begins with."""
+    return from_microseconds(int.from_bytes(order_key[:8], "big"))
+
+
+def _is_duplicate(error: DuplicateKeyError | BulkWriteError) -> bool:
+    """Tell whether the unique index (org, id) refused a document."""
+    if isinstance(error, DuplicateKeyError):
+        return True
+    details: Any = error.details
+    codes = {entry["code"] for entry in details.get("writeErrors", ())}
+    return codes == {11000}
+
+
+def _check_equal(stored: Document, received: Document, version: Version) -> None:
+    """Raise StatementConflict unless both documents hold the same statement (digest part 5)."""
+    place = first_difference(parse_json(stored["raw"]), parse_json(received["raw"]), version)
+    if place is not None:
+        raise StatementConflict(str(received["id"]), place)

@@ -1,0 +1,140 @@
+"""Are two statements with one id the same statement? The comparison table of digest part 5.
+
+Sources: xAPI 1.0.3 Data 2.3.1, IEEE 9274.1.1 4.2.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from statements.actor import ifi
+from statements.json_text import dump_text
+from statements.parse import json_path
+from statements.times import Version, microseconds, parse_timestamp
+
+Json = Mapping[str, Any]
+
+_LRS_ASSIGNED = frozenset({"id", "authority", "stored", "version", "attachments", "timestamp"})
+_LONG_FRACTION = re.compile(r"([.,][0-9]{2})[0-9]+")
+
+
+def first_difference(stored: Json, received: Json, version: Version) -> str | None:
+    """Return the path of the first difference that counts, None when the statements are equal."""
+    left, right = _statement(stored), _statement(received)
+    if version == "1.0.3":
+        for side, statement in ((left, stored), (right, received)):
+            if "timestamp" in stored and "timestamp" in received:
+                side["timestamp"] = _instant(statement["timestamp"])
+    return _difference(left, right, ())
+
+
+def _instant(text: str) -> int:
+    """Return milliseconds; the text was accepted when it came, under whichever version."""
+    try:
+        moment = parse_timestamp(text, "1.0.3")
+    except ValueError:
+        moment = parse_timestamp(text, "2.0.0")
+    return microseconds(moment.at) // 1000
+
+
+def _statement(statement: Json) -> dict[str, Any]:
+    """Return what counts of a statement, in one form."""
+    result: dict[str, Any] = {}
+    for name, value in statement.items():
+        if name in _LRS_ASSIGNED:
+            continue
+        form = _FORMS.get(name)
+        result[name] = form(value) if form else value
+    return result
+
+
+def _sub_statement(statement: Json) -> dict[str, Any]:
+    result = _statement(statement)
+    if "timestamp" in statement:
+        result["timestamp"] = _instant(statement["timestamp"])
+    return result
+
+
+def _actor(agent: Json) -> dict[str, Any]:
+    """Group members are a set; identifiers are compared in their canonical form."""
+    result: dict[str, Any] = {"objectType": agent.get("objectType", "Agent"), "ifi": ifi(agent)}
+    if "name" in agent:
+        result["name"] = agent["name"]
+    if "member" in agent:
+        members = [_actor(member) for member in agent["member"]]
+        result["member"] = sorted(members, key=lambda member: dump_text(member, sort_keys=True))
+    return result
+
+
+def _verb(verb: Json) -> dict[str, Any]:
+    return {"id": verb["id"]}
+
+
+def _activity(activity: Json) -> dict[str, Any]:
+    return {"objectType": "Activity", "id": activity["id"]}
+
+
+def _object(target: Json) -> Any:
+    match target.get("objectType", "Activity"):
+        case "Activity":
+            return _activity(target)
+        case "Agent" | "Group":
+            return _actor(target)
+        case "SubStatement":
+            return _sub_statement(target)
+    return {"objectType": "StatementRef", "id": target["id"].lower()}
+
+
+def _result(result: Json) -> dict[str, Any]:
+    """Digits of a duration beyond 0.01 s do not count."""
+    form = dict(result)
+    if "duration" in form:
+        form["duration"] = _LONG_FRACTION.sub(r"\1", form["duration"])
+    return form
+
+
+def _context(context: Json) -> dict[str, Any]:
+    form: dict[str, Any] = dict(context)
+    for name in ("registration", "language"):
+        if name in form:
+            form[name] = form[name].lower()
+    for name in ("instructor", "team"):
+        if name in form:
+            form[name] = _actor(form[name])
+    if "statement" in form:
+        form["statement"] = _object(form["statement"])
+    if "contextActivities" in form:
+        form["contextActivities"] = {
+            kind: [_activity(item) for item in (value if isinstance(value, list) else [value])]
+            for kind, value in form["contextActivities"].items()
+        }
+    for name, member in (("contextAgents", "agent"), ("contextGroups", "group")):
+        if name in form:
+            form[name] = [{**item, member: _actor(item[member])} for item in form[name]]
+    return form
+
+
+_FORMS = {"actor": _actor, "verb": _verb, "object": _object, "result": _result, "context": _context}
+
+
+def _difference(left: Any, right: Any, steps: tuple[str | int, ...]) -> str | None:
+    """Compare two values: numbers by value, booleans only with booleans, arrays in order."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        for name in {**left, **right}:
+            if name not in left or name not in right:
+                return json_path(*steps, name)
+            if found := _difference(left[name], right[name], (*steps, name)):
+                return found
+        return None
+    if isinstance(left, list) and isinstance(right, list):
+        if len(left) != len(right):
+            return json_path(*steps)
+        for index, (one, other) in enumerate(zip(left, right, strict=True)):
+            if found := _difference(one, other, (*steps, index)):
+                return found
+        return None
+    if isinstance(left, bool) != isinstance(right, bool) or left != right:
+        return json_path(*steps)
+    return None

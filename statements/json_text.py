@@ -1,0 +1,28 @@
+"""Values to JSON text, exactly: also integers of any size and decimals of any length."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+
+def dump_text(value: Any, *, sort_keys: bool = False) -> bytes:
+    """Return compact JSON of a parsed value; reading it again gives an equal value."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None)
+    except (orjson.JSONEncodeError, RecursionError):
+        return _dump(value, sort_keys).encode("utf-8")
+
+
+def _dump(value: Any, sort_keys: bool) -> str:
+    if isinstance(value, dict):
+        items = sorted(value.items()) if sort_keys else value.items()
+        return "{" + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{_dump(v, sort_keys)}" for k, v in items) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(_dump(item, sort_keys) for item in value) + "]"
+    if isinstance(value, Decimal):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False)

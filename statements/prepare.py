@@ -1,0 +1,339 @@
+"""A checked statement becomes the document that is stored: one pass, no copies.
+
+The document holds `raw`, the received text with the members that the LRS sets, and beside it typed fields and search
+keys. docs/statement-storage.md tells what each field is for.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Context, Decimal
+from functools import lru_cache
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+import orjson
+from bson.decimal128 import Decimal128, create_decimal128_context
+
+from statements.actor import identifiers, ifi
+from statements.json_text import dump_text
+from statements.keys import key
+from statements.parse import Parsed
+from statements.splice import WRAP, Path, _Wrap, append_members, replace_members
+from statements.times import (
+    Version,
+    duration_seconds,
+    from_microseconds,
+    microseconds,
+    milliseconds,
+    parse_timestamp,
+)
+from statements.validate import CONTEXT_ACTIVITY_KINDS, VOIDED
+
+Json = Mapping[str, Any]
+Document = dict[str, Any]
+
+MAX_EXTENSION_TEXT = 4096
+_DEFAULT_VERSION = {"1.0.3": "1.0.0", "2.0.0": "2.0.0"}
+_DECIMAL128: Context = create_decimal128_context()
+_INT64 = range(-(2**63), 2**63)
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Who writes: what the store keeps about the client beside each statement.
+
+    `authority` is the Agent (or Group of consumer and user) that the LRS sets.
+    """
+
+    client: str
+    label: str | None
+    controlled_by: Literal["vendor", "partner"]
+    authority: dict[str, Any] = field(hash=False)
+    may_void: bool = True
+
+
+class OrderClock:
+    """Hands out `stored` instants that rise within the process, also when the clock steps back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def take(self, now: dt.datetime, count: int) -> int:
+        """Return the first of `count` consecutive microseconds, none of which was handed out before."""
+        wanted = microseconds(now)
+        with self._lock:
+            first = max(wanted, self._last + 1)
+            self._last = first + count - 1
+        return first
+
+
+class OrderKeys:
+    """Makes order keys: 8 bytes of microseconds, 4 random bytes of this process, 4 bytes of a counter."""
+
+    def __init__(self) -> None:
+        self._renew()
+        os.register_at_fork(after_in_child=self._renew)
+
+    def _renew(self) -> None:
+        self._process = os.urandom(4)
+        self._counter = itertools.count(int.from_bytes(os.urandom(3), "big"))
+
+    def make(self, stored: int) -> bytes:
+        """Return a new key for an instant in microseconds; keys sort as (stored, process, order of making)."""
+        serial = next(self._counter) & 0xFFFFFFFF
+        return stored.to_bytes(8, "big") + self._process + serial.to_bytes(4, "big")
+
+
+CLOCK = OrderClock()
+ORDER_KEYS = OrderKeys()
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all statements of one request have in common."""
+
+    org: str
+    writer: Writer
+    version: Version
+    authority_text: bytes
+    authority_ifi: str | None
+    authority_keys: tuple[int, ...]
+
+    @classmethod
+    def of(cls, org: str, writer: Writer, version: Version) -> Setting:
+        """Compute what does not change from statement to statement."""
+        return cls(
+            org,
+            writer,
+            version,
+            orjson.dumps(writer.authority),
+            ifi(writer.authority),
+            tuple(key("A", identifier) for identifier in identifiers(writer.authority)),
+        )
+
+
+def prepare(parsed: Parsed, setting: Setting, stored: int) -> Document:
+    """Return the document of one checked statement; `stored` in microseconds."""
+    statement = parsed.value
+    text = statement.get("id")
+    statement_id = uuid4() if text is None else UUID(text)
+    stored_text = timestamp_text(stored)
+    stored_at = from_microseconds(stored // 1000 * 1000)  # BSON dates are milliseconds; so is this document
+    timestamp = statement.get("timestamp")
+    at = stored_at if timestamp is None else milliseconds(parse_timestamp(timestamp, setting.version).at)
+    target = statement["object"]
+    context = statement.get("context")
+    actor = statement["actor"]
+    writer = setting.writer
+    document: Document = {
+        "_id": ORDER_KEYS.make(stored),
+        "org": setting.org,
+        "id": statement_id,
+        "raw": _raw(parsed, setting, str(statement_id), stored_text),
+        "stored": stored_at,
+        "timestamp": at,
+        "actor": ifi(actor),
+        "actor_type": actor.get("objectType", "Agent"),
+        "verb": statement["verb"]["id"],
+        "object": _object(target),
+        "client": writer.client,
+        "client_label": writer.label,
+        "controlled_by": writer.controlled_by,
+        "authority": setting.authority_ifi,
+        "version": statement.get("version") or _DEFAULT_VERSION[setting.version],
+        "keys": search_keys(statement, setting.authority_keys),
+    }
+    if (definition := target.get("definition")) and "type" in definition:
+        document["activity_type"] = definition["type"]
+    if target.get("objectType") == "StatementRef":
+        document["target"] = UUID(target["id"])
+        if document["verb"] == VOIDED:
+            document["voids"] = True
+    if context:
+        _add_context(document, context)
+    if result := statement.get("result"):
+        _add_result(document, result)
+    extensions = list(_extensions(result, context, definition))
+    if extensions:
+        document["extensions"] = extensions
+    return document
+
+
+def search_keys(statement: Json, authority_keys: Iterable[int]) -> list[int]:
+    """Return the search keys of a statement without its references (Communication 2.1.3; letters in statements.keys)."""
+    target = statement["object"]
+    object_type = target.get("objectType", "Activity")
+    direct = set(identifiers(statement["actor"]))
+    keys = {key("v", statement["verb"]["id"]), *authority_keys}
+    if object_type == "Activity":
+        activity = target["id"]
+        keys.add(key("o", activity))
+        keys.add(key("O", activity))
+    elif object_type in {"Agent", "Group"}:
+        direct.update(identifiers(target))
+    elif object_type == "SubStatement":
+        _add_related_keys(keys, target)
+        inner = target["object"]
+        inner_type = inner.get("objectType", "Activity")
+        keys.update(key("A", identifier) for identifier in identifiers(target["actor"]))
+        if inner_type == "Activity":
+            keys.add(key("O", inner["id"]))
+        elif inner_type in {"Agent", "Group"}:
+            keys.update(key("A", identifier) for identifier in identifiers(inner))
+        _add_attachment_keys(keys, target)
+    for identifier in direct:
+        keys.add(key("a", identifier))
+        keys.add(key("A", identifier))
+    _add_related_keys(keys, statement)
+    _add_attachment_keys(keys, statement)
+    context = statement.get("context")
+    if context and "registration" in context:
+        keys.add(key("r", context["registration"].lower()))
+    return list(keys)
+
+
+def _add_related_keys(keys: set[int], statement: Json) -> None:
+    """Add what related_agents and related_activities reach in the context."""
+    context = statement.get("context")
+    if not context:
+        return
+    agents = [context[name] for name in ("instructor", "team") if name in context]
+    agents += [item["agent"] for item in context.get("contextAgents", ())]
+    agents += [item["group"] for item in context.get("contextGroups", ())]
+    for agent in agents:
+        keys.update(key("A", identifier) for identifier in identifiers(agent))
+    groups = context.get("contextActivities")
+    if groups:
+        for value in groups.values():
+            for activity in value if isinstance(value, list) else (value,):
+                keys.add(key("O", activity["id"]))
+
+
+def _add_attachment_keys(keys: set[int], statement: Json) -> None:
+    for attachment in statement.get("attachments", ()):
+        keys.add(key("s", attachment["sha2"].lower()))
+
+
+def _object(target: Json) -> Document:
+    """Return type and id of the object: an activity id, a canonical identifier, a statement id or none."""
+    kind = target.get("objectType", "Activity")
+    if kind in {"Agent", "Group"}:
+        return {"type": kind, "id": ifi(target)}
+    if kind == "SubStatement":
+        return {"type": kind}
+    return {"type": kind, "id": target["id"] if kind == "Activity" else target["id"].lower()}
+
+
+def _add_context(document: Document, context: Json) -> None:
+    if (registration := context.get("registration")) is not None:
+        document["registration"] = UUID(registration)
+    for name in ("platform", "language"):
+        if name in context:
+            document[name] = context[name]
+    if (instructor := context.get("instructor")) is not None:
+        document["instructor"] = ifi(instructor)
+    groups = context.get("contextActivities")
+    if groups:
+        for kind in CONTEXT_ACTIVITY_KINDS:
+            if (value := groups.get(kind)) is not None:
+                activities = value if isinstance(value, list) else [value]
+                document[kind] = [activity["id"] for activity in activities]
+
+
+def _add_result(document: Document, result: Json) -> None:
+    for name in ("success", "completion"):
+        if name in result:
+            document[name] = result[name]
+    if score := result.get("score"):
+        document["score"] = {name: bson_number(number) for name, number in score.items()}
+    if (duration := result.get("duration")) is not None:
+        document["duration_s"] = duration_seconds(duration)
+
+
+def _extensions(result: Json | None, context: Json | None, definition: Json | None) -> Iterator[Document]:
+    """Yield {where, k, v} of every extension; a value too long to search is left out."""
+    for where, holder in (("result", result), ("context", context), ("activity", definition)):
+        extensions = holder.get("extensions") if holder else None
+        if extensions:
+            for name, value in extensions.items():
+                searched = _searched(value)
+                if searched is _TOO_LONG:
+                    yield {"where": where, "k": name[:MAX_EXTENSION_TEXT]}
+                else:
+                    yield {"where": where, "k": name[:MAX_EXTENSION_TEXT], "v": searched}
+
+
+_TOO_LONG = object()
+
+
+def _searched(value: Any) -> Any:
+    """Return a scalar as it is, any other value as canonical JSON text."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float | Decimal):
+        return bson_number(value)
+    text = value if isinstance(value, str) else dump_text(value, sort_keys=True).decode("utf-8")
+    return text if len(text) <= MAX_EXTENSION_TEXT else _TOO_LONG
+
+
+def bson_number(number: float | Decimal) -> Any:
+    """Return what BSON can hold: integers and doubles as they are, other numbers as Decimal128 of 34 digits."""
+    if isinstance(number, float) or (isinstance(number, int) and number in _INT64):
+        return number
+    return Decimal128(_DECIMAL128.create_decimal(number))
+
+
+@lru_cache(maxsize=64)
+def _second_text(second: int) -> str:
+    return from_microseconds(second * 1_000_000).isoformat()[:19]
+
+
+def timestamp_text(stored: int) -> str:
+    """Return microseconds since 1970 as an xAPI timestamp with six fraction digits."""
+    second, fraction = divmod(stored, 1_000_000)
+    return f"{_second_text(second)}.{fraction:06d}Z"
+
+
+def _raw(parsed: Parsed, setting: Setting, statement_id: str, stored: str) -> bytes:
+    """Return the text that format=exact answers: the received one with the members that the LRS sets."""
+    statement = parsed.value
+    changes: dict[Path, bytes | _Wrap] = {}
+    added = b""
+    if "id" not in statement:
+        added = b',"id":"%b"' % statement_id.encode()
+    if "timestamp" not in statement:
+        added += b',"timestamp":"%b"' % stored.encode()
+    for name, value in (("stored", b'"%b"' % stored.encode()), ("authority", setting.authority_text)):
+        if name in statement:
+            changes[(name,)] = value
+        else:
+            added += b',"%b":%b' % (name.encode(), value)
+    if "version" not in statement:
+        added += b',"version":"%b"' % _DEFAULT_VERSION[setting.version].encode()
+    _add_changes(changes, statement, setting.version, ())
+    if statement["object"].get("objectType") == "SubStatement":
+        _add_changes(changes, statement["object"], setting.version, ("object",))
+    text = replace_members(parsed, changes) if changes else parsed.text
+    return append_members(text, added) if added else text
+
+
+def _add_changes(changes: dict[Path, bytes | _Wrap], statement: Json, version: Version, at: Path) -> None:
+    """Note the timestamp that is returned in another form and context activities that become arrays."""
+    timestamp = statement.get("timestamp")
+    if timestamp is not None:
+        returned = parse_timestamp(timestamp, version).text
+        if returned != timestamp:
+            changes[(*at, "timestamp")] = b'"%b"' % returned.encode()
+    context = statement.get("context")
+    groups = context.get("contextActivities") if context else None
+    if groups:
+        for kind, value in groups.items():
+            if not isinstance(value, list):
+                changes[(*at, "context", "contextActivities", kind)] = WRAP

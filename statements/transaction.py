@@ -1,0 +1,71 @@
+"""Transactions that are tried again when MongoDB says that trying again may help."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pymongo import MongoClient
+from pymongo.client_session import ClientSession
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from statements.errors import StoreBusy
+
+DURABLE = WriteConcern(w="majority", j=True)
+SNAPSHOT = ReadConcern("snapshot")
+MAX_ATTEMPTS = 60
+
+Result = TypeVar("Result")
+
+
+def in_transaction(client: MongoClient[Any], work: Callable[[ClientSession], Result]) -> Result:
+    """Run `work` in one durable transaction and return its result.
+
+    `work` may run several times, each time on a fresh snapshot; an exception of its own aborts the transaction.
+    Raises StoreBusy when conflicts with other writers do not end.
+    """
+    with client.start_session() as session:
+        for attempt in range(MAX_ATTEMPTS):
+            session.start_transaction(read_concern=SNAPSHOT, write_concern=DURABLE)
+            try:
+                result = work(session)
+                _commit(session)
+            except PyMongoError as error:
+                if session.in_transaction:
+                    _abort(session)
+                if not error.has_error_label("TransientTransactionError"):
+                    raise
+            except BaseException:
+                _abort(session)
+                raise
+            else:
+                return result
+            time.sleep(min(0.25, 0.002 * 1.5 ** min(attempt, 12)) * (0.5 + random.random()))
+    raise StoreBusy("too many writers touch the same statements")
+
+
+def _commit(session: ClientSession) -> None:
+    """Commit; an unknown result is asked for again, which MongoDB makes safe."""
+    for _ in range(10):
+        try:
+            session.commit_transaction()
+        except PyMongoError as error:
+            if not error.has_error_label("UnknownTransactionCommitResult"):
+                raise
+            last = error
+            time.sleep(0.05)
+        else:
+            return
+    raise last
+
+
+def _abort(session: ClientSession) -> None:
+    """Abort; a transaction that the server has ended already is no error."""
+    try:
+        session.abort_transaction()
+    except (OperationFailure, ConnectionFailure):
+        return
