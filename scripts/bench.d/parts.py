@@ -1,0 +1,253 @@
+"""The parts of a run; each returns plain figures that main.py writes down."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import statistics
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from drive import family, memory_mb, wrk
+from limits import bare_inserts, empty_view
+from load import load
+from stand import Stand, Web
+
+Figures = dict[str, Any]
+ORG = 7  # the organization that is asked where one among 40 is asked
+PNG = (b"\x89PNG0123456789abcdef") * 100
+
+
+@dataclass
+class Run:
+    """One run: the stand, how long each measurement takes, how often it is repeated, what was found."""
+
+    place: Stand
+    seconds: float
+    repeats: int
+    sizes: list[int]
+    say: Callable[[str], None]
+
+    def measure(
+        self, web: Web, script: str, variables: dict[str, str], connections: int, path: str
+    ) -> Figures:
+        """Return the run with the median rate of several, after a short unmeasured one."""
+        url = f"{web.url}{path}"
+        wrk(url, script, variables, connections=connections, seconds=min(1.0, self.seconds), watched={})
+        runs = [
+            wrk(url, script, variables, connections=connections, seconds=self.seconds, watched=web.watched)
+            for _ in range(self.repeats)
+        ]
+        middle = sorted(runs, key=lambda one: one["statements_s"])[len(runs) // 2]
+        return {**middle, "rates": [round(one["statements_s"], 1) for one in runs]}
+
+
+INGEST = {
+    "single POST": {"KIND": "post", "SIZE": "1"},
+    "single PUT": {"KIND": "put", "SIZE": "1"},
+    "single POST with attachment": {"KIND": "multipart", "SIZE": "1", "SHA": hashlib.sha256(PNG).hexdigest()},
+    "batch of 10": {"KIND": "post", "SIZE": "10"},
+    "batch of 50": {"KIND": "post", "SIZE": "50"},
+    "batch of 250": {"KIND": "post", "SIZE": "250"},
+    "known ids, single": {"KIND": "repeated", "SIZE": "1"},
+    "known ids, batch of 50": {"KIND": "repeated", "SIZE": "50"},
+}
+
+
+def ingest(run: Run, connections: tuple[int, ...] = (1, 4, 16)) -> Figures:
+    """Statements/s over HTTP through the clients of 40 organizations."""
+    db = run.place.database("ingest")
+    auths = "\n".join(value for org, value in run.place.auths["ingest"].items() if org != "vendor")
+    result: Figures = {}
+    with run.place.web("ingest") as web, db.client:
+        for name, variables in INGEST.items():
+            for many in connections if name in {"single POST", "batch of 50"} else connections[-1:]:
+                found = run.measure(web, "write.lua", {**variables, "AUTHS": auths}, many, "/xapi/statements")
+                result[f"{name}, {many} connections"] = found
+                run.say(line(f"{name}, {many}", found))
+        result["web memory after load, MB"] = found["web_mb"]
+        result["start-up, seconds"] = web.start_seconds
+        result["bytes on disk"] = footprint(db)
+    return result
+
+
+def footprint(db: Any) -> Figures:
+    """Return bytes per statement: JSON, stored (compressed), and each index, after a checkpoint."""
+    db.client.admin.command("fsync")
+    stats = db.command("collStats", "statements")
+    count = max(1, stats["count"])
+    return {
+        "statements": stats["count"],
+        "document_bytes": round(stats["size"] / count),
+        "stored_bytes": round(stats["storageSize"] / count),
+        "index_bytes": {name: round(size / count) for name, size in stats["indexSizes"].items()},
+    }
+
+
+def limits(run: Run, source: str = "ingest") -> Figures:
+    """Bare inserts and the empty view; needs a database that ingest filled."""
+    if run.place.client[source].statements.estimated_document_count() < 4000:
+        run.place.database(source).client.close()
+        load(run.place, source, 0, 8000)
+    scale = max(1.0, run.seconds / 5)
+    bare = bare_inserts(
+        run.place,
+        source,
+        {1: int(3200 * scale), 10: int(16000 * scale), 50: int(32000 * scale), 250: int(32000 * scale)},
+    )
+    empty = empty_view(run.place, run.seconds)
+    for size, found in bare.items():
+        run.say(f"  bare inserts, batch of {size}: {found['best']:.0f}/s")
+    run.say(f"  empty Flask view: {empty['requests_s']:.0f}/s")
+    return {"bare_inserts": bare, "empty_view": empty}
+
+
+SHAPES = (
+    "agent", "agent_related", "activity", "activity_related", "verb_since", "registration", "agent_verb",
+    "agent_activity_verb", "statement", "first_page", "ascending", "canonical", "page_100",
+)  # fmt: skip
+
+
+def query(run: Run) -> Figures:
+    """Latency of each query (one connection, then sixteen) at every size, in one store and vendor-wide."""
+    result: Figures = {}
+    loaded = 0
+    db = run.place.database("query")
+    auths = run.place.auths["query"]
+    with db.client:
+        for size in sorted(run.sizes):
+            began = time.perf_counter()
+            load(run.place, "query", loaded, size)
+            loaded = size
+            run.say(f"  {size} statements after {time.perf_counter() - began:.0f} s more")
+            db.client.admin.command("fsync")
+            result[str(size)] = {"bytes on disk": footprint(db)}
+            with run.place.web("query") as web:
+                for scope, auth in (("one of 40", auths[f"partner-{ORG:02d}"]), ("vendor", auths["vendor"])):
+                    result[str(size)][scope] = shapes_of(run, web, auth, scope)
+    return result
+
+
+def shapes_of(run: Run, web: Web, auth: str, scope: str) -> Figures:
+    """Return the figures of every query shape asked by one client."""
+    ids, page = prepare_questions(web, auth)
+    file = run.place.folder / "ids.txt"
+    file.write_text("\n".join(ids))
+    since = (dt.datetime.now(dt.UTC) - dt.timedelta(days=1)).isoformat().replace("+00:00", "Z")
+    variables = {"AUTHS": auth, "IDS": str(file), "SINCE": since, "MORE": page}
+    if scope != "vendor":
+        variables["ORG"] = str(ORG)
+    found = {}
+    for shape in SHAPES:
+        if (shape == "page_100" and not page) or (shape == "statement" and not ids):
+            continue
+        chosen = {**variables, "SHAPE": shape}
+        alone = run.measure(web, "read.lua", chosen, 1, "/xapi/statements")
+        many = run.measure(web, "read.lua", chosen, 16, "/xapi/statements")
+        found[shape] = {"alone": alone, "sixteen": many}
+        run.say(
+            f"  {scope:10} {shape:20} p50 {alone['p50_ms']:7.2f} ms alone"
+            f"   {many['requests_s']:7.0f}/s with 16" + bad(many)
+        )
+    return found
+
+
+def prepare_questions(web: Web, auth: str) -> tuple[list[str], str]:
+    """Return ids of stored statements and the `more` path of page 100, empty when there are fewer."""
+    ids: list[str] = []
+    path = "/xapi/statements?limit=10"
+    for _ in range(100):
+        request = urllib.request.Request(
+            web.url + path, headers={"Authorization": auth, "X-Experience-API-Version": "1.0.3"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            page = json.load(answer)
+        ids += [statement["id"] for statement in page["statements"]]
+        path = page.get("more", "")
+        if not path:
+            return ids, ""
+        path = path.removeprefix(web.url)
+        if path.startswith("http"):
+            path = "/" + path.split("/", 3)[3]
+    return ids, path
+
+
+def documents(run: Run) -> Figures:
+    """State documents written and read."""
+    db = run.place.database("documents")
+    auth = run.place.auths["documents"]["partner-07"]
+    result = {}
+    with run.place.web("documents") as web, db.client:
+        base = {"AUTHS": auth, "SHAPE": "state"}
+        path = "/xapi/activities/state"
+        result["state PUT"] = run.measure(web, "read.lua", {**base, "WRITE_STATE": "1"}, 16, path)
+        result["state GET"] = run.measure(web, "read.lua", base, 16, path)
+        for name, found in result.items():
+            run.say(line(name, found))
+    return result
+
+
+def memory(run: Run) -> Figures:
+    """Web memory over rounds of batches and pages: flat means that nothing is kept."""
+    db = run.place.database("memory")
+    auths = run.place.auths["memory"]
+    rounds = []
+    with run.place.web("memory") as web, db.client:
+        for _ in range(max(4, run.repeats * 2)):
+            write = {"KIND": "post", "SIZE": "250", "AUTHS": auths["partner-07"]}
+            wrk(
+                f"{web.url}/xapi/statements",
+                "write.lua",
+                write,
+                connections=16,
+                seconds=run.seconds,
+                watched={},
+            )
+            read = {"AUTHS": auths["partner-07"], "SHAPE": "first_page"}
+            wrk(
+                f"{web.url}/xapi/statements",
+                "read.lua",
+                read,
+                connections=16,
+                seconds=run.seconds,
+                watched={},
+            )
+            rounds.append(round(sum(map(memory_mb, family(web.watched["web"]))), 1))
+    run.say(f"  web memory by round, MB: {rounds}")
+    return {
+        "web_mb_by_round": rounds,
+        "growth_last_half_mb": rounds[-1] - statistics.median(rounds[len(rounds) // 2 :]),
+    }
+
+
+def evaluation(run: Run) -> Figures:
+    """Marks cleared per second by one worker beside ingest."""
+    from evaluation import measure_evaluation
+
+    return measure_evaluation(run)
+
+
+def line(name: str, found: Figures) -> str:
+    return (
+        f"  {name:36} {found['statements_s']:8.0f}/s  p50 {found['p50_ms']:7.2f} ms"
+        f"  p99 {found['p99_ms']:7.2f} ms" + bad(found)
+    )
+
+
+def bad(found: Figures) -> str:
+    text = "".join(
+        f"  {int(found[key])} {key}" for key in ("not_2xx", "socket_errors", "timeouts") if found[key]
+    )
+    return text + (
+        f"  (others took {found['foreign_cpu']:.0f} % of a core)" if found["foreign_cpu"] > 15 else ""
+    )
+
+
+PARTS: dict[str, Callable[[Run], Figures]] = {
+    "ingest": ingest, "limits": limits, "query": query, "documents": documents,
+    "evaluation": evaluation, "memory": memory,
+}  # fmt: skip
