@@ -14,7 +14,7 @@ from pymongo.write_concern import WriteConcern
 
 from lrs import audit, consistency, launch, logs, more, people, tenancy
 from lrs.settings import Settings, StartFailure
-from rules import credential_store, facts, marks, outbox, standings, store, tier_work, work
+from rules import backfill, credential_store, facts, marks, outbox, plans, standings, store, tier_work, work
 from statements import attachments
 from statements import documents as statement_documents
 from statements import store as statement_store
@@ -38,6 +38,8 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     standings.INDEXES,
     outbox.INDEXES,
     marks.INDEXES,
+    backfill.INDEXES,
+    plans.INDEXES,
     statement_store.INDEXES,
     attachments.INDEXES,
     statement_documents.INDEXES,

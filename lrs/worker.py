@@ -1,16 +1,155 @@
-"""`lrs worker`: the evaluation loop and scheduled jobs."""
+"""`lrs worker`: the evaluation loop beside scheduled jobs; any number of workers may run, work is leased."""
 
 from __future__ import annotations
 
+import datetime as dt
+import logging
 import signal
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
 
+from apscheduler.schedulers.background import BackgroundScheduler
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from lrs.context import utc_now
+from lrs.database import Document, connect, ensure_indexes
+from lrs.people import admit
 from lrs.settings import Settings
+from rules import outbox, work
+from rules.engine import BATCH, Engine, Report
+from rules.store import cache_of
+
+log = logging.getLogger("laurel.worker")
+
+POLL: Final = (
+    0.05  # seconds between looks for marks while there is nothing to do; one look costs about 0.3 ms
+)
+PAUSE_AFTER_FAILURE: Final = 1.0
 
 
-def run(settings: Settings) -> None:  # noqa: ARG001 -- the loop comes with rules.engine
-    """Work until SIGTERM or SIGINT."""
-    stop = threading.Event()
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What the loop and the jobs of one worker share."""
+
+    settings: Settings
+    db: Database[Document]
+    engine: Engine
+    stop: threading.Event = field(default_factory=threading.Event)
+    now: Callable[[], dt.datetime] = utc_now
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job of the scheduler: run every so often in each worker, so it leases what it works on."""
+
+    name: str
+    run: Callable[[Workshop], None]
+    every: dt.timedelta
+
+
+JOBS: list[Job] = []
+"""Further jobs; modules add theirs here, in the module that owns the job's feature."""
+
+Step = Callable[[Workshop], bool]
+
+
+def run(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT; the round that is under way is finished first."""
+    db = connect(settings)
+    ensure_indexes(db)
+    here = workshop(settings, db)
     for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: stop.set())
-    stop.wait()
+        signal.signal(each, lambda *_: here.stop.set())
+    scheduler = schedule(here)
+    scheduler.start()
+    try:
+        loop(here)
+    finally:
+        scheduler.shutdown()
+        db.client.close()
+
+
+def workshop(
+    settings: Settings, db: Database[Document], now: Callable[[], dt.datetime] = utc_now
+) -> Workshop:
+    """Return what a worker over a database needs; tests pass their clock."""
+    return Workshop(settings, db, Engine(db, cache_of(db), admit), now=now)
+
+
+def schedule(here: Workshop) -> BackgroundScheduler:
+    """Return a scheduler with all jobs; a job that fails is logged and runs again at its next time."""
+    scheduler = BackgroundScheduler(timezone=dt.UTC)
+    for job in JOBS:
+        scheduler.add_job(
+            job.run,
+            "interval",
+            seconds=job.every.total_seconds(),
+            args=[here],
+            id=job.name,
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+            jitter=min(job.every.total_seconds() / 10, 30),
+        )
+    return scheduler
+
+
+def loop(here: Workshop) -> None:
+    """Look for work again and again, at once while there is some; a MongoDB that is away is waited for."""
+    while not here.stop.is_set():
+        try:
+            busy = round_of_work(here)
+        except PyMongoError:
+            log.exception("MongoDB failed; trying again")
+            here.stop.wait(PAUSE_AFTER_FAILURE)
+            continue
+        if not busy:
+            here.stop.wait(POLL)
+
+
+def round_of_work(here: Workshop) -> bool:
+    """Do one round: live work first, the backlog only when there is none; tells whether anything was done."""
+    busy = [step(here) for step in LIVE_STEPS]
+    if any(busy):
+        return True
+    return any([step(here) for step in BACKLOG_STEPS])
+
+
+def until_quiet(here: Workshop, rounds: int = 1000) -> None:
+    """Work until nothing is left to do (tests, `lrs awards rebuild`); raises RuntimeError if that never comes."""
+    for _ in range(rounds):
+        if not round_of_work(here):
+            return
+    raise RuntimeError(f"there was still work after {rounds} rounds")
+
+
+def decide_marked(here: Workshop) -> bool:
+    """Decide the people of marked statements, looking past those whom other workers hold."""
+    done, after = Report(), None
+    while True:
+        report, after = here.engine.run_marked(here.now(), BATCH, after)
+        done.add(report)
+        if after is None or report.people:
+            return bool(done.people or done.marks)
+
+
+def decide_due(here: Workshop) -> bool:
+    """Decide the people whose clock has come, and those marked by a change other than a statement."""
+    return bool(here.engine.run_due(here.now()).people)
+
+
+def number_events(here: Workshop) -> bool:
+    """Give the events written since their place in the feed."""
+    return bool(outbox.number(here.db))
+
+
+def decide_backlog(here: Workshop) -> bool:
+    """Decide some of the people whom a publication concerns."""
+    return bool(here.engine.run_due(here.now(), 200, work.BACKLOG).people)
+
+
+LIVE_STEPS: list[Step] = [decide_marked, decide_due, number_events]
+BACKLOG_STEPS: list[Step] = [decide_backlog]

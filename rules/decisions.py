@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from rules.calendar import later_by
 from rules.course import Course, State, Transition
@@ -126,7 +126,7 @@ def held_intervals(course: Course, rules: RuleSet, name: str) -> tuple[Held, ...
     for i, segment in enumerate(course.segments):
         if segment.state not in VALID or rules.mode(name, segment.version) == "evaluate":
             continue
-        state = "grace" if segment.state == "grace" else "active"
+        state: Literal["active", "grace"] = "grace" if segment.state == "grace" else "active"
         end = course.segments[i + 1].at if i + 1 < len(course.segments) else None
         last = found[-1] if found else None
         if last and last.until_at == segment.at and (last.state, last.version) == (state, segment.version):
@@ -189,7 +189,7 @@ def changes_of(
         _event(
             "award.corrected",
             (row["award"] or dossier.person, facts[i]["_id"]),
-            row | {"reason": "corrected"},
+            {**row, "reason": "corrected"},
             organization,
         )
         for i, row in enumerate(gone)

@@ -71,7 +71,8 @@ def clear(db: Database[Document], marks: Iterable[Document]) -> None:
 
     Voiding sets the mark anew in the update that voids; that later mark has to survive.
     """
-    standing, voided = [], []
+    standing: list[Any] = []
+    voided: list[Any] = []
     for document in marks:
         (voided if document.get("voided") else standing).append(document["_id"])
     gone = {"$unset": {"pending": "", "claimed_until": ""}}

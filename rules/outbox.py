@@ -126,6 +126,7 @@ def number(db: Database[Document], limit: int = 1000) -> int:
             return_document=ReturnDocument.AFTER,
             session=session,
         )
+        assert counter is not None  # noqa: S101 -- an upsert that returns the document after it
         first = counter["value"] - len(waiting) + 1
         changes = [
             UpdateOne({"_id": row["_id"]}, {"$set": {"seq": first + i}, "$unset": {"unnumbered": ""}})

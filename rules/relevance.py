@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pymongo.database import Database
+
 from rules.model import Certification, Selector
-from rules.store import RuleCache, RuleSet
+from rules.store import RuleSet, cache_of
 
 Document = Mapping[str, Any]
 
 NONE: Final[frozenset[str]] = frozenset()
 RELEASE: Final = "{release}"
+ANY_VERB: Final = "*"
 CMI5_CATEGORY: Final = "https://w3id.org/xapi/cmi5/context/categories/cmi5"
 
 
@@ -28,6 +31,14 @@ class Verb:
     exact: Mapping[str, frozenset[str]] = field(default_factory=dict)
     prefixes: tuple[tuple[str, frozenset[str]], ...] = ()
 
+    def of(self, activity: str) -> frozenset[str]:
+        """Return the certifications that select an activity."""
+        found = self.exact.get(activity, NONE)
+        for prefix, certifications in self.prefixes:
+            if activity.startswith(prefix):
+                found |= certifications
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Relevance:
@@ -35,20 +46,16 @@ class Relevance:
 
     verbs: Mapping[str, Verb]
     units: Mapping[str, frozenset[str]]  # publisher ids of cmi5 assignable units (2.6)
+    activities: Verb  # under any verb: the launch of a cmi5 session tells whether it is for credit (2.4)
 
     def certifications(self, document: Document) -> frozenset[str]:
         """Return the ids of the certifications that may look at a statement document (2.4)."""
         if document.get("actor") is None or document.get("actor_type", "Agent") != "Agent":
             return NONE
-        found = NONE
         verb = self.verbs.get(document["verb"])
-        if verb is not None:
-            activity = _activity(document)
-            found = verb.exact.get(activity, NONE)
-            for prefix, certifications in verb.prefixes:
-                if activity.startswith(prefix):
-                    found |= certifications
-        if self.units and CMI5_CATEGORY in (document.get("category") or ()):
+        found = NONE if verb is None else verb.of(_activity(document))
+        if CMI5_CATEGORY in (document.get("category") or ()):
+            found |= self.activities.of(_activity(document))
             for unit in (*(document.get("grouping") or ()), _activity(document)):
                 found |= self.units.get(unit, NONE)
         return found
@@ -63,28 +70,39 @@ def _activity(document: Document) -> str:
     return str(target.get("id", "")) if target.get("type", "Activity") == "Activity" else ""
 
 
-def relevance(certifications: Iterable[Certification]) -> Relevance:
+def compile_relevance(certifications: Iterable[Certification]) -> Relevance:
     """Compile the selectors of certifications, of all their versions, into tables."""
-    exact: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    prefixes: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    tables: dict[str, _Tables] = defaultdict(_Tables)
     units: dict[str, set[str]] = defaultdict(set)
     for document in certifications:
         for selector in document.evidence.values():
             if selector.cmi5 is not None:
                 units[selector.cmi5.au].add(document.id)
-            for verb in selector.verbs:
-                for activity in selector.activities:
-                    prefix = activity_prefix(activity)
-                    table = exact if prefix is None else prefixes
-                    table[verb][activity if prefix is None else prefix].add(document.id)
-    verbs = {
-        verb: Verb(
-            {activity: frozenset(ids) for activity, ids in exact[verb].items()},
-            tuple((prefix, frozenset(ids)) for prefix, ids in sorted(prefixes[verb].items())),
+            for activity in selector.activities:
+                for verb in (*selector.verbs, ANY_VERB):
+                    tables[verb].add(activity, document.id)
+    anything = tables.pop(ANY_VERB, _Tables()).frozen()
+    verbs = {verb: table.frozen() for verb, table in tables.items()}
+    return Relevance(verbs, {unit: frozenset(ids) for unit, ids in units.items()}, anything)
+
+
+class _Tables:
+    """A `Verb` under construction."""
+
+    def __init__(self) -> None:
+        self.exact: dict[str, set[str]] = defaultdict(set)
+        self.prefixes: dict[str, set[str]] = defaultdict(set)
+
+    def add(self, activity: str, certification: str) -> None:
+        prefix = activity_prefix(activity)
+        table = self.exact if prefix is None else self.prefixes
+        table[activity if prefix is None else prefix].add(certification)
+
+    def frozen(self) -> Verb:
+        return Verb(
+            {activity: frozenset(ids) for activity, ids in self.exact.items()},
+            tuple((prefix, frozenset(ids)) for prefix, ids in sorted(self.prefixes.items())),
         )
-        for verb in {*exact, *prefixes}
-    }
-    return Relevance(verbs, {unit: frozenset(ids) for unit, ids in units.items()})
 
 
 def activity_prefix(activity: str) -> str | None:
@@ -104,13 +122,17 @@ def relevance_of(rules: RuleSet) -> Relevance:
     known = rules.memo.get("relevance")
     if known is None:
         every = (version.document for one in rules.certifications.values() for version in one.versions)
-        known = rules.memo["relevance"] = relevance(every)
+        known = rules.memo["relevance"] = compile_relevance(every)
     assert isinstance(known, Relevance)  # noqa: S101 -- the memo is untyped
     return known
 
 
-def watcher(cache: RuleCache) -> Callable[[Document], bool]:
-    """Return the test that ingest asks for each statement; it follows publications within the cache's life."""
+def relevance(db: Database[dict[str, Any]]) -> Callable[[Document], bool]:
+    """Return the test that ingest asks for each statement; it follows publications within about a second.
+
+    What is stored in that second is found by the publication's backfill (`rules.backfill`).
+    """
+    cache = cache_of(db)
 
     def is_relevant(document: Document) -> bool:
         return relevance_of(cache.get()).is_relevant(document)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import secrets
 import threading
 import time
 from collections import defaultdict
@@ -22,7 +23,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeVar, cast
 
-from pymongo import ASCENDING, IndexModel, ReturnDocument
+from pymongo import ASCENDING, IndexModel, MongoClient, ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
@@ -81,12 +82,12 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """All that is published, as of one value of the counter; frozen and shared by threads.
+    """All that is published, as of one stamp of the record; frozen and shared by threads.
 
     `order` lists certifications so that each comes after those it depends on through `holds`.
     """
 
-    seq: int
+    stamp: str
     certifications: Mapping[str, PublishedCertification]
     documents: Mapping[tuple[str, str], tuple[Record, ...]]
     releases: tuple[PublishedRelease, ...]
@@ -286,17 +287,18 @@ class RuleStore:
     def _next(self, session: ClientSession | None) -> int:
         counter: Document | None = self.db.counters.find_one_and_update(
             {"_id": "rules"},
-            {"$inc": {"value": 1}},
+            {"$inc": {"value": 1}, "$set": {"stamp": secrets.token_hex(8)}},
             upsert=True,
             return_document=ReturnDocument.AFTER,
             session=session,
         )
+        assert counter is not None  # noqa: S101 -- an upsert that returns the document after it
         return int(counter["value"])
 
-    def seq(self) -> int:
-        """Return the counter of the newest record; 0 while nothing was published."""
+    def stamp(self) -> str:
+        """Return what changes with every record; empty while nothing was published."""
         counter = self.db.counters.find_one({"_id": "rules"})
-        return int(counter["value"]) if counter else 0
+        return str(counter["stamp"]) if counter else ""
 
     def rows(self, kind: str | None = None, rule_id: str | None = None) -> list[Document]:
         """Return the records, oldest first."""
@@ -307,8 +309,9 @@ class RuleStore:
 
     def rule_set(self, known_at: dt.datetime | None = None) -> RuleSet:
         """Compile everything that was published (until `known_at`)."""
+        stamp = self.stamp()
         rows = [row for row in self.rows() if known_at is None or row["decided_at"] <= known_at]
-        return compile_rows(rows)
+        return compile_rows(rows, stamp)
 
     # Failures of a rule: recorded on the rule, retried with growing pauses
 
@@ -345,7 +348,7 @@ class RuleStore:
         return {row["_id"]: row for row in self.db.rule_failures.find({"org": VENDOR})}
 
 
-def compile_rows(rows: list[Document]) -> RuleSet:
+def compile_rows(rows: list[Document], stamp: str = "") -> RuleSet:
     """Return the set that these records, oldest first, make."""
     records: dict[tuple[str, str], list[Record]] = defaultdict(list)
     modes: dict[tuple[str, str], str] = {}
@@ -368,7 +371,7 @@ def compile_rows(rows: list[Document]) -> RuleSet:
     }
     holds = {name: _needed(each) for name, each in certifications.items()}
     return RuleSet(
-        seq=rows[-1]["seq"] if rows else 0,
+        stamp=stamp,
         certifications=MappingProxyType(certifications),
         documents=MappingProxyType(documents),
         releases=tuple(
@@ -496,7 +499,15 @@ class RuleCache:
         with self._lock:
             known = self._set
             looked = self.tick()
-            if known is None or known.seq != self.store.seq():
+            if known is None or known.stamp != self.store.stamp():
                 known = self.store.rule_set()
             self._set, self._looked = known, looked
             return known
+
+
+_CACHES: dict[tuple[MongoClient[Document], str], RuleCache] = {}
+
+
+def cache_of(db: Database[Document]) -> RuleCache:
+    """Return the cache that this process keeps for a database."""
+    return _CACHES.setdefault((db.client, db.name), RuleCache(db))

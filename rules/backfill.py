@@ -1,0 +1,172 @@
+"""After a publication: look at what was stored before, page by page, behind live work, resumable.
+
+backfills {_id: plan id, org: "vendor", certifications, phase, pair, after, statements, people, started_at,
+           published_at, finished_at, leased_until}
+
+Phases: `statements` scans what new selectors may match, gives evidence keys and makes the people due;
+`people` makes due everybody who has a standing; `closing` scans again what was stored while web processes
+may still have asked the rules of before (their cache lives a second, a request may hang for a while).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any, Final
+
+from pymongo import ASCENDING, IndexModel, ReturnDocument
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from rules import tagging, work
+from rules.people import Admit, no_affiliation
+from rules.relevance import compile_relevance
+from rules.store import RuleSet
+from rules.tagging import Position
+
+Document = dict[str, Any]
+
+VENDOR: Final = "vendor"
+LEASE: Final = dt.timedelta(seconds=60)
+FREE: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+BEFORE: Final = dt.timedelta(minutes=5)  # a statement's `stored` may be this much older than its insertion
+CLOSINGS: Final = (dt.timedelta(seconds=3), dt.timedelta(seconds=15), dt.timedelta(seconds=120))
+PEOPLE_PAGE: Final = 1000
+
+INDEXES: dict[str, list[IndexModel]] = {
+    "backfills": [IndexModel([("org", ASCENDING), ("finished_at", ASCENDING), ("next_at", ASCENDING)])],
+}
+
+
+def start(
+    db: Database[Document],
+    name: str,
+    certifications: Sequence[str],
+    now: dt.datetime,
+    session: ClientSession | None = None,
+    *,
+    scan: bool = True,
+) -> None:
+    """Record that people have to be looked at again; in the transaction of the publication.
+
+    Without `scan` only people with a standing are: a release, a retirement or another mode selects nothing new.
+    """
+    db.backfills.insert_one(
+        {
+            "_id": name,
+            "org": VENDOR,
+            "certifications": sorted(certifications),
+            "phase": "statements" if scan else "people",
+            "scan": scan,
+            "pair": 0,
+            "after": None,
+            "closing": 0,
+            "statements": 0,
+            "people": 0,
+            "published_at": now,
+            "next_at": now,
+            "finished_at": None,
+            "leased_until": FREE,
+        },
+        session=session,
+    )
+
+
+def step(db: Database[Document], rules: RuleSet, now: dt.datetime, admit: Admit = no_affiliation) -> bool:
+    """Do one page of one backfill; tells whether there was any. A page that is repeated does no harm."""
+    job = db.backfills.find_one_and_update(
+        {"org": VENDOR, "finished_at": None, "next_at": {"$lte": now}, "leased_until": {"$lte": now}},
+        {"$set": {"leased_until": now + LEASE}},
+        sort=[("next_at", ASCENDING)],
+        return_document=ReturnDocument.AFTER,
+    )
+    if job is None:
+        return False
+    change = PHASES[job["phase"]](db, rules, job, now, admit)
+    counted = {name: change.pop(name, 0) for name in ("statements", "people")}
+    db.backfills.update_one({"_id": job["_id"]}, {"$set": {**change, "leased_until": FREE}, "$inc": counted})
+    return True
+
+
+def unfinished(db: Database[Document]) -> list[Document]:
+    """Return the backfills that still run, with their progress."""
+    return list(db.backfills.find({"org": VENDOR, "finished_at": None}))
+
+
+def _scan(
+    db: Database[Document],
+    rules: RuleSet,
+    job: Document,
+    now: dt.datetime,
+    admit: Admit,
+    since: dt.datetime | None,
+) -> tuple[Document, bool]:
+    """Look at one page of statements; returns the change of the job and whether the scan came to its end."""
+    documents = [
+        version.document
+        for name in job["certifications"]
+        if name in rules.certifications
+        for version in rules.certifications[name].versions
+    ]
+    keys = tagging.selector_keys(documents)
+    pairs = [(org, wanted) for org in tagging.stores(db) for wanted in keys]
+    page = tagging.tag_page(
+        db,
+        compile_relevance(documents),
+        pairs,
+        Position(job["pair"], job["after"]),
+        now,
+        since=since,
+        admit=admit,
+    )
+    work.mark(db, page.seen, now, priority=work.BACKLOG)
+    change: Document = {"statements": page.statements, "people": len(page.seen)}
+    if page.next is None:
+        return change | {"pair": 0, "after": None}, True
+    return change | {"pair": page.next.pair, "after": page.next.after}, False
+
+
+def _statements(
+    db: Database[Document], rules: RuleSet, job: Document, now: dt.datetime, admit: Admit
+) -> Document:
+    change, ended = _scan(db, rules, job, now, admit, None)
+    return change | ({"phase": "people"} if ended else {})
+
+
+def _people(
+    db: Database[Document],
+    rules: RuleSet,
+    job: Document,
+    now: dt.datetime,
+    admit: Admit,  # noqa: ARG001 -- one of PHASES
+) -> Document:
+    """Make due one page of those who have a standing in one of the certifications or in a dependent."""
+    names = sorted({*job["certifications"]}.union(*(rules.dependents(one) for one in job["certifications"])))
+    if job["pair"] >= len(names):
+        if not job["scan"]:
+            return {"finished_at": now}
+        return {"phase": "closing", "pair": 0, "after": None, "next_at": job["published_at"] + CLOSINGS[0]}
+    query: Document = {"org": VENDOR, "certification": names[job["pair"]]}
+    if job["after"] is not None:
+        query["person"] = {"$gt": job["after"]}
+    rows = db.standings.find(query, {"person": 1}).sort("person", ASCENDING).limit(PEOPLE_PAGE)
+    persons = [row["person"] for row in rows]
+    work.mark(db, persons, now, priority=work.BACKLOG)
+    if len(persons) < PEOPLE_PAGE:
+        return {"pair": job["pair"] + 1, "after": None}
+    return {"after": persons[-1]}
+
+
+def _closing(
+    db: Database[Document], rules: RuleSet, job: Document, now: dt.datetime, admit: Admit
+) -> Document:
+    change, ended = _scan(db, rules, job, now, admit, job["published_at"] - BEFORE)
+    if not ended:
+        return change
+    following = job["closing"] + 1
+    if following == len(CLOSINGS):
+        return change | {"finished_at": now}
+    return change | {"closing": following, "next_at": job["published_at"] + CLOSINGS[following]}
+
+
+PHASES: Final = {"statements": _statements, "people": _people, "closing": _closing}

@@ -1,0 +1,100 @@
+"""What a publication would change for one person: the line of states under the old rules beside the new (6)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from rules.course import COUNTS_AS_ACTIVE, Course, Status
+from rules.published import PublishedCertification
+
+Document = dict[str, Any]
+Change = Literal["gain", "change", "lose", "same"]
+
+SYMBOLS: Final[dict[str, str]] = {"gain": "+", "change": "~", "lose": "-", "same": "="}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How one certification of one person stands before and after, at the first instant that differs."""
+
+    change: Change
+    at: dt.datetime
+    before: Status | None
+    after: Status | None
+
+
+def difference(
+    old: Course | None, new: Course | None, now: dt.datetime, watched: Iterable[dt.datetime] = ()
+) -> Difference:
+    """Compare two courses from now on, at now and at each watched instant: starts and deadlines of versions.
+
+    Gain or lose where at the first such instant with another counting one of the two counts and the other does
+    not; change where anything else differs that people see: state, dates or version.
+    """
+    instants = [now, *sorted(at for at in set(watched) if at > now)]
+    pairs = [(at, _status(old, at), _status(new, at)) for at in instants]
+    for at, before, after in pairs:
+        if counts(before) != counts(after):
+            return Difference("gain" if counts(after) else "lose", at, before, after)
+    for at, before, after in pairs:
+        if shown(before) != shown(after):
+            return Difference("change", at, before, after)
+    return Difference("same", now, pairs[0][1], pairs[0][2])
+
+
+def _status(course: Course | None, at: dt.datetime) -> Status | None:
+    return None if course is None else course.status_at(at)
+
+
+def counts(status: Status | None) -> bool:
+    """Tell whether a status counts as active."""
+    return status is not None and status.state in COUNTS_AS_ACTIVE
+
+
+def shown(status: Status | None) -> tuple[Any, ...]:
+    """Return what people see of a status; nothing at all looks like in_progress."""
+    if status is None or status.state == "in_progress":
+        return ("in_progress",)
+    return (status.state, status.awarded, status.expires, status.version)
+
+
+def watched_instants(certification: PublishedCertification) -> list[dt.datetime]:
+    """Return the instants at which versions of a certification begin or set a deadline (4.12)."""
+    found = []
+    for version in certification.versions:
+        document = version.document
+        found.append(version.effective_at)
+        for day in (document.transition.must_upgrade_by, document.transition.finish_old_until):
+            if day is not None:
+                start = dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
+                found.append(start + dt.timedelta(days=2))
+    return found
+
+
+def line(person: str, certification: str, found: Difference, missing: Iterable[str]) -> Document:
+    """Return one entry of a plan's `people`."""
+    return {
+        "person": person,
+        "certification": certification,
+        "change": found.change,
+        "at": found.at,
+        "before": state_of(found.before),
+        "after": state_of(found.after),
+        "missing": list(missing),
+    }
+
+
+def state_of(status: Status | None) -> Document:
+    """Return a status as data, without what is not there."""
+    if status is None:
+        return {"state": "in_progress"}
+    data = {
+        "state": status.state,
+        "awarded": status.awarded and status.awarded.isoformat(),
+        "expires": status.expires and status.expires.isoformat(),
+        "version": status.version,
+    }
+    return {name: value for name, value in data.items() if value is not None}

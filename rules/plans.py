@@ -1,0 +1,354 @@
+"""Plans: what a publication would change, kept for a day; and their application (certification.md 6).
+
+plans {_id, org: "vendor", sources, document_hash, base, computed_at, expires_at, by, summary, people, tiers,
+       applied_at?, applied_by?}
+
+Both sides of a plan are computed by the very functions that decide live, over the same stored history.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import islice
+from typing import Any, Final
+
+from pymongo import ASCENDING, IndexModel
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from rules import backfill, publishing, tagging, work
+from rules.check import check, resolved
+from rules.check_names import PublishedNames
+from rules.course import Course
+from rules.decisions import decide_person
+from rules.errors import InvalidRuleFile, RuleError, StalePlan
+from rules.foresight import Difference, difference, line, watched_instants
+from rules.histories import Dossier, Shared, load_dossiers
+from rules.load import Loaded, load
+from rules.load_dump import document_hash, dump
+from rules.model import AnyDocument, Certification, PartnerTiers, Release
+from rules.people import Admit, no_affiliation
+from rules.relevance import compile_relevance
+from rules.store import RuleSet, RuleStore, compile_rows, effective_instant
+from rules.tagging import Position
+from rules.testing import case_problems, run_tests
+from rules.ulid import encode
+
+Document = dict[str, Any]
+
+VENDOR: Final = "vendor"
+LIVES: Final = dt.timedelta(hours=24)
+CHUNK: Final = 500
+
+INDEXES: dict[str, list[IndexModel]] = {
+    "plans": [IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=7 * 24 * 3600)],
+}
+
+
+class UnknownPlan(RuleError):
+    """No plan has that id; plans are forgotten a week after they expire."""
+
+    def __init__(self, plan: str) -> None:
+        self.plan = plan
+        super().__init__(f"no plan {plan!r}")
+
+
+class SamePerson(RuleError):
+    """The deployment asks for two persons, and the one who planned wants to apply (6-2)."""
+
+    def __init__(self, plan: str, by: str) -> None:
+        self.plan, self.by = plan, by
+        super().__init__(f"plan {plan} was made by {by}; somebody else has to apply it")
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The rules as they are and as they would be, and the certifications a publication concerns."""
+
+    old: RuleSet
+    new: RuleSet
+    concerned: frozenset[str]
+    documents: tuple[AnyDocument, ...]
+
+
+def read_files(
+    files: Sequence[tuple[str, bytes | str]], names: PublishedNames, known: Iterable[AnyDocument]
+) -> list[tuple[AnyDocument, str]]:
+    """Check files together and run their tests; return resolved documents with their texts.
+
+    Raises InvalidRuleFile with every problem that is not a warning.
+    """
+    loaded = [load(text, file) for file, text in files]
+    problems = [one for one in check(loaded, names) if one.severity == "error"]
+    if problems:
+        raise InvalidRuleFile(problems)
+    found = [(one, document) for one in loaded if (document := resolved(one, loaded, names)) is not None]
+    others = [*known, *(document for _, document in found)]
+    failed = [problem for one, document in found for problem in _failed_tests(one, document, others)]
+    if failed or len(found) < len(loaded):
+        raise InvalidRuleFile(failed)
+    return [(document, one.text) for one, document in found]
+
+
+def _failed_tests(loaded: Loaded, document: AnyDocument, others: Sequence[AnyDocument]) -> list[Any]:
+    return case_problems(run_tests(document, others), loaded.positions)
+
+
+def sides_of(db: Database[Document], documents: Sequence[AnyDocument], now: dt.datetime) -> Sides:
+    """Return the rules before and after these documents would be published now."""
+    store = RuleStore(db)
+    rows = store.rows()
+    old = compile_rows(rows)
+    top = rows[-1]["seq"] if rows else 0
+    new = compile_rows([*rows, *(_as_if(document, now, top + 1 + i) for i, document in enumerate(documents))])
+    direct = {one.id for one in documents if isinstance(one, Certification)}
+    for release in (one for one in documents if isinstance(one, Release)):
+        direct |= {
+            name
+            for name, each in new.certifications.items()
+            if any(
+                rule.product == release.product for v in each.versions for rule in v.document.release_rules
+            )
+        }
+    concerned = frozenset(direct).union(*(new.dependents(name) for name in direct))
+    return Sides(old, new, concerned, tuple(documents))
+
+
+def _as_if(document: AnyDocument, now: dt.datetime, seq: int) -> Document:
+    """Return the row that a publication at this instant would make."""
+    _, instant = effective_instant(document, now)
+    return {
+        "action": "publish",
+        "kind": type(document).__name__,
+        "id": document.id,
+        "version": document.version,
+        "mode": document.mode,
+        "hash": document_hash(document),
+        "resolved": dump(document),
+        "effective_at": instant,
+        "decided_at": now,
+        "seq": seq,
+    }
+
+
+def tag_candidates(
+    db: Database[Document],
+    sides: Sides,
+    now: dt.datetime,
+    admit: Admit = no_affiliation,
+    since: dt.datetime | None = None,
+) -> set[str]:
+    """Give evidence keys to what new selectors may match, and return the persons; may be repeated."""
+    documents = [one for one in sides.documents if isinstance(one, Certification)]
+    pairs = [(org, key) for org in tagging.stores(db) for key in tagging.selector_keys(documents)]
+    relevance, persons = compile_relevance(documents), set[str]()
+    following: Position | None = Position() if pairs else None
+    while following is not None:
+        page = tagging.tag_page(db, relevance, pairs, following, now, since=since, admit=admit)
+        persons |= set(page.seen)
+        following = page.next
+    return persons
+
+
+def people_concerned(db: Database[Document], certifications: Collection[str]) -> set[str]:
+    """Return everybody who has a standing in one of these certifications."""
+    wanted = {"org": VENDOR, "certification": {"$in": sorted(certifications)}}
+    return set(db.standings.distinct("person", wanted))
+
+
+def differences(
+    db: Database[Document], sides: Sides, persons: Iterable[str], now: dt.datetime
+) -> Iterator[tuple[Dossier, Shared, str, Difference, Course]]:
+    """Yield, for each person and certification concerned, how the old and the new rules differ."""
+    watched = {name: watched_instants(sides.new.certifications[name]) for name in sides.concerned}
+    todo = iter(sorted(persons))
+    while chunk := list(islice(todo, CHUNK)):
+        rows = work.rows_of(db, chunk)
+        stores = {person: rows[person].stores if person in rows else () for person in chunk}
+        dossiers, shared = load_dossiers(db, sides.new, stores)
+        for person in chunk:
+            dossier = dossiers[person]
+            old = decide_person(
+                sides.old, dossier, shared, now, sides.concerned & set(sides.old.certifications)
+            )
+            new = decide_person(sides.new, dossier, shared, now, sides.concerned)
+            for name in sorted(sides.concerned & set(new.courses)):
+                found = difference(old.courses.get(name), new.courses[name], now, watched[name])
+                yield dossier, shared, name, found, new.courses[name]
+
+
+def make_plan(
+    db: Database[Document],
+    files: Sequence[tuple[str, bytes | str]],
+    now: dt.datetime,
+    by: str,
+    admit: Admit = no_affiliation,
+) -> Document:
+    """Compute and store a plan; raises InvalidRuleFile while check or tests fail."""
+    rules = RuleStore(db).rule_set()
+    names = publishing.published_names(db, rules, now)
+    known = [records[-1].document for records in rules.documents.values()]
+    documents = read_files(files, names, known)
+    sides = sides_of(db, [document for document, _ in documents], now)
+    persons = tag_candidates(db, sides, now, admit) | people_concerned(db, sides.concerned)
+    summary = dict.fromkeys(("gain", "change", "lose", "same"), 0)
+    lines = []
+    for dossier, _, name, found, course in differences(db, sides, persons, now):
+        summary[found.change] += 1
+        if found.change != "same":
+            lines.append(line(dossier.person, name, found, course.status_at(found.at).missing))
+    plan: Document = {
+        "_id": _plan_id(now),
+        "org": VENDOR,
+        "sources": [{"file": files[i][0], "text": text} for i, (_, text) in enumerate(documents)],
+        "document_hash": _hash([document for document, _ in documents]),
+        "documents": [_described(sides, document) for document, _ in documents],
+        "base": {_name(one): _newest_hash(rules, one) for one, _ in documents},
+        "computed_at": now,
+        "expires_at": now + LIVES,
+        "by": by,
+        "summary": summary,
+        "people": lines,
+        "tiers": [],
+    }
+    db.plans.insert_one(plan)
+    return plan
+
+
+def _plan_id(now: dt.datetime) -> str:
+    millis = int(now.timestamp() * 1000)
+    return encode(millis << 80 | secrets.randbits(80))
+
+
+def _name(document: AnyDocument) -> str:
+    return f"{type(document).__name__}/{document.id}"
+
+
+def _newest_hash(rules: RuleSet, document: AnyDocument) -> str | None:
+    newest = rules.newest(type(document).__name__, document.id)
+    return newest.hash if newest else None
+
+
+def _described(sides: Sides, document: AnyDocument) -> Document:
+    newest = sides.old.newest(type(document).__name__, document.id)
+    return {
+        "kind": type(document).__name__,
+        "id": document.id,
+        "version": document.version,
+        "hash": document_hash(document),
+        "base_version": newest.version if newest else None,
+    }
+
+
+def _hash(documents: Sequence[AnyDocument]) -> str:
+    if len(documents) == 1:
+        return document_hash(documents[0])
+    return sha256("".join(map(document_hash, documents)).encode()).hexdigest()
+
+
+def get_plan(db: Database[Document], plan: str) -> Document:
+    """Return a stored plan; raises UnknownPlan."""
+    found = db.plans.find_one({"_id": plan, "org": VENDOR})
+    if found is None:
+        raise UnknownPlan(plan)
+    return found
+
+
+def apply_plan(
+    db: Database[Document], plan_id: str, now: dt.datetime, by: str, *, two_persons: bool = False
+) -> list[Document]:
+    """Publish what a plan says, if it would still do what the plan says; returns the rule records.
+
+    Raises UnknownPlan, SamePerson, and StalePlan where it expired, the base is no longer the newest, or facts
+    that arrived since would change or lose what is not in the plan (6-2; they are listed in its reason).
+    """
+    plan = get_plan(db, plan_id)
+    if plan.get("applied_at") is not None:
+        raise StalePlan(plan_id, f"it was applied at {plan['applied_at'].isoformat()}")
+    if plan["expires_at"] <= now:
+        raise StalePlan(plan_id, f"it expired at {plan['expires_at'].isoformat()}; plan again")
+    if two_persons and plan["by"] == by:
+        raise SamePerson(plan_id, by)
+    rules = RuleStore(db).rule_set()
+    names = publishing.published_names(db, rules, now)
+    known = [records[-1].document for records in rules.documents.values()]
+    documents = read_files([(one["file"], one["text"]) for one in plan["sources"]], names, known)
+    for document, _ in documents:
+        if _newest_hash(rules, document) != plan["base"][_name(document)]:
+            raise StalePlan(plan_id, f"another version of {_name(document)} was published since; plan again")
+    surprises = list(unforeseen(db, plan, [document for document, _ in documents], now))
+    if surprises:
+        raise StalePlan(plan_id, "it would now also do this: " + "; ".join(surprises))
+
+    def change(session: ClientSession) -> list[Document]:
+        claimed = db.plans.update_one(
+            {"_id": plan_id, "applied_at": None},
+            {"$set": {"applied_at": now, "applied_by": by}},
+            session=session,
+        )
+        if not claimed.modified_count:
+            raise StalePlan(plan_id, "it is being applied")
+        rows = publishing.publish(db, documents, now, by, session, plan=plan_id, planned_by=plan["by"])
+        start_backfill(db, plan_id, [document for document, _ in documents], now, session)
+        return rows
+
+    with db.client.start_session() as session:
+        return session.with_transaction(change)
+
+
+def start_backfill(
+    db: Database[Document],
+    name: str,
+    documents: Sequence[AnyDocument],
+    now: dt.datetime,
+    session: ClientSession,
+) -> None:
+    """Begin to look at what was stored before these documents."""
+    own = [one.id for one in documents if isinstance(one, Certification)]
+    if own:
+        backfill.start(db, name, own, now, session)
+    products = {one.product for one in documents if isinstance(one, Release)}
+    if products:
+        rows = db.rule_versions.find({"org": VENDOR, "kind": "Certification"}, {"id": 1}, session=session)
+        backfill.start(db, f"{name}-releases", sorted({row["id"] for row in rows}), now, session, scan=False)
+
+
+def unforeseen(
+    db: Database[Document], plan: Mapping[str, Any], documents: Sequence[AnyDocument], now: dt.datetime
+) -> Iterator[str]:
+    """Yield each change or loss that would follow now and is not in the plan (6-2).
+
+    Only people about whom something was decided or stored since are looked at again, unless the day changed
+    from which a version would apply.
+    """
+    sides = sides_of(db, documents, now)
+    computed = plan["computed_at"]
+    if _days(documents, computed) != _days(documents, now):
+        persons = people_concerned(db, sides.concerned) | tag_candidates(db, sides, now)
+    else:
+        persons = _moved_since(db, computed) | tag_candidates(
+            db, sides, now, since=computed - backfill.BEFORE
+        )
+    planned = {(one["person"], one["certification"]): one for one in plan["people"]}
+    for dossier, _, name, found, _ in differences(db, sides, persons, now):
+        if found.change not in {"change", "lose"}:
+            continue
+        entry = planned.get((dossier.person, name))
+        if entry is None or entry["change"] != found.change:
+            before = found.before.state if found.before else "in_progress"
+            after = found.after.state if found.after else "in_progress"
+            yield f"{found.change} {dossier.person} {name} {before} -> {after} {found.at.date()}"
+
+
+def _days(documents: Sequence[AnyDocument], now: dt.datetime) -> list[dt.date]:
+    return [effective_instant(one, now)[0] for one in documents if not isinstance(one, PartnerTiers)]
+
+
+def _moved_since(db: Database[Document], instant: dt.datetime) -> set[str]:
+    """Return people about whom something was decided since, or still has to be."""
+    wanted = {"org": VENDOR, "$or": [{"decided_at": {"$gte": instant}}, {"due_at": {"$gte": instant}}]}
+    return {row["_id"] for row in db.work.find(wanted, {"_id": 1})}

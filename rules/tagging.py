@@ -1,0 +1,121 @@
+"""Find the stored statements that selectors may match, and give them the evidence key of their actor.
+
+Live statements get the key when they are stored; those that were stored before a certification was published
+get it here. A key too many changes no decision: the selectors judge.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pymongo import ASCENDING, UpdateOne
+from pymongo.database import Database
+
+from rules import people, work
+from rules.model import Certification
+from rules.people import Admit, Sighting, no_affiliation
+from rules.relevance import Relevance, activity_prefix
+from statements.keys import evidence_key, key
+
+Document = dict[str, Any]
+
+PAGE: Final = 1000
+FIELDS: Final = dict.fromkeys(
+    ("org", "actor", "actor_type", "verb", "object", "grouping", "category", "keys", "stored"), 1
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a scan came: which (store, key) pair, and the order key of the last statement of it."""
+
+    pair: int = 0
+    after: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """One page of a scan: the persons found, how many statements were looked at, where to go on."""
+
+    seen: dict[str, set[str]]
+    statements: int
+    tagged: int
+    next: Position | None
+
+
+def selector_keys(certifications: Iterable[Certification]) -> list[int]:
+    """Return the search keys under which everything that these certifications may select is found, sorted.
+
+    An exact activity by its own key, a prefix by its verbs, a cmi5 unit by what statements relate to it.
+    """
+    found: set[int] = set()
+    for document in certifications:
+        for selector in document.evidence.values():
+            if selector.cmi5 is not None:
+                found.add(key("O", selector.cmi5.au))
+            for activity in selector.activities:
+                if activity_prefix(activity) is None:
+                    found.add(key("o", activity))
+                else:
+                    found.update(key("v", verb) for verb in selector.verbs)
+    return sorted(found)
+
+
+def order_key(stored: dt.datetime) -> bytes:
+    """Return the smallest order key of statements stored at an instant or later."""
+    micros = round((stored - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) / dt.timedelta(microseconds=1))
+    return micros.to_bytes(8, "big") + bytes(8)
+
+
+def tag_page(
+    db: Database[Document],
+    relevance: Relevance,
+    pairs: Sequence[tuple[str, int]],
+    position: Position,
+    now: dt.datetime,
+    *,
+    since: dt.datetime | None = None,
+    admit: Admit = no_affiliation,
+    limit: int = PAGE,
+) -> Tagged:
+    """Tag one page of a scan over (store, key) pairs; each page may be repeated.
+
+    `since` narrows it to statements stored at that instant or later. The stores where the persons were seen
+    are on record afterwards.
+    """
+    if position.pair >= len(pairs):
+        return Tagged({}, 0, 0, None)
+    org, wanted = pairs[position.pair]
+    after = position.after or (order_key(since) if since else None)
+    query: Document = {"org": org, "keys": wanted}
+    if after is not None:
+        query["_id"] = {"$gt": after}
+    rows = list(db.statements.find(query, FIELDS).sort("_id", ASCENDING).limit(limit))
+    found = [row for row in rows if relevance.is_relevant(row)]
+    changes: list[Any] = [
+        UpdateOne({"_id": row["_id"]}, {"$addToSet": {"keys": tag}})
+        for row in found
+        if (tag := evidence_key(row["actor"])) not in row["keys"]
+    ]
+    if changes:
+        db.statements.bulk_write(changes, ordered=False)
+    owners = people.persons_for(db, (Sighting(row["actor"], org) for row in found), now, admit)
+    seen: dict[str, set[str]] = defaultdict(set)
+    for row in found:
+        for owner in owners.get(row["actor"], ()):
+            seen[owner.of].add(org)
+    work.mark_stores(db, seen, now)
+    full = len(rows) == limit
+    following = Position(position.pair, rows[-1]["_id"]) if full else Position(position.pair + 1)
+    return Tagged(
+        dict(seen), len(rows), len(changes), following if full or following.pair < len(pairs) else None
+    )
+
+
+def stores(db: Database[Document]) -> list[str]:
+    """Return the ids of all organizations: each has a store."""
+    return sorted(row["_id"] for row in db.orgs.find({}, {"_id": 1}))
