@@ -14,7 +14,7 @@ from typing import Any, Final
 from pymongo.database import Database
 
 from rules.model import Certification, Selector
-from rules.store import RuleSet, cache_of
+from rules.store import RuleCache, RuleSet, cache_of
 
 Document = Mapping[str, Any]
 
@@ -127,14 +127,18 @@ def relevance_of(rules: RuleSet) -> Relevance:
     return known
 
 
-def relevance(db: Database[dict[str, Any]]) -> Callable[[Document], bool]:
-    """Return the test that ingest asks for each statement; it follows publications within about a second.
+def watcher(cache: RuleCache) -> Callable[[Document], bool]:
+    """Return the test that ingest asks for each statement; it follows publications within the cache's life.
 
     What is stored in that second is found by the publication's backfill (`rules.backfill`).
     """
-    cache = cache_of(db)
 
     def is_relevant(document: Document) -> bool:
         return relevance_of(cache.get()).is_relevant(document)
 
     return is_relevant
+
+
+def relevance(db: Database[dict[str, Any]]) -> Callable[[Document], bool]:
+    """Return the test over the rules that this process knows of a database."""
+    return watcher(cache_of(db))

@@ -18,6 +18,7 @@ from lrs.more import MoreTokens
 from lrs.resources.receiving import receive
 from lrs.tenancy import get_org
 from lrs.xapi_errors import InvalidRequest
+from rules.relevance import relevance
 from statements.attachments import Part
 from statements.ingest import Writer, store_statements
 from statements.parse import Parsed, parse_statement, parse_statements
@@ -80,6 +81,7 @@ def _store(
             version=version,
             now=now,
             attachments=parts,
+            is_relevant=relevance(here.db),
             statement_id=statement_id,
         )
 
