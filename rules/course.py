@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rules.model import Requirement
+
 State = Literal[
     "in_progress",
     "pending_review",
@@ -28,6 +30,33 @@ Ending = Literal[
 ]
 
 COUNTS_AS_ACTIVE: frozenset[State] = frozenset({"active", "renewal_open"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """A day by which a running period has to meet something or end: a release (4.8) or an upgrade (4.12-5).
+
+    Shown from `shown_from`; valid through `day`, so `ends_at` is its exclusive end; `met_at` is when
+    `unless` was first satisfied; until `open_until` that still restores the period.
+    """
+
+    day: dt.date
+    shown_from: dt.datetime
+    ends_at: dt.datetime
+    open_until: dt.datetime
+    met_at: dt.datetime | None
+    unless: Requirement
+    release: str | None = None
+    upgrade_to: str | None = None
+
+    @property
+    def restored_at(self) -> dt.datetime | None:
+        """Instant from which the deadline no longer ends the period; None if it ends it for good."""
+        return self.met_at if self.met_at is not None and self.met_at < self.open_until else None
+
+    def is_open(self, at: dt.datetime) -> bool:
+        """Tell whether the deadline is published and not met at an instant."""
+        return self.shown_from <= at and (self.restored_at is None or at < self.restored_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +83,8 @@ class Period:
     valid_until: dt.date | None
     anchor: dt.date
     n: int
+    timezone: str = "UTC"
+    renews_from: dt.datetime | None = None
     opens_at: dt.datetime | None = None
     ends_at: dt.datetime | None = None
     lapses_at: dt.datetime | None = None
@@ -61,6 +92,7 @@ class Period:
     extensions: tuple[tuple[dt.datetime, dt.date], ...] = ()
     gaps: tuple[tuple[dt.datetime, dt.datetime], ...] = ()
     upgrades: tuple[tuple[dt.datetime, str], ...] = ()
+    deadlines: tuple[Deadline, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +124,7 @@ class Transition:
 class ReviewItem:
     """A decision that waits for a human being (4.1-3, 4.9, award.approval); `closed_at` when it was taken."""
 
-    kind: Literal["late_evidence", "approval", "voided", "late_disqualifier"]
+    kind: Literal["late_evidence", "approval", "voided", "re_evaluation"]
     opened_at: dt.datetime
     statement: str | None = None
     award: int | None = None

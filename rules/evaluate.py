@@ -1,18 +1,31 @@
-"""Decide a certification for one person: the pure function of section 4."""
+"""Decide a certification for one person: the pure function of section 4.
+
+status(facts, t, d) = decide(certification, history, d).status_at(t)
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 
-from rules.course import Course, Segment
-from rules.history import BEGINNING, PersonHistory
+from rules import timeline
+from rules.course import Course
+from rules.history import PersonHistory
+from rules.knowledge import know
+from rules.lifecycle import live
 from rules.published import PublishedCertification
+from rules.reviews import add_late_evidence
+from rules.voiding import reactions
 
 
 def decide(certification: PublishedCertification, history: PersonHistory, known_at: dt.datetime) -> Course:
     """Return the course of a certification for one person, as known at an instant (section 4).
 
-    Pure and deterministic; the order of statements, facts and versions does not matter.
+    Pure and deterministic; the order of statements, facts and versions does not matter. Statements taken away
+    (voided, split off) and late disqualifiers leave behind what `on_voided` says (4.9).
     """
-    nothing = Segment(at=BEGINNING, state="in_progress", reason="nothing yet")
-    return Course(certification=certification.id, known_at=known_at, segments=(nothing,))
+    knowledge = know(certification, history, known_at)
+    reaction = reactions(certification, history, known_at)
+    life = live(knowledge, reaction.pins, reaction.facts)
+    life.reviews.extend(reaction.reviews)
+    add_late_evidence(life, reaction)
+    return timeline.course(life)

@@ -11,12 +11,16 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Literal
 
 BEGINNING = dt.datetime(1, 1, 2, tzinfo=dt.UTC)
 """Earlier than any statement: from when a version applies that has always applied."""
 END_OF_TIME = dt.datetime(9999, 12, 30, tzinfo=dt.UTC)
 """Later than any statement: the knowledge instant of inline tests (section 10, 2.10)."""
+
+Number = Decimal | Fraction
+"""An exact number; a fraction only where a division gives no finite decimal (4.3-3)."""
 
 FactKind = Literal[
     "hold", "lift", "revocation", "withdrawal", "extension", "approval", "acceptance", "resolution"
@@ -31,7 +35,9 @@ class Evidence:
     `at` is the effective time min(timestamp, stored) (4.1-1). `known_at` is `stored`, or later when the
     statement came to the person by a merge. `voided_at` is the instant at which the earliest voiding
     statement was stored, or at which a split took the statement away; None while it stands. `score` is the
-    value of 4.3-2. `signer` is the person who signed it (2.4), resolved by the caller.
+    value of 4.3-2. `signer` is the person who signed it (2.4), resolved by the caller. `practice` marks
+    Browse and Review mode and attempts without credit, which never match (2.4). `activity` is empty where
+    the object is no Activity.
     """
 
     id: str
@@ -43,7 +49,7 @@ class Evidence:
     known_at: dt.datetime | None = None
     voided_at: dt.datetime | None = None
     registration: str | None = None
-    score: Decimal | None = None
+    score: Number | None = None
     scaled: Decimal | None = None
     raw: Decimal | None = None
     success: bool | None = None
@@ -58,6 +64,7 @@ class Evidence:
     signer: str | None = None
     client_label: str | None = None
     controlled_by: Literal["vendor", "partner"] = "vendor"
+    practice: bool = False
 
     @property
     def known(self) -> dt.datetime:

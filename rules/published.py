@@ -3,11 +3,39 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Literal
 
 from rules.history import BEGINNING
-from rules.model import Certification
+from rules.model import (
+    AllOf,
+    AnyOf,
+    AtLeast,
+    Certification,
+    Count,
+    Done,
+    Holds,
+    InOrder,
+    Requirement,
+    Score,
+    Sum,
+)
+from rules.selectors import CompiledSelector, compile_selector, has_release
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledVersion:
+    """The selectors of one version, ready for lookup by activity."""
+
+    by_name: dict[str, CompiledSelector]
+    by_activity: dict[str, tuple[CompiledSelector, ...]]
+    by_prefix: tuple[tuple[str, CompiledSelector], ...]
+    cmi5: tuple[CompiledSelector, ...]
+    of_release: frozenset[str]
+    of_award: frozenset[str]
+    prerequisites: tuple[str, ...]
+    disqualifiers: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +48,15 @@ class PublishedVersion:
     document: Certification
     effective_at: dt.datetime = BEGINNING
     decided_at: dt.datetime = BEGINNING
+    compiled: CompiledVersion = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "compiled", compile_version(self.document))
+
+    @property
+    def timezone(self) -> str:
+        """The programme zone."""
+        return self.document.validity.timezone
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +82,50 @@ def published(
 ) -> PublishedCertification:
     """Put the versions of one certification together."""
     return PublishedCertification(id=versions[0].document.id, versions=versions, lifecycle=lifecycle)
+
+
+def compile_version(document: Certification) -> CompiledVersion:
+    """Compile the selectors of a certification for lookup by activity."""
+    by_name = {name: compile_selector(selector) for name, selector in document.evidence.items()}
+    of_release = frozenset(name for name, selector in document.evidence.items() if has_release(selector))
+    ordinary = [c for name, c in by_name.items() if name not in of_release and c.selector.cmi5 is None]
+    by_activity: dict[str, tuple[CompiledSelector, ...]] = {}
+    for compiled in ordinary:
+        for activity in compiled.activities:
+            by_activity[activity] = (*by_activity.get(activity, ()), compiled)
+    requirements = [*requirements_of(document)]
+    nodes = [node for requirement in requirements for node in walk(requirement)]
+    return CompiledVersion(
+        by_name=by_name,
+        by_activity=by_activity,
+        by_prefix=tuple((prefix, c) for c in ordinary for prefix in c.prefixes),
+        cmi5=tuple(c for c in by_name.values() if c.selector.cmi5 is not None),
+        of_release=of_release,
+        of_award=frozenset(name for node in walk(document.award.when) for name in selectors_of(node)),
+        prerequisites=tuple(dict.fromkeys(node.certification for node in nodes if isinstance(node, Holds))),
+        disqualifiers=frozenset(name for node in nodes for name in node.disqualified_by),
+    )
+
+
+def requirements_of(document: Certification) -> Iterator[Requirement]:
+    """Yield every requirement of a certification: award, renewal, release rules."""
+    yield document.award.when
+    if document.renewal is not None:
+        yield document.renewal.when
+    for rule in document.release_rules:
+        yield rule.unless
+
+
+def walk(requirement: Requirement) -> Iterator[Requirement]:
+    """Yield a requirement and all its parts, in document order."""
+    yield requirement
+    if isinstance(requirement, AllOf | AnyOf | AtLeast):
+        for part in requirement.parts:
+            yield from walk(part)
+
+
+def selectors_of(node: Requirement) -> tuple[str, ...]:
+    """Return the names of the selectors that one node reads as evidence (not its parts, not disqualifiers)."""
+    if isinstance(node, Done | Score | Count | Sum):
+        return (node.selector,)
+    return node.selectors if isinstance(node, InOrder) else ()

@@ -1,0 +1,150 @@
+"""What is known at an instant d, sorted and ready for decisions (certification.md 4, 4.1, 4.9-1, 4.12)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from rules import calendar
+from rules.book import Book, Surroundings, order
+from rules.history import Evidence, Fact, PersonHistory, PublishedRelease
+from rules.model import Duration, Unit
+from rules.published import LifecycleChange, PublishedCertification, PublishedVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """An interval [from_at, until_at) without new awards: retired, withdrawn or disabled (1, 2.2)."""
+
+    from_at: dt.datetime
+    until_at: dt.datetime | None
+
+
+@dataclass(slots=True)
+class Knowledge:
+    """The facts with `stored` or `decided_at` <= d, in their canonical order; statements that stand only."""
+
+    certification: str
+    at: dt.datetime
+    versions: tuple[PublishedVersion, ...]
+    statements: Sequence[Evidence]
+    facts: tuple[Fact, ...]
+    releases: tuple[PublishedRelease, ...]
+    around: Surroundings
+    lifecycle: tuple[LifecycleChange, ...] = ()
+    closed: tuple[Closed, ...] = ()
+    verdicts: dict[str, Fact] = field(default_factory=dict)
+    _books: dict[tuple[int, bool], Book] = field(default_factory=dict)
+    _effective: list[dt.datetime] = field(default_factory=list)
+
+    def applicable(self, at: dt.datetime) -> int:
+        """Return the index of the version applicable at an instant, -1 before the first (4.12-3)."""
+        return bisect_right(self._effective, at) - 1
+
+    def book(self, version: int, *, late: bool = False) -> Book:
+        """Return the statements of a version; `late` counts those that wait for a reviewer as well (4.1-3)."""
+        key = (version, late)
+        if key not in self._books:
+            published = self.versions[version]
+            counted = [e for e in self.statements if late or not self.waits(e, published)]
+            if late and len(counted) == len(self.book(version).statements):
+                return self.book(version)
+            self._books[key] = Book(published, counted, self.around)
+        return self._books[key]
+
+    def waits(self, e: Evidence, version: PublishedVersion) -> bool:
+        """Tell whether a late statement is not accepted by a reviewer (4.1-3)."""
+        if e.timestamp is None or e.timestamp >= e.stored:
+            return False
+        if not is_late(e, version.document.max_lateness, version.timezone):
+            return False
+        verdict = self.verdicts.get(e.id)
+        return verdict is None or not verdict.allowed
+
+    def late(self) -> list[Evidence]:
+        """Return the late statements that no reviewer has accepted or rejected, under any version."""
+        return [
+            e
+            for e in self.statements
+            if e.id not in self.verdicts and any(self.waits(e, version) for version in self.versions)
+        ]
+
+
+def is_late(e: Evidence, bound: Duration, timezone: str) -> bool:
+    """Tell whether `stored` - `timestamp` exceeds `max_lateness`: days as n x 24 h, months by local date (10)."""
+    if e.timestamp is None:
+        return False
+    limit = calendar.later_by(e.timestamp, bound, timezone)
+    return e.stored >= limit if bound.unit in {Unit.MONTHS, Unit.YEARS} else e.stored > limit
+
+
+def know(certification: PublishedCertification, history: PersonHistory, at: dt.datetime) -> Knowledge:
+    """Return what is known at an instant; the order of the inputs does not matter."""
+    versions = sorted(
+        (v for v in certification.versions if v.decided_at <= at),
+        key=lambda v: (v.effective_at, v.decided_at, v.document.version),
+    )
+    lifecycle = tuple(sorted((c for c in certification.lifecycle if c.decided_at <= at), key=lambda c: c.at))
+    frozen_at = lifecycle[-1].at if lifecycle and lifecycle[-1].to == "disabled" else at
+    facts = _facts(history.facts, certification.id, at)
+    verdicts = {f.statement: f for f in facts if f.kind == "acceptance" and f.statement is not None}
+    statements = sorted(_standing(history.evidence, at, frozen_at), key=order)
+    rejected = {i for i, f in verdicts.items() if not f.allowed}
+    return Knowledge(
+        certification=certification.id,
+        at=at,
+        versions=tuple(versions),
+        statements=[e for e in statements if e.id not in rejected] if rejected else statements,
+        facts=facts,
+        releases=tuple(
+            sorted(
+                (r for r in history.releases if r.decided_at <= at), key=lambda r: (r.published, r.release)
+            )
+        ),
+        around=Surroundings(history.person, history.groups, history.holds, history.version_order),
+        lifecycle=lifecycle,
+        closed=_closed(lifecycle),
+        verdicts=verdicts,
+        _effective=[v.effective_at for v in versions],
+    )
+
+
+def _standing(evidence: Iterable[Evidence], at: dt.datetime, frozen_at: dt.datetime) -> Iterable[Evidence]:
+    """Return the statements that are known and neither voided nor taken away (4.9-1), each once."""
+    limit = min(at, frozen_at)
+    found = {e.id: e for e in evidence if e.known <= limit and (e.voided_at is None or e.voided_at > at)}
+    return found.values()
+
+
+def _facts(facts: Iterable[Fact], certification: str, at: dt.datetime) -> tuple[Fact, ...]:
+    """Return the known facts about one certification, each once, in order of effect."""
+    known = {
+        (f.kind, f.at, f.decided_at, f.id): f
+        for f in facts
+        if f.decided_at <= at and f.certification in {None, certification}
+    }
+    return tuple(_lifted(sorted(known.values(), key=lambda f: (f.at, f.decided_at, f.kind, f.id))))
+
+
+def _lifted(facts: Sequence[Fact]) -> Iterable[Fact]:
+    """Yield the facts with each hold ended by the earliest lift of it."""
+    lifts = [f for f in facts if f.kind == "lift"]
+    for fact in facts:
+        if fact.kind != "hold":
+            yield fact
+            continue
+        ends = [f.at for f in lifts if f.of in {None, fact.id} and f.at >= fact.at]
+        until = min([*ends, *([fact.until] if fact.until is not None else [])], default=None)
+        yield replace(fact, until=until)
+
+
+def _closed(lifecycle: Sequence[LifecycleChange]) -> tuple[Closed, ...]:
+    """Return the intervals in which no new award or renewal is made."""
+    found: list[Closed] = []
+    for index, change in enumerate(lifecycle):
+        if change.to != "published":
+            until = lifecycle[index + 1].at if index + 1 < len(lifecycle) else None
+            found.append(Closed(change.at, until))
+    return tuple(found)

@@ -1,0 +1,310 @@
+"""Selectors compiled once (certification.md 2.4): as a predicate for MongoDB, as a test on `Evidence`, as an index.
+
+The predicate says what one statement document can say about itself. What it cannot say is tested here: who
+signed (dated group membership), practice modes whose mark is on the `launched` statement, and cmi5 moveOn
+(`rules.cmi5`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from rules.history import Evidence, Membership
+from rules.model import Certification, Selector
+from statements.predicate import All, AnyOf, Compare, Extension, Not, Predicate
+
+ADL = "http://adlnet.gov/expapi/verbs/"
+XAPI_ADL = "https://w3id.org/xapi/adl/verbs/"
+PASSED, FAILED, COMPLETED, LAUNCHED = ADL + "passed", ADL + "failed", ADL + "completed", ADL + "launched"
+TERMINATED, VOIDED = ADL + "terminated", ADL + "voided"
+ABANDONED, WAIVED, SATISFIED = XAPI_ADL + "abandoned", XAPI_ADL + "waived", XAPI_ADL + "satisfied"
+CMI5_VERBS = frozenset(
+    {LAUNCHED, ADL + "initialized", COMPLETED, PASSED, FAILED, ABANDONED, WAIVED, TERMINATED, SATISFIED}
+)
+CMI5_CATEGORY = "https://w3id.org/xapi/cmi5/context/categories/cmi5"
+CMI5_EXTENSION = "https://w3id.org/xapi/cmi5/context/extensions/"
+RELEASE = "{release}"
+
+Groups = Mapping[str, Sequence[Membership]]
+
+
+def plain(value: Any) -> Any:
+    """Return an extension value in the form in which two of them are compared.
+
+    Numbers become exact decimals, objects and lists their canonical JSON text, everything else stays.
+    """
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int | Decimal):
+        return Decimal(value)
+    if isinstance(value, float):
+        return Decimal(repr(value))
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
+def same(left: Any, right: Any) -> bool:
+    """Tell whether two extension values are equal; true is not 1."""
+    return isinstance(left, bool) == isinstance(right, bool) and bool(plain(left) == plain(right))
+
+
+def is_member(groups: Groups, group: str, person: str, at: Any) -> bool:
+    """Tell whether a person was in a group at an instant."""
+    return any(
+        m.person == person and m.from_at <= at and (m.until_at is None or at < m.until_at)
+        for m in groups.get(group, ())
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledSelector:
+    """A selector taken apart: exact activities, prefixes, and the rest that few selectors have."""
+
+    selector: Selector
+    name: str
+    verbs: frozenset[str]
+    activities: frozenset[str]
+    prefixes: tuple[str, ...]
+    has_rest: bool
+
+    def matches(self, e: Evidence, person: str, groups: Groups) -> bool:
+        """Tell whether a countable statement matches every key of the selector but `cmi5` (2.4)."""
+        return (
+            e.verb in self.verbs
+            and self.names(e.activity)
+            and self.accepts(e)
+            and (not self.has_rest or self.rest(e, person, groups))
+        )
+
+    def names(self, activity: str) -> bool:
+        """Tell whether the activity is one of the selector's."""
+        return activity in self.activities or activity.startswith(self.prefixes)
+
+    def accepts(self, e: Evidence) -> bool:
+        """Tell whether the statement came through an accepted client (`from`)."""
+        sources = self.selector.sources
+        if sources == "vendor":
+            return e.controlled_by == "vendor"
+        return sources == "any" or e.client_label in sources
+
+    def rest(self, e: Evidence, person: str, groups: Groups) -> bool:
+        """Tell whether `signed_by`, `result` and `context` hold."""
+        return self.is_signed(e, person, groups) and _result_fits(self.selector, e) and self.in_context(e)
+
+    def is_signed(self, e: Evidence, person: str, groups: Groups) -> bool:
+        """Tell whether the signer was a member of the group at the effective time, and not the person (2.4)."""
+        signed_by = self.selector.signed_by
+        if signed_by is None:
+            return True
+        if e.signer is None or (signed_by.not_self and e.signer == person):
+            return False
+        return is_member(groups, signed_by.group, e.signer, e.at)
+
+    def in_context(self, e: Evidence) -> bool:
+        """Tell whether every given key of `context` is equal, or contained."""
+        wanted = self.selector.context
+        if wanted is None:
+            return True
+        return (
+            (wanted.parent is None or wanted.parent in e.parent)
+            and (wanted.grouping is None or wanted.grouping in e.grouping)
+            and (wanted.category is None or wanted.category in e.category)
+            and (wanted.platform is None or wanted.platform == e.platform)
+            and (wanted.language is None or wanted.language == e.language)
+            and (wanted.registration is None or wanted.registration.lower() == e.registration)
+            and _extensions_fit(wanted.extensions, e.context_extensions)
+        )
+
+
+def _result_fits(selector: Selector, e: Evidence) -> bool:
+    wanted = selector.result
+    return wanted is None or (
+        (wanted.success is None or wanted.success == e.success)
+        and (wanted.completion is None or wanted.completion == e.completion)
+        and _extensions_fit(wanted.extensions, e.result_extensions)
+    )
+
+
+def _extensions_fit(wanted: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    return all(iri in given and same(value, given[iri]) for iri, value in wanted.items())
+
+
+def compile_selector(selector: Selector, release: str | None = None) -> CompiledSelector:
+    """Compile a selector; `release` replaces `{release}` in its activities (2.3)."""
+    activities = [a.replace(RELEASE, release) if release is not None else a for a in selector.activities]
+    return CompiledSelector(
+        selector=selector,
+        name=selector.name,
+        verbs=frozenset(selector.verbs),
+        activities=frozenset(a for a in activities if not a.endswith("*")),
+        prefixes=tuple(a[:-1] for a in activities if a.endswith("*")),
+        has_rest=selector.signed_by is not None
+        or selector.result is not None
+        or selector.context is not None,
+    )
+
+
+def has_release(selector: Selector) -> bool:
+    """Tell whether the selector names `{release}` and so only serves release rules."""
+    return any(RELEASE in activity for activity in selector.activities)
+
+
+def is_contradictory(verb: str, success: bool | None) -> bool:
+    """Tell whether verb and `result.success` say the opposite; such a statement never matches (2.4)."""
+    return (verb == PASSED and success is False) or (verb == FAILED and success is True)
+
+
+# The predicate
+
+
+def predicate(selector: Selector) -> Predicate:
+    """Return what a statement document itself must satisfy to match (2.4); wider where it cannot say more.
+
+    A `{release}` becomes a prefix; `signed_by`, cmi5 moveOn and practice sessions are left to `Evidence`.
+    """
+    if selector.cmi5 is not None:
+        about: list[Predicate] = [
+            Compare("verb", "in", tuple(sorted(CMI5_VERBS))),
+            Compare("grouping", "=", selector.cmi5.au),
+        ]
+    else:
+        about = [_verbs(selector.verbs), _activities(selector.activities)]
+    return All((*about, *_sources(selector), *_results(selector), *_contexts(selector)))
+
+
+def _verbs(verbs: tuple[str, ...]) -> Predicate:
+    return Compare("verb", "=", verbs[0]) if len(verbs) == 1 else Compare("verb", "in", verbs)
+
+
+def _activities(activities: tuple[str, ...]) -> Predicate:
+    exact = tuple(a for a in activities if not a.endswith("*") and RELEASE not in a)
+    prefixes = [a.split(RELEASE)[0].removesuffix("*") for a in activities if a.endswith("*") or RELEASE in a]
+    choices: list[Predicate] = [Compare("object.id", "in", exact)] if exact else []
+    choices += [Compare("object.id", "starts with", prefix) for prefix in prefixes]
+    return All((Compare("object.type", "=", "Activity"), AnyOf(tuple(choices))))
+
+
+def _sources(selector: Selector) -> Iterator[Predicate]:
+    if selector.sources == "vendor":
+        yield Compare("controlled_by", "=", "vendor")
+    elif selector.sources != "any":
+        yield Compare("client_label", "in", tuple(selector.sources))
+
+
+def _results(selector: Selector) -> Iterator[Predicate]:
+    if PASSED in selector.verbs or FAILED in selector.verbs:
+        yield Not(All((Compare("verb", "=", PASSED), Compare("success", "=", value=False))))
+        yield Not(All((Compare("verb", "=", FAILED), Compare("success", "=", value=True))))
+    if selector.result is None:
+        return
+    for name in ("success", "completion"):
+        value = getattr(selector.result, name)
+        if value is not None:
+            yield Compare(name, "=", value)
+    for iri, value in selector.result.extensions.items():
+        yield Extension(iri, "=", value, "result")
+
+
+def _contexts(selector: Selector) -> Iterator[Predicate]:
+    if selector.context is None or selector.cmi5 is not None:
+        return
+    for name in ("parent", "grouping", "category", "platform", "language"):
+        value = getattr(selector.context, name)
+        if value is not None:
+            yield Compare(name, "=", value)
+    for iri, value in selector.context.extensions.items():
+        yield Extension(iri, "=", value, "context")
+
+
+# The index
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A selector of a certification that a statement can match."""
+
+    certification: str
+    version: str
+    selector: str
+
+
+class SelectorIndex:
+    """Which selectors of the published certifications a statement can match: a few dictionary lookups.
+
+    Answers from verb, activity and grouping alone, so it is a little wider than the selectors; `rules.book`
+    tests the rest. Built once per publication and reused for every statement.
+    """
+
+    def __init__(self, certifications: Iterable[Certification]) -> None:
+        self._exact: dict[str, list[tuple[frozenset[str], Match]]] = defaultdict(list)
+        self._prefix: dict[str, list[tuple[frozenset[str], Match]]] = defaultdict(list)
+        self._au: dict[str, list[Match]] = defaultdict(list)
+        for certification in certifications:
+            for selector in certification.evidence.values():
+                self._add(selector, Match(certification.id, certification.version, selector.name))
+        self._lengths = sorted({len(prefix) for prefix in self._prefix})
+        self._any = bool(self._exact or self._prefix or self._au)
+
+    def _add(self, selector: Selector, match: Match) -> None:
+        if selector.cmi5 is not None:
+            self._au[selector.cmi5.au].append(match)
+            return
+        verbs = frozenset(selector.verbs)
+        for activity in selector.activities:
+            if RELEASE in activity:
+                self._prefix[activity.split(RELEASE)[0]].append((verbs, match))
+            elif activity.endswith("*"):
+                self._prefix[activity[:-1]].append((verbs, match))
+            else:
+                self._exact[activity].append((verbs, match))
+
+    def matches(self, verb: str, activity: str, grouping: Iterable[str] = ()) -> list[Match]:
+        """Return the selectors that a statement with this verb, activity and grouping can match."""
+        found = [match for verbs, match in self._exact.get(activity, ()) if verb in verbs]
+        for length in self._lengths:
+            if length > len(activity):
+                break
+            found += [m for verbs, m in self._prefix.get(activity[:length], ()) if verb in verbs]
+        if self._au and verb in CMI5_VERBS:
+            for au in grouping:
+                found += self._au.get(au, ())
+        return found
+
+    def certifications(self, evidence: Iterable[Evidence]) -> set[str]:
+        """Return the ids of the certifications that any of these statements can matter to."""
+        return {m.certification for e in evidence for m in self.matches(e.verb, e.activity, e.grouping)}
+
+    def is_relevant(self, document: Mapping[str, Any]) -> bool:
+        """Tell whether the engine has to look at a statement document (fields as in collection `statements`)."""
+        if not self._any:
+            return False
+        target = document["object"]
+        if target.get("type", "Activity") != "Activity":
+            return False
+        verb: str = document["verb"]
+        return bool(self.matches(verb, target["id"], document.get("grouping", ()))) or (
+            verb == LAUNCHED and practice_mode(document.get("extensions", ()))
+        )
+
+
+def practice_mode(pairs: Iterable[Mapping[str, Any]]) -> bool:
+    """Tell whether the extension pairs {where, k, v} of a document say Browse, Review or no credit (2.4)."""
+    return any(is_practice(pair["k"], pair["v"]) for pair in pairs if pair["where"] != "activity")
+
+
+def is_practice(iri: str, value: Any) -> bool:
+    """Tell whether one extension marks an attempt as practice: cmi5 launchmode, SCORM mode or credit (2.4)."""
+    if not isinstance(value, str):
+        return False
+    if iri == CMI5_EXTENSION + "launchmode":
+        return value in {"Browse", "Review"}
+    lowered = iri.lower()
+    if "scorm" not in lowered and "cmi." not in lowered:
+        return False
+    if lowered.endswith("mode"):
+        return value.lower() in {"browse", "review"}
+    return lowered.endswith("credit") and value.lower() in {"no-credit", "nocredit", "no_credit"}

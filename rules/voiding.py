@@ -1,0 +1,228 @@
+"""What taken-away evidence does to decisions that stood on it (certification.md 4.9).
+
+A statement is taken away when it is voided or split off the person; a disqualifying statement that arrives
+after the decision is treated the same way. New decisions ignore what was taken away at once. A period that
+existed is decided again when `settle` has passed; until then, and where `on_voided` does not recompute, it
+stands: a pin.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from rules import calendar
+from rules.book import View
+from rules.course import Period, ReviewItem
+from rules.history import Fact, PersonHistory
+from rules.knowledge import Knowledge, know
+from rules.lifecycle import TICK, Decision, Life, PinKey, candidates, consequence, first_met, live
+from rules.model import OnVoided
+from rules.published import PublishedCertification, PublishedVersion
+
+
+@dataclass(slots=True)
+class Reaction:
+    """What stands in spite of missing evidence, and the holds, revocations and review items that follow."""
+
+    pins: dict[PinKey, Decision] = field(default_factory=dict)
+    facts: list[Fact] = field(default_factory=list)
+    reviews: list[ReviewItem] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trigger:
+    """A statement taken away, or a disqualifying one that arrived, at the instant the store learnt of it."""
+
+    at: dt.datetime
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Blow:
+    """A trigger, the life as known just before it, and the periods of that life that stood on the statement."""
+
+    trigger: _Trigger
+    life: Life
+    periods: tuple[Period, ...]
+
+
+def reactions(
+    certification: PublishedCertification, history: PersonHistory, known_at: dt.datetime
+) -> Reaction:
+    """Return how the decisions that existed before each taking-away react to it, as known at an instant (4.9)."""
+    triggers = _triggers(certification, history, known_at)
+    if not triggers:
+        return Reaction()
+    return _Fold(certification, history).run(triggers, known_at)
+
+
+def _triggers(
+    certification: PublishedCertification, history: PersonHistory, known_at: dt.datetime
+) -> list[_Trigger]:
+    found = {
+        _Trigger(e.voided_at, e.id)
+        for e in history.evidence
+        if e.voided_at is not None and e.voided_at <= known_at and e.known < e.voided_at
+    }
+    found.update(_late_disqualifiers(certification, history, known_at))
+    return sorted(found, key=lambda t: (t.at, t.statement))
+
+
+def _late_disqualifiers(
+    certification: PublishedCertification, history: PersonHistory, known_at: dt.datetime
+) -> Iterator[_Trigger]:
+    """Yield the disqualifying statements with the instant from which they count: arrival or acceptance (4.9-3)."""
+    if not any(version.compiled.disqualifiers for version in certification.versions):
+        return
+    knowledge = know(certification, history, known_at)
+    for index, version in enumerate(knowledge.versions):
+        for e in knowledge.book(index).matched(version.compiled.disqualifiers):
+            verdict = knowledge.verdicts.get(e.id)
+            at = e.known if verdict is None else max(e.known, verdict.decided_at)
+            if at > e.at:
+                yield _Trigger(at, e.id)
+
+
+class _Fold:
+    """The takings-away in order of knowledge; each looks at the life as it was known just before."""
+
+    def __init__(self, certification: PublishedCertification, history: PersonHistory) -> None:
+        self.certification = certification
+        self.history = history
+        self.voided = {(e.id, e.voided_at) for e in history.evidence}
+        self._stands: dict[tuple[_Trigger, dt.datetime], bool] = {}
+
+    def run(self, triggers: Sequence[_Trigger], known_at: dt.datetime) -> Reaction:
+        """Return the joint reaction, as known at an instant."""
+        blows: list[_Blow] = []
+        for trigger in triggers:
+            before_at = trigger.at - TICK
+            earlier = self.reaction(blows, before_at)
+            life = live(self.know(before_at), earlier.pins, earlier.facts)
+            periods = self.affected(life, trigger, earlier) if life.periods else ()
+            if periods:
+                blows.append(_Blow(trigger, life, periods))
+        return self.reaction(blows, known_at)
+
+    def know(self, at: dt.datetime) -> Knowledge:
+        """Return what is known at an instant."""
+        return know(self.certification, self.history, at)
+
+    def affected(self, life: Life, trigger: _Trigger, earlier: Reaction) -> tuple[Period, ...]:
+        """Return the periods that stood on the statement, or that are gone now that a disqualifier arrived."""
+        if (trigger.statement, trigger.at) in self.voided:
+            return tuple(p for p in life.periods if trigger.statement in p.evidence)
+        after = live(self.know(trigger.at), earlier.pins, earlier.facts)
+        kept = {(p.award, p.kind, p.awarded_at, p.version) for p in after.periods}
+        return tuple(p for p in life.periods if (p.award, p.kind, p.awarded_at, p.version) not in kept)
+
+    def reaction(self, blows: Sequence[_Blow], known_at: dt.datetime) -> Reaction:
+        """Return the reaction to some blows, as known at an instant."""
+        reaction = Reaction()
+        for blow in blows:
+            self.react(reaction, blow, known_at)
+        return reaction
+
+    def react(self, reaction: Reaction, blow: _Blow, known_at: dt.datetime) -> None:
+        """Let the affected periods stand, or be followed by what `on_voided.action` says (4.9-1, 4.9-2)."""
+        period = blow.periods[-1]
+        version = _version(blow.life.knowledge, period)
+        action = version.document.on_voided
+        due_at = calendar.later_by(blow.trigger.at, action.settle, version.timezone)
+        superseded = period.ending == "superseded" and period.ends_at is not None and period.ends_at <= due_at
+        if known_at < due_at or (superseded and not action.chain):
+            self.pin(reaction, blow, known_at)
+            return
+        if self.stands(reaction, blow, due_at):
+            return
+        verdict = self.verdict(blow.trigger, known_at)
+        choice = verdict.choice if verdict is not None and verdict.choice else action.action
+        if choice == "recompute":
+            return
+        self.pin(reaction, blow, known_at)
+        if action.action == "review":
+            reaction.reviews.append(_review(blow.trigger, due_at, verdict))
+        if choice in {"suspend", "revoke"}:
+            at = due_at if verdict is None else max(verdict.at, due_at)
+            fact = self.consequence(choice, action, blow, at, known_at)
+            if fact.until is None or fact.until > fact.at:
+                reaction.facts.append(fact)
+
+    def stands(self, reaction: Reaction, blow: _Blow, due_at: dt.datetime) -> bool:
+        """Tell whether the same periods with the same dates follow from the remaining evidence (4.9-2)."""
+        key = (blow.trigger, due_at)
+        if key not in self._stands:
+            life = live(self.know(due_at), reaction.pins, reaction.facts)
+            dates = {(p.kind, p.awarded_at, p.baseline_until) for p in life.periods}
+            self._stands[key] = all((p.kind, p.awarded_at, p.baseline_until) in dates for p in blow.periods)
+        return self._stands[key]
+
+    def verdict(self, trigger: _Trigger, known_at: dt.datetime) -> Fact | None:
+        """Return what a human being chose for a voiding under review (4.9-2), the newest choice."""
+        facts = [
+            f
+            for f in self.history.facts
+            if f.kind == "resolution" and f.statement == trigger.statement and f.decided_at <= known_at
+        ]
+        return max(facts, key=lambda f: (f.decided_at, f.id), default=None)
+
+    def pin(self, reaction: Reaction, blow: _Blow, known_at: dt.datetime) -> None:
+        """Let the affected periods stand as they were decided."""
+        versions = [v.document.version for v in self.know(known_at).versions]
+        periods = blow.life.periods
+        for period in blow.periods:
+            index = periods.index(period)
+            previous = periods[index - 1].awarded_at if index and period.kind in _FOLLOWING else None
+            reaction.pins[period.kind, period.award, previous] = Decision(
+                period.kind, period.awarded_at, versions.index(period.version), period.evidence
+            )
+
+    def consequence(
+        self,
+        choice: Literal["suspend", "revoke"],
+        action: OnVoided,
+        blow: _Blow,
+        at: dt.datetime,
+        known_at: dt.datetime,
+    ) -> Fact:
+        """Return the hold or revocation `evidence_voided`; a hold ends when satisfied again (4.9-2)."""
+        period = blow.periods[-1]
+        timezone = period.timezone
+        met_at = self.met_again(blow.life.knowledge, period, known_at) if choice == "suspend" else None
+        fact_id = f"voided:{blow.trigger.statement}:{period.awarded_at.isoformat()}"
+        return consequence(replace(action, action=choice), fact_id, at, met_at, timezone)
+
+    def met_again(self, before: Knowledge, period: Period, known_at: dt.datetime) -> dt.datetime | None:
+        """Return the first instant at which the remaining evidence satisfies what the period needed."""
+        now = self.know(known_at)
+        index = next(i for i, v in enumerate(now.versions) if v.document.version == period.version)
+        document = _version(before, period).document
+        if period.kind == "renewal" and document.renewal is not None:
+            return first_met(
+                document.renewal.when,
+                View(now.book(index), since=period.renews_from),
+                candidates(now),
+                period.awarded_at,
+            )
+        view = View(now.book(index), within=document.award.within)
+        return first_met(document.award.when, view, candidates(now), period.awarded_at)
+
+
+_FOLLOWING = frozenset({"renewal", "after_lapse"})
+
+
+def _review(trigger: _Trigger, at: dt.datetime, verdict: Fact | None) -> ReviewItem:
+    return ReviewItem(
+        kind="voided",
+        opened_at=at,
+        statement=trigger.statement,
+        closed_at=verdict.at if verdict is not None else None,
+        outcome=verdict.choice if verdict is not None else None,
+    )
+
+
+def _version(knowledge: Knowledge, period: Period) -> PublishedVersion:
+    return next(v for v in knowledge.versions if v.document.version == period.version)
