@@ -12,7 +12,7 @@ from pymongo.database import Database
 from pymongo.errors import CollectionInvalid, ConfigurationError, OperationFailure, PyMongoError
 from pymongo.write_concern import WriteConcern
 
-from lrs import audit, consistency, launch, logs, more, people, tenancy
+from lrs import audit, consistency, invitations, launch, logs, more, people, tenancy
 from lrs.settings import Settings, StartFailure
 from rules import backfill, credential_store, facts, marks, outbox, plans, standings, store, tier_work, work
 from statements import attachments
@@ -28,6 +28,7 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     launch.INDEXES,
     audit.INDEXES,
     people.INDEXES,
+    invitations.INDEXES,
     consistency.INDEXES,
     more.INDEXES,
     credential_store.INDEXES,

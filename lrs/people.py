@@ -278,6 +278,20 @@ def confirm_affiliation(editor: Editor, affiliation: str) -> Document:
     return editor.change(act)
 
 
+def set_role(editor: Editor, affiliation: str, role: str | None) -> Document:
+    """Name the role of a person in an organization; raises UnknownThing."""
+
+    def act(session: ClientSession) -> Document:
+        row = get_affiliation(editor.db, affiliation, session)
+        after = {**row, "role": role}
+        editor.db.affiliations.update_one({"_id": affiliation}, {"$set": {"role": role}}, session=session)
+        editor.note("affiliation.role", "affiliation", affiliation, org=row["org"], before=row, after=after)
+        work.mark(editor.db, [row["person"]], editor.now, session=session)
+        return after
+
+    return editor.change(act)
+
+
 def get_affiliation(
     db: Database[Document], affiliation: str, session: ClientSession | None = None
 ) -> Document:

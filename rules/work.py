@@ -90,6 +90,7 @@ def mark_stores(
     now: dt.datetime,
     *,
     priority: int | None = None,
+    session: ClientSession | None = None,
 ) -> None:
     """Note the stores in which persons were seen; with `priority` also make them due.
 
@@ -107,7 +108,7 @@ def mark_stores(
             change |= {"$min": {"due_at": now, "priority": priority}, "$inc": {"marks": 1}}
         changes.append(UpdateOne({"_id": person}, change, upsert=True))
     if changes:
-        db.work.bulk_write(changes, ordered=False)
+        db.work.bulk_write(changes, ordered=False, session=session)
 
 
 def mark_signed_by(
@@ -118,14 +119,20 @@ def mark_signed_by(
     return mark(db, [row["_id"] for row in rows], now, session=session)
 
 
-def unite_stores(db: Database[Document], persons: Collection[str], now: dt.datetime) -> None:
+def unite_stores(
+    db: Database[Document],
+    persons: Collection[str],
+    now: dt.datetime,
+    *,
+    session: ClientSession | None = None,
+) -> None:
     """Let each of these persons have all the stores of all of them, and make them due: after merge or split.
 
     A store too many costs one empty index lookup; a store too few would lose evidence.
     """
-    rows = db.work.find({"_id": {"$in": list(persons)}}, {"stores": 1})
+    rows = db.work.find({"_id": {"$in": list(persons)}}, {"stores": 1}, session=session)
     stores = {store for row in rows for store in row.get("stores", ())}
-    mark_stores(db, dict.fromkeys(persons, stores), now, priority=LIVE)
+    mark_stores(db, dict.fromkeys(persons, stores), now, priority=LIVE, session=session)
 
 
 def rows_of(db: Database[Document], persons: Collection[str]) -> dict[str, Row]:

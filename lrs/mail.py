@@ -1,0 +1,123 @@
+"""The e-mail port: SMTP in production, files in development."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import smtplib
+import ssl
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import format_datetime, make_msgid
+from pathlib import Path
+from typing import Final, Protocol
+from urllib.parse import unquote, urlsplit
+
+from lrs.audit import new_id
+from lrs.refusals import InvalidField
+from lrs.settings import Settings, StartFailure
+
+ADDRESS: Final = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@"
+    r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+"
+)
+DOMAIN: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
+PORTS: Final = {"smtp": 587, "smtps": 465}
+
+
+class Mailer(Protocol):
+    """Whatever delivers a message or raises OSError (smtplib's errors are OSErrors)."""
+
+    def send(self, message: EmailMessage) -> None:
+        """Deliver one message."""
+
+
+def check_address(text: str, path: str = "email") -> str:
+    """Return a mail address with its domain in lower case; raises InvalidField."""
+    if len(text) > 254 or not ADDRESS.fullmatch(text):
+        raise InvalidField(path, "is not a mail address")
+    local, _, domain = text.rpartition("@")
+    return f"{local}@{domain.lower()}"
+
+
+def check_domain(text: str, path: str = "domain") -> str:
+    """Return a mail domain in lower case; raises InvalidField."""
+    lower = text.lower()
+    if len(lower) > 253 or not DOMAIN.fullmatch(lower):
+        raise InvalidField(path, "is not a mail domain")
+    return lower
+
+
+def compose(settings: Settings, to: str, subject: str, text: str, now: dt.datetime) -> EmailMessage:
+    """Return a plain message; a subject is one line whatever it was made of."""
+    message = EmailMessage()
+    message["From"] = settings.mail_from
+    message["To"] = to
+    message["Subject"] = " ".join(subject.split())
+    message["Date"] = format_datetime(now)
+    message["Message-ID"] = make_msgid(domain=urlsplit(settings.public_url).hostname)
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(text)
+    return message
+
+
+def mailer(settings: Settings) -> Mailer:
+    """Return the configured mailer; raises StartFailure for an address it cannot read."""
+    if settings.smtp_url is None:
+        return FileMailer(
+            Path(settings.mail_folder) if settings.mail_folder else settings.data_folder / "mail"
+        )
+    parts = urlsplit(settings.smtp_url)
+    if parts.scheme not in PORTS or not parts.hostname:
+        raise StartFailure("LRS_SMTP_URL is not understood", "give smtp[s]://[user:password@]host[:port]")
+    return SmtpMailer(
+        host=parts.hostname,
+        port=parts.port or PORTS[parts.scheme],
+        user=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password or ""),
+        wrapped=parts.scheme == "smtps",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FileMailer:
+    """Writes each message as a file, for development: names sort by time."""
+
+    folder: Path
+
+    def send(self, message: EmailMessage) -> None:
+        """Write one message."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (self.folder / f"{new_id(dt.datetime.now(dt.UTC))}.eml").write_bytes(message.as_bytes())
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpMailer:
+    """Hands messages to a mail server: TLS from the start (smtps) or as soon as the server offers it."""
+
+    host: str
+    port: int
+    user: str | None = None
+    password: str = ""
+    wrapped: bool = False
+    timeout: float = 20.0
+
+    def send(self, message: EmailMessage) -> None:
+        """Deliver one message; a password never goes over a plain connection."""
+        context = ssl.create_default_context()
+        with self._connect(context) as server:
+            if not self.wrapped and server.has_extn("starttls"):
+                server.starttls(context=context)
+                server.ehlo()
+            elif not self.wrapped and self.user is not None:
+                raise OSError("the mail server offers no TLS; the password was not sent")
+            if self.user is not None:
+                server.login(self.user, self.password)
+            server.send_message(message)
+
+    def _connect(self, context: ssl.SSLContext) -> smtplib.SMTP:
+        if self.wrapped:
+            return smtplib.SMTP_SSL(self.host, self.port, timeout=self.timeout, context=context)
+        server = smtplib.SMTP(self.host, self.port, timeout=self.timeout)
+        server.ehlo()
+        return server
