@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, ParamSpec, TypeVar, cast
 
 from flask import current_app, g, request
 
-from lrs import bearer, launch, tenancy
+from lrs import bearer, launch, sessions, tenancy, users
 from lrs.context import Laurel, laurel
 from lrs.launch import LaunchLimit
 from lrs.refusals import MissingScope, Unauthenticated
@@ -201,10 +201,38 @@ def check_scopes(principal: Principal, needed: tuple[str, ...]) -> None:
 
 
 def current_principal() -> Principal:
-    """Return who sends the present request, once per request; raises Unauthenticated."""
+    """Return who sends the present request, once per request; raises Unauthenticated.
+
+    Outside /xapi a session's cookie counts where no Authorization is sent; it has to prove changing requests.
+    """
     if "principal" not in g:
-        g.principal = authenticate(request.headers.get("Authorization"))
+        authorization = request.headers.get("Authorization")
+        found = None if authorization or request.path.startswith("/xapi") else session_principal()
+        g.principal = found or authenticate(authorization)
     return cast("Principal", g.principal)
+
+
+def session_principal() -> Principal | None:
+    """Return the user who is logged in, None where nobody is; raises Forbidden for a forged request."""
+    here = laurel()
+    session = sessions.find(here.db, here.settings, request, here.now())
+    user = session and here.db.users.find_one({"_id": session["user"], "disabled_at": None})
+    if not session or not user:
+        return None
+    _check_org(here, user["org"])
+    sessions.check_forgery(session, here.settings, request)
+    g.session = session
+    role = users.ROLES[user["role"]]
+    return Principal(
+        kind="user",
+        id=user["_id"],
+        org=user["org"],
+        label=user["email"],
+        controlled_by="vendor" if role.of_vendor else "partner",
+        scopes=tenancy.expand_scopes(role.scopes),
+        authority=authority(here, user["_id"]),
+        vendor_wide=role.vendor_wide,
+    )
 
 
 def _verified(

@@ -12,7 +12,20 @@ from pymongo.database import Database
 from pymongo.errors import CollectionInvalid, ConfigurationError, OperationFailure, PyMongoError
 from pymongo.write_concern import WriteConcern
 
-from lrs import audit, consistency, invitations, launch, logs, more, people, tenancy
+from lrs import (
+    audit,
+    consistency,
+    displays,
+    invitations,
+    keys,
+    launch,
+    logs,
+    more,
+    people,
+    sessions,
+    tenancy,
+    users,
+)
 from lrs.settings import Settings, StartFailure
 from rules import backfill, credential_store, facts, marks, outbox, plans, standings, store, tier_work, work
 from statements import attachments
@@ -29,9 +42,13 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     audit.INDEXES,
     people.INDEXES,
     invitations.INDEXES,
+    users.INDEXES,
+    sessions.INDEXES,
     consistency.INDEXES,
     more.INDEXES,
     credential_store.INDEXES,
+    displays.INDEXES,
+    keys.INDEXES,
     store.INDEXES,
     work.INDEXES,
     tier_work.INDEXES,

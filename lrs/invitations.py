@@ -62,7 +62,7 @@ def invite(editor: Editor, settings: Settings, mailer: Mailer, org: str, wish: D
 
     def act(session: ClientSession) -> Document:
         person = _person_of(editor, email, wish.get("name"), session)
-        row = _pending_affiliation(editor, person, org, wish.get("role"), session)
+        row = _pending_affiliation(editor, person, org, {**wish, "email": email}, session)
         about = {"purpose": "affiliation", "org": org, "email": email, "affiliation": row["_id"]}
         _keep(editor, code, about, INVITATION_LASTS, session)
         editor.note("invitation.send", "affiliation", row["_id"], org=org, after={"email": email})
@@ -91,11 +91,12 @@ def _person_of(editor: Editor, email: str, name: str | None, session: ClientSess
 
 
 def _pending_affiliation(
-    editor: Editor, person: str, org: str, role: str | None, session: ClientSession
+    editor: Editor, person: str, org: str, wish: Document, session: ClientSession
 ) -> Document:
     running = editor.db.affiliations.find_one({"person": person, "org": org, "until": None}, session=session)
     if running is None:
-        return people.affiliate(editor, person, org, primary=False, role=role, confirmed=False)
+        ifi, role = mbox_ifi(wish["email"]), wish.get("role")
+        return people.affiliate(editor, person, org, primary=False, role=role, confirmed=False, known_as=ifi)
     if running["confirmed_at"] is not None:
         raise Collision("this person is one of the organization's, confirmed")
     return running

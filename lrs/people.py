@@ -2,7 +2,8 @@
 
 people       {_id, org "vendor", name, email, ifis [{ifi, from, until}], confirmed, display, created_at,
               updated_at, version, merged_into?}
-affiliations {_id, org, person, from, until, primary, role, confirmed_at}
+affiliations {_id, org, person, from, until, primary, role, confirmed_at, known_as}: `known_as` is the identifier
+              by which the organization knows the person, the only one that its administrators see
 Everything that changes what a decision reads marks the persons concerned (`rules.work`) in its transaction.
 """
 
@@ -187,6 +188,7 @@ def affiliate(
     primary: bool = True,
     role: str | None = None,
     confirmed: bool = True,
+    known_as: str | None = None,
 ) -> Document:
     """Begin an affiliation; a new primary one ends the earlier primary one at its start (a move).
 
@@ -210,6 +212,7 @@ def affiliate(
             "primary": primary,
             "role": role,
             "confirmed_at": begins if confirmed else None,
+            "known_as": known_as,
         }
         editor.db.affiliations.insert_one(row, session=session)
         _after_affiliation(editor, before, session)
@@ -340,7 +343,7 @@ def admit(db: Database[Document], ifis: Mapping[str, str], orgs: Mapping[str, st
     for person, ifi in ifis.items():
         org = _admitting(db, ifi, orgs[person])
         if org is not None and not db.affiliations.find_one({"person": person}, {"_id": 1}):
-            affiliate(editor, person, org, confirmed=True)
+            affiliate(editor, person, org, confirmed=True, known_as=ifi)
 
 
 def _admitting(db: Database[Document], ifi: str, store: str) -> str | None:

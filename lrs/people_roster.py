@@ -224,6 +224,7 @@ def _begin(editor: Editor, org: Document, person: str, row: Row, *, by_vendor: b
         primary=row.primary and counts,
         role=row.role,
         confirmed=counts,
+        known_as=row.ifi,
     )
     if row.until is not None:
         people.end_affiliation(editor, begun["_id"], row.until)
