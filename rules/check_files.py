@@ -1,0 +1,139 @@
+"""Check and test whole files: the use cases behind `lrs rules check | test` and `POST /rules/check | test` (6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rules.check import PublishedNames, check, resolved
+from rules.errors import Problem
+from rules.load import Loaded, document_hash, load
+from rules.load_positions import render
+from rules.model import AnyDocument
+from rules.testing import CaseResult, case_problems, run_tests
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFile:
+    """One file after the check: `document` is resolved, None while there are errors."""
+
+    loaded: Loaded
+    problems: tuple[Problem, ...]
+    document: AnyDocument | None
+
+    @property
+    def ok(self) -> bool:
+        """True if the check found no error; warnings do not count."""
+        return all(problem.severity == "warning" for problem in self.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class TestedFile:
+    """One checked file with the outcome of its tests; a file with errors is not tested."""
+
+    __test__ = False  # not a test of pytest
+
+    checked: CheckedFile
+    results: tuple[CaseResult, ...]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Return the problems of the check and E402 for each failed test."""
+        return (*self.checked.problems, *case_problems(self.results, self.checked.loaded.positions))
+
+    @property
+    def ok(self) -> bool:
+        """True if the check found no error and all tests passed."""
+        return self.checked.ok and all(result.ok for result in self.results)
+
+
+def check_files(
+    files: Iterable[tuple[str, bytes | str]], published: PublishedNames | None = None
+) -> list[CheckedFile]:
+    """Check (name, content) pairs together, as section 3 says; None as `published` asks no store."""
+    loaded = [load(text, name) for name, text in files]
+    problems = check(loaded, published)
+    checked = []
+    for each in loaded:
+        own = tuple(problem for problem in problems if problem.file == each.file)
+        document = resolved(each, loaded, published) if not any(p.severity == "error" for p in own) else None
+        checked.append(CheckedFile(each, own, document))
+    return checked
+
+
+def test_files(
+    files: Iterable[tuple[str, bytes | str]],
+    published: PublishedNames | None = None,
+    others: Sequence[AnyDocument] = (),
+) -> list[TestedFile]:
+    """Check (name, content) pairs and run the tests of the sound ones; `others` are documents of the store."""
+    checked = check_files(files, published)
+    together = [*others, *(each.document for each in checked if each.document is not None)]
+    return [
+        TestedFile(each, tuple(run_tests(each.document, together)) if each.document is not None else ())
+        for each in checked
+    ]
+
+
+test_files.__test__ = False  # type: ignore[attr-defined] # keeps pytest from collecting it where it is imported
+
+
+def unresolved(checked: CheckedFile) -> bool:
+    """Tell whether a sound file could not be resolved, because its fragments are only in a store."""
+    return checked.ok and checked.document is None
+
+
+def check_reply(checked: Sequence[CheckedFile]) -> dict[str, Any]:
+    """Return the reply of `POST /rules/check`: ok, problems in JSON form (3-3) and the sound documents."""
+    return {
+        "ok": all(each.ok for each in checked),
+        "problems": [asdict(problem) for each in checked for problem in each.problems],
+        "documents": [_document(each) for each in checked if each.document is not None],
+    }
+
+
+def test_reply(tested: Sequence[TestedFile]) -> dict[str, Any]:
+    """Return the reply of `POST /rules/test`: ok, problems, and per test ok or the differing keys."""
+    return {
+        "ok": all(each.ok for each in tested),
+        "problems": [asdict(problem) for each in tested for problem in each.problems],
+        "tests": [_case(each.checked.loaded.file, result) for each in tested for result in each.results],
+    }
+
+
+test_reply.__test__ = False  # type: ignore[attr-defined] # keeps pytest from collecting it where it is imported
+
+
+def _document(checked: CheckedFile) -> dict[str, Any]:
+    document = checked.document
+    assert document is not None  # noqa: S101 - asked for sound files only
+    return {
+        "file": checked.loaded.file,
+        "kind": type(document).__name__,
+        "id": document.id,
+        "version": document.version,
+        "hash": document_hash(document),
+    }
+
+
+def _case(file: str, result: CaseResult) -> dict[str, Any]:
+    return {
+        "file": file,
+        "kind": result.kind,
+        "id": result.id,
+        "version": result.version,
+        "name": result.name,
+        "ok": result.ok,
+        "error": result.error,
+        "differences": [
+            {
+                "path": render(each.path),
+                "who": each.who,
+                "key": each.key,
+                "expected": each.expected,
+                "observed": each.observed,
+            }
+            for each in result.differences
+        ],
+    }
