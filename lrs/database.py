@@ -26,6 +26,7 @@ from lrs import (
     tenancy,
     users,
 )
+from lrs.analysis import indexes as analysis_indexes
 from lrs.settings import Settings, StartFailure
 from rules import backfill, credential_store, facts, marks, outbox, plans, standings, store, tier_work, work
 from statements import attachments
@@ -58,6 +59,7 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     marks.INDEXES,
     backfill.INDEXES,
     plans.INDEXES,
+    analysis_indexes.INDEXES,
     statement_store.INDEXES,
     attachments.INDEXES,
     statement_documents.INDEXES,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal
 
 from itsdangerous import BadSignature, URLSafeSerializer
 from pymongo import ASCENDING, IndexModel
@@ -19,6 +19,7 @@ ORG = "vendor"
 Document = dict[str, Any]
 NameShown = Literal["full", "initials", "hidden"]
 Right = Literal["holder", "view"]
+RIGHTS: Final[tuple[Right, ...]] = ("holder", "view")
 LIFETIME: Mapping[Right, dt.timedelta] = {"holder": dt.timedelta(days=365), "view": dt.timedelta(days=30)}
 
 INDEXES = {
@@ -103,13 +104,13 @@ class Links:
         """Return what a token allows for an award, None if nothing."""
         if not token or len(token) > 500:
             return None
-        for right in ("holder", "view"):
+        for right in RIGHTS:
             try:
                 named, until = self._serializer(right).loads(token)
             except (BadSignature, ValueError, TypeError):
                 continue
             if named == award and now.timestamp() < until:
-                return cast("Right", right)
+                return right
         return None
 
     def _serializer(self, right: str) -> URLSafeSerializer:

@@ -14,11 +14,12 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
+from lrs import credential_desk
 from lrs.context import utc_now
 from lrs.database import Document, connect, ensure_indexes
 from lrs.people import admit
 from lrs.settings import Settings
-from rules import outbox, work
+from rules import backfill, outbox, work
 from rules.engine import BATCH, Engine, Report
 from rules.store import cache_of
 
@@ -50,7 +51,12 @@ class Job:
     every: dt.timedelta
 
 
-JOBS: list[Job] = []
+def republish_status_lists(here: Workshop) -> None:
+    """Sign the status lists that changed or grow old."""
+    credential_desk.republish(here.settings, here.db, here.now())
+
+
+JOBS: list[Job] = [Job("status lists", republish_status_lists, dt.timedelta(seconds=30))]
 """Further jobs; modules add theirs here, in the module that owns the job's feature."""
 
 Step = Callable[[Workshop], bool]
@@ -115,7 +121,8 @@ def round_of_work(here: Workshop) -> bool:
     busy = [step(here) for step in LIVE_STEPS]
     if any(busy):
         return True
-    return any([step(here) for step in BACKLOG_STEPS])
+    busy = [step(here) for step in BACKLOG_STEPS]
+    return any(busy)
 
 
 def until_quiet(here: Workshop, rounds: int = 1000) -> None:
@@ -146,10 +153,20 @@ def number_events(here: Workshop) -> bool:
     return bool(outbox.number(here.db))
 
 
+def issue_credentials(here: Workshop) -> bool:
+    """Make the credentials of awards that a decision marked."""
+    return credential_desk.issue_due(here.settings, here.db, here.now())
+
+
 def decide_backlog(here: Workshop) -> bool:
     """Decide some of the people whom a publication concerns."""
     return bool(here.engine.run_due(here.now(), 200, work.BACKLOG).people)
 
 
-LIVE_STEPS: list[Step] = [decide_marked, decide_due, number_events]
-BACKLOG_STEPS: list[Step] = [decide_backlog]
+def backfill_page(here: Workshop) -> bool:
+    """Look at one page of what was stored before a publication."""
+    return backfill.step(here.db, here.engine.cache.get(fresh=True), here.now(), here.engine.admit)
+
+
+LIVE_STEPS: list[Step] = [decide_marked, decide_due, issue_credentials, number_events]
+BACKLOG_STEPS: list[Step] = [decide_backlog, backfill_page]

@@ -1,0 +1,62 @@
+"""The desk of this deployment: keys, issuer, store, events and choices tied together; the worker's part."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from typing import Any
+
+from pymongo.database import Database
+
+from lrs.displays import DisplayStore, Links
+from lrs.keys import issuer, key_store, link_secret
+from lrs.settings import Settings
+from rules import credential_work
+from rules.credential_store import CredentialStore
+from rules.credentials import CredentialDesk
+from rules.status_publishing import republish_due
+from rules.store import cache_of
+
+Document = dict[str, Any]
+
+
+def make_desk(settings: Settings, db: Database[Document]) -> CredentialDesk:
+    """Return the desk over a database; keys are opened when they are first needed."""
+    displays = DisplayStore(db)
+
+    def is_displayed(award: str, person: str) -> bool:
+        return displays.get(award, person).shown
+
+    return CredentialDesk(
+        CredentialStore(db),
+        key_store(settings, db),
+        issuer(settings),
+        credential_work.announcer(db),
+        is_displayed,
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def desk_of(settings: Settings, db: Database[Document]) -> CredentialDesk:
+    """Return the desk that this process keeps for a database."""
+    return make_desk(settings, db)
+
+
+def links_of(settings: Settings) -> Links:
+    """Return what signs and reads holders' links."""
+    return Links(link_secret(settings))
+
+
+def issue_due(settings: Settings, db: Database[Document], now: dt.datetime) -> bool:
+    """Make the credentials of awards that are due; say whether there were any (a step of the worker)."""
+    if db["awards"].find_one({"credential_due": {"$lte": now}}, {"_id": 1}) is None:
+        return False
+    rules = cache_of(db).get(fresh=True)
+    return credential_work.issue_due(db, desk_of(settings, db), rules, now) > 0
+
+
+def republish(settings: Settings, db: Database[Document], now: dt.datetime) -> list[str]:
+    """Sign the status lists that changed or are 12 hours old (a job of the worker)."""
+    if db["status_lists"].find_one({}, {"_id": 1}) is None:
+        return []
+    return republish_due(desk_of(settings, db), now)
