@@ -1,4 +1,4 @@
-"""`/schemas/rules-1.json`: the schema of rule files for editors, without authentication (certification.md 3-5)."""
+"""`/schemas/rules-1.json`: the schema of rule files for editors, without authentication (3-5)."""
 
 from __future__ import annotations
 
@@ -22,4 +22,5 @@ def rules_schema() -> Response:
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Cache-Control"] = "public, max-age=3600"
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response

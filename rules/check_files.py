@@ -1,4 +1,4 @@
-"""Check and test whole files: the use cases behind `lrs rules check | test` and `POST /rules/check | test` (6)."""
+"""Check and test files: the use cases behind `lrs rules check | test` and `POST /rules/check | test`."""
 
 from __future__ import annotations
 
@@ -32,8 +32,6 @@ class CheckedFile:
 class TestedFile:
     """One checked file with the outcome of its tests; a file with errors is not tested."""
 
-    __test__ = False  # not a test of pytest
-
     checked: CheckedFile
     results: tuple[CaseResult, ...]
 
@@ -62,21 +60,18 @@ def check_files(
     return checked
 
 
-def test_files(
+def tested_files(
     files: Iterable[tuple[str, bytes | str]],
     published: PublishedNames | None = None,
     others: Sequence[AnyDocument] = (),
 ) -> list[TestedFile]:
-    """Check (name, content) pairs and run the tests of the sound ones; `others` are documents of the store."""
+    """Check (name, content) pairs and run the tests of the sound ones; `others` are the store's documents."""
     checked = check_files(files, published)
     together = [*others, *(each.document for each in checked if each.document is not None)]
     return [
         TestedFile(each, tuple(run_tests(each.document, together)) if each.document is not None else ())
         for each in checked
     ]
-
-
-test_files.__test__ = False  # type: ignore[attr-defined] # keeps pytest from collecting it where it is imported
 
 
 def unresolved(checked: CheckedFile) -> bool:
@@ -93,16 +88,13 @@ def check_reply(checked: Sequence[CheckedFile]) -> dict[str, Any]:
     }
 
 
-def test_reply(tested: Sequence[TestedFile]) -> dict[str, Any]:
+def tested_reply(tested: Sequence[TestedFile]) -> dict[str, Any]:
     """Return the reply of `POST /rules/test`: ok, problems, and per test ok or the differing keys."""
     return {
         "ok": all(each.ok for each in tested),
         "problems": [asdict(problem) for each in tested for problem in each.problems],
         "tests": [_case(each.checked.loaded.file, result) for each in tested for result in each.results],
     }
-
-
-test_reply.__test__ = False  # type: ignore[attr-defined] # keeps pytest from collecting it where it is imported
 
 
 def _document(checked: CheckedFile) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Runner of the inline tests of rule files (certification.md 2.10).
 
-A Certification test is decided with its statements in the given and in the reversed order; both must give what
-is expected. `run_tests` needs no store: names in the files suffice.
+A Certification test is decided with its statements in the given and in the reversed order; both must give
+what is expected. `run_tests` needs no store: names in the files suffice.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rules.load_positions import Path, Positions, render
 from rules.model import AnyDocument, Certification, Gate, PartnerTiers
 from rules.published import PublishedVersion, published
 from rules.testing_history import Clock, histories, shown
-from rules.testing_programmes import gate_differences, tiers_differences
+from rules.testing_programmes import gate_differences, needs_tiers, tiers_differences
 
 __all__ = ["CaseResult", "Difference", "case_problems", "run_tests"]
 
@@ -90,7 +90,14 @@ def _run(
         return replace(result, differences=tuple(_differences(document, index, test, others)))
     except CannotRun as reason:
         return replace(result, error=str(reason))
-    except (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError) as fault:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        NotImplementedError,
+        TypeError,
+        ValueError,
+    ) as fault:
         return replace(result, error=f"the test could not be decided: {type(fault).__name__}: {fault}")
 
 
@@ -114,24 +121,27 @@ def _differences(
 
 def tier_order(gate: Gate, others: Sequence[AnyDocument]) -> tuple[str, ...]:
     """Return the tiers, lowest first, of the programme a gate means; CannotRun where it is not at hand."""
+    if not needs_tiers(gate.allow_when):
+        return ()
     programmes = {each.id: each.order for each in others if isinstance(each, PartnerTiers)}
     if gate.tiers is not None:
         if gate.tiers not in programmes:
             raise CannotRun(f"the programme {gate.tiers} is needed; give its file in the same call")
         return programmes[gate.tiers]
-    if len(programmes) > 1:
-        raise CannotRun("several programmes are at hand; name one of them under tiers")
-    return next(iter(programmes.values()), ())
+    if len(programmes) != 1:
+        raise CannotRun(f"{len(programmes) or 'no'} programmes are at hand; name the one meant under tiers")
+    return next(iter(programmes.values()))
 
 
 def version_order(others: Iterable[AnyDocument]) -> dict[str, tuple[str, ...]]:
     """Return the versions of each certification by `effective_from`, for `version_at_least` (section 10)."""
-    known: dict[str, list[Certification]] = {}
+    known: dict[str, dict[str, Certification]] = {}
     for each in others:
         if isinstance(each, Certification):
-            known.setdefault(each.id, []).append(each)
+            known.setdefault(each.id, {})[each.version] = each
     return {
-        name: tuple(each.version for each in sorted(versions, key=_begins)) for name, versions in known.items()
+        name: tuple(each.version for each in sorted(versions.values(), key=_begins))
+        for name, versions in known.items()
     }
 
 
@@ -165,9 +175,7 @@ def _observed(
     zone = document.validity.timezone
     people = histories(test, document.id, zone, version_order(others), backwards=backwards)
     alone = published(PublishedVersion(document=replace(document, mode="active")))
-    courses: dict[str, Course] = {
-        who: decide(alone, history, END_OF_TIME) for who, history in people.items()
-    }
+    courses: dict[str, Course] = {who: decide(alone, history, END_OF_TIME) for who, history in people.items()}
     clock = Clock(zone)
     return [courses[row["who"]].status_at(clock.last(row["at"])) for row in test["expect"]]
 

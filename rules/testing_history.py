@@ -1,4 +1,4 @@
-"""Inputs of a decision from the rows of an inline test, with a fake clock (certification.md 2.10, section 10)."""
+"""Inputs of a decision from the rows of an inline test, with a fake clock (2.10, section 10)."""
 
 from __future__ import annotations
 
@@ -40,9 +40,14 @@ class Clock:
 
 
 def histories(
-    test: Row, certification: str, timezone: str, version_order: Mapping[str, tuple[str, ...]], *, backwards: bool
+    test: Row,
+    certification: str,
+    timezone: str,
+    version_order: Mapping[str, tuple[str, ...]],
+    *,
+    backwards: bool,
 ) -> dict[str, PersonHistory]:
-    """Return the history of everybody a Certification test names; statements in given or in reversed order."""
+    """Return the history of everybody a test names; statements in given or in reversed order."""
     clock = Clock(timezone)
     evidence: dict[str, list[Evidence]] = {}
     rows = list(enumerate(test.get("given", ())))

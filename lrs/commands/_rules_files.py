@@ -1,4 +1,4 @@
-"""`lrs rules check | test | new`: the commands that read and write rule files; `lrs.commands.rules` lists them."""
+"""`lrs rules check | test | new`: the commands about rule files, listed by `lrs.commands.rules`."""
 
 from __future__ import annotations
 
@@ -111,15 +111,17 @@ def _print_checked(checked: Sequence[check_files.CheckedFile]) -> None:
 
 @click.command()
 @_options
-def test(files: Sequence[tuple[str, bytes]], *, mongodb_uri: str | None, offline: bool, as_json: bool) -> None:
+def test(
+    files: Sequence[tuple[str, bytes]], *, mongodb_uri: str | None, offline: bool, as_json: bool
+) -> None:
     """Run the tests inside rule files: print per test ok, or what was expected and what was observed.
 
     No store is needed: names in the files suffice. Exit status 1 if a test fails or a file has errors.
     """
     with _names(mongodb_uri, offline=offline) as (published, documents):
-        tested = check_files.test_files(files, published, documents)
+        tested = check_files.tested_files(files, published, documents)
     if as_json:
-        _print_json(check_files.test_reply(tested))
+        _print_json(check_files.tested_reply(tested))
     else:
         _print_tested(tested)
     sys.exit(DONE if all(each.ok for each in tested) else PROBLEMS)
