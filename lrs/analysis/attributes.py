@@ -139,9 +139,9 @@ class Attributes:
                     if piece := _overlap(value, (start, end), (since, until)):
                         yield person, piece
                 continue
-            value = _MEMBERSHIP[attribute](membership, orgs[org])
-            if value is not None:
-                yield person, Span(value, start, end)
+            told = _MEMBERSHIP[attribute](membership, orgs[org])
+            if told is not None:
+                yield person, Span(told, start, end)
 
 
 _MEMBERSHIP: dict[str, Callable[[Document, Document], str | None]] = {

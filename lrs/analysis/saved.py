@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
 from bson import json_util
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
+from pymongo import DESCENDING, ReturnDocument
 from pymongo.database import Database
 
 from lrs.analysis.run import Analyst, Answer
@@ -28,17 +28,6 @@ from statements.errors import StatementError
 
 Document = dict[str, Any]
 
-INDEXES: dict[str, list[IndexModel]] = {
-    "saved_queries": [
-        IndexModel([("org", ASCENDING), ("_id", ASCENDING)]),
-        IndexModel([("next_at", ASCENDING)], sparse=True),
-        IndexModel([("links.digest", ASCENDING)], sparse=True),
-    ],
-    "query_results": [
-        IndexModel([("org", ASCENDING), ("query", ASCENDING), ("at", DESCENDING)]),
-        IndexModel([("at", ASCENDING)], expireAfterSeconds=400 * 24 * 3600),
-    ],
-}
 LEASE = dt.timedelta(minutes=2)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import flask_smorest
 from flask import Blueprint, Flask, Response, current_app, jsonify, render_template
 
-from lrs.api import clients, orgs
+from lrs.api import analytics, clients, orgs, reports
 
 PREFIX: Final = "/api/v1"
 SPEC: Final[dict[str, Any]] = {
@@ -35,6 +35,8 @@ def blueprints() -> list[Blueprint]:
     return [
         orgs.blp,
         clients.blp,
+        analytics.blp,
+        reports.blp,
     ]
 
 

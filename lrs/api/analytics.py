@@ -148,7 +148,7 @@ def stop(query_id: str) -> None:
 def export(args: Document) -> Response:
     """Stream statements as NDJSON (exact), CSV or Parquet; voided ones are left out."""
     scope = scope_of(laurel().db, g.principal, args["organization"])
-    wanted = _analyst(scope).parse({"filter": _json(args["filter"])} if "filter" in args else {})
+    wanted = _analyst(scope).parse({"filter": json_of(args["filter"])} if "filter" in args else {})
     columns = columns_of(args.get("columns"))
     body = stream(laurel().db, scope, wanted, args["format"], columns)
     suffix = args["format"]
@@ -167,7 +167,8 @@ def columns_of(text: str | None) -> tuple[str, ...]:
     return columns
 
 
-def _json(text: str) -> Any:
+def json_of(text: str) -> Any:
+    """Return the value of a JSON parameter; InvalidQuery when it is none."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:

@@ -32,7 +32,8 @@ from lrs.context import utc_now
 from lrs.database import connect
 from lrs.settings import Settings
 from lrs.tenancy import get_org
-from rules.relevance import relevance
+from rules.relevance import watcher
+from rules.store import RuleCache
 from statements.errors import StatementError
 from statements.ingest import Writer, store_statements
 from statements.store import StatementStore
@@ -145,7 +146,7 @@ def _store(db: Any, org: str, *, controlled_by: Any) -> Any:
     home = Settings.from_env(os.environ).public_url
     authority = {"objectType": "Agent", "account": {"homePage": home, "name": "import"}}
     writer = Writer("import", "import", controlled_by, authority)
-    is_relevant = relevance(db)
+    is_relevant = watcher(RuleCache(db))
 
     def store_batch(batch: Any) -> Any:
         return store_statements(

@@ -1,0 +1,1 @@
+"""Reports on people, partners and content; each as rows and as a picture."""

@@ -1,0 +1,275 @@
+"""Reports on content: attempts and scores, questions, effectiveness, and when people learn."""
+
+from __future__ import annotations
+
+import datetime as dt
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from pymongo.database import Database
+
+from lrs.analysis.audience import Asked, Audience, statements_of
+from lrs.analysis.reports.report import Chart, Report
+from statements.aggregate import number
+
+Document = dict[str, Any]
+ADL = "http://adlnet.gov/expapi/verbs/"
+STARTED = tuple(ADL + verb for verb in ("launched", "initialized", "attempted", "experienced"))
+FINISHED = tuple(ADL + verb for verb in ("completed", "passed", "failed", "mastered"))
+SCORED = (*FINISHED, ADL + "scored")
+ANSWERED = ADL + "answered"
+MAX_ANSWERS = 200_000
+TOP_RESPONSES = 5
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def attempts(asked: Asked) -> Report:
+    """Summarise the scored attempts of each assessment; an attempt is one registration of one actor.
+
+    The score of an attempt is its highest scaled score; `first_pass` is the share of actors whose first
+    attempt was passed.
+    """
+    condition, _ = statements_of(asked.db, asked.whom, asked.wanted)
+    found: dict[str, dict[str, list[_Attempt]]] = defaultdict(lambda: defaultdict(list))
+    for row in asked.db.statements.aggregate(_attempt_stages(condition), allowDiskUse=True):
+        key = row["_id"]
+        found[key["activity"]][key["actor"]].append(_Attempt(row["at"], number(row["score"]), row["passed"]))
+    titles = _titles(asked.db, asked.whom, set(found))
+    rows = [_attempt_row(activity, titles, actors) for activity, actors in sorted(found.items())]
+    return Report(
+        "attempts", "Attempts and scores", "Scored attempts; one registration is one attempt.",
+        ("activity", "title", "people", "attempts", "per_person", "mean", "median", "passed", "first_pass"),
+        rows, Chart("bars", "title", "mean"),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    at: dt.datetime
+    score: float
+    passed: bool
+
+
+def _attempt_stages(condition: Document) -> list[Document]:
+    scored = {**condition, "verb": {"$in": list(SCORED)}, "score.scaled": {"$ne": None}}
+    attempt = {
+        "activity": "$object.id",
+        "actor": "$actor",
+        "registration": {"$ifNull": ["$registration", "$id"]},
+    }
+    passed = {"$or": [{"$eq": ["$verb", ADL + "passed"]}, {"$eq": ["$success", True]}]}
+    return [
+        {"$match": scored},
+        {"$group": {
+            "_id": attempt, "score": {"$max": "$score.scaled"}, "at": {"$min": "$timestamp"},
+            "passed": {"$max": passed},
+        }},
+    ]  # fmt: skip
+
+
+def _attempt_row(
+    activity: str, titles: Mapping[str, str], actors: Mapping[str, Sequence[_Attempt]]
+) -> dict[str, Any]:
+    every = [attempt for each in actors.values() for attempt in each]
+    scores = [attempt.score for attempt in every]
+    firsts = [min(each, key=lambda attempt: attempt.at) for each in actors.values()]
+    return {
+        "activity": activity,
+        "title": titles.get(activity, activity),
+        "people": len(actors),
+        "attempts": len(every),
+        "per_person": round(len(every) / len(actors), 2),
+        "mean": round(statistics.fmean(scores), 3),
+        "median": round(statistics.median(scores), 3),
+        "passed": round(sum(attempt.passed for attempt in every) / len(every), 3),
+        "first_pass": round(sum(attempt.passed for attempt in firsts) / len(firsts), 3),
+    }
+
+
+def items(asked: Asked) -> Report:
+    """Analyse `answered` interactions: difficulty, discrimination, and what was chosen instead.
+
+    Difficulty is the share of right answers. Discrimination is the correlation of a right answer with the
+    share of right answers to the other questions of the same attempt (corrected point-biserial).
+    """
+    condition, _ = statements_of(asked.db, asked.whom, asked.wanted)
+    questions: dict[str, _Question] = defaultdict(_Question)
+    tests: dict[tuple[Any, ...], dict[str, bool]] = defaultdict(dict)
+    for answer in _answers(asked.db, condition):
+        question = questions[answer.question]
+        question.add(answer)
+        tests[answer.attempt][answer.question] = answer.right
+    rows = [question.row(name, tests) for name, question in sorted(questions.items())]
+    return Report(
+        "items", "Questions", "Difficulty (share right), discrimination, and the wrong answers chosen.",
+        ("question", "title", "answers", "difficulty", "discrimination", "distractors"), rows,
+        Chart("points", "difficulty", "discrimination"),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    question: str
+    title: str
+    attempt: tuple[Any, ...]
+    right: bool
+    response: str
+
+
+@dataclass(slots=True)
+class _Question:
+    title: str = ""
+    right: int = 0
+    wrong: Counter[str] = field(default_factory=Counter)
+    attempts: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def add(self, answer: _Answer) -> None:
+        self.title = answer.title or self.title
+        self.attempts.append(answer.attempt)
+        if answer.right:
+            self.right += 1
+        else:
+            self.wrong[answer.response] += 1
+
+    def row(self, name: str, tests: Mapping[tuple[Any, ...], Mapping[str, bool]]) -> dict[str, Any]:
+        answers = len(self.attempts)
+        chosen = [
+            f"{response or '(nothing)'}: {count / answers:.0%}"
+            for response, count in self.wrong.most_common(TOP_RESPONSES)
+        ]
+        return {
+            "question": name,
+            "title": self.title or name,
+            "answers": answers,
+            "difficulty": round(self.right / answers, 3),
+            "discrimination": discrimination(name, [tests[key] for key in dict.fromkeys(self.attempts)]),
+            "distractors": "; ".join(chosen),
+        }
+
+
+def discrimination(question: str, tests: Sequence[Mapping[str, bool]]) -> float | None:
+    """Return the corrected point-biserial correlation of a question, None where nothing varies."""
+    pairs = [
+        (float(test[question]), (sum(test.values()) - test[question]) / (len(test) - 1))
+        for test in tests
+        if len(test) > 1
+    ]
+    if len({right for right, _ in pairs}) < 2 or len({rest for _, rest in pairs}) < 2:
+        return None
+    return round(statistics.correlation([right for right, _ in pairs], [rest for _, rest in pairs]), 3)
+
+
+def _answers(db: Database[Document], condition: Document) -> Iterator[_Answer]:
+    wanted = {**condition, "verb": ANSWERED, "success": {"$ne": None}}
+    fields = {"object.id": 1, "actor": 1, "registration": 1, "parent": 1, "success": 1, "raw": 1}
+    for row in db.statements.find(wanted, fields).limit(MAX_ANSWERS):
+        statement = orjson.loads(row["raw"])
+        attempt = (row.get("actor"), str(row.get("registration")), *row.get("parent", ())[:1])
+        yield _Answer(
+            row["object"]["id"],
+            _words(statement["object"].get("definition", {})),
+            attempt,
+            row["success"],
+            str(statement.get("result", {}).get("response", "")),
+        )
+
+
+def _words(definition: Mapping[str, Any]) -> str:
+    texts = definition.get("description") or definition.get("name") or {}
+    return str(next(iter(texts.values()), ""))[:200]
+
+
+def content(asked: Asked) -> Report:
+    """Compare activities: how many people started, how many finished, how long they took, who dropped off."""
+    condition, actors = statements_of(asked.db, asked.whom, asked.wanted)
+    started: dict[str, set[str]] = defaultdict(set)
+    finished: dict[str, set[str]] = defaultdict(set)
+    spent: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for row in asked.db.statements.aggregate(_content_stages(condition), allowDiskUse=True):
+        activity, actor = row["_id"]["activity"], row["_id"]["actor"]
+        person = actors.get(actor, actor)
+        started[activity].add(person)
+        if row["finished"]:
+            finished[activity].add(person)
+        if row["seconds"]:
+            spent[activity][person] += number(row["seconds"])
+    titles = _titles(asked.db, asked.whom, set(started))
+    rows = [
+        _content_row(activity, titles.get(activity, activity), people, finished[activity], spent[activity])
+        for activity, people in sorted(started.items(), key=lambda one: (-len(one[1]), one[0]))
+    ]
+    return Report(
+        "content", "Content effectiveness", "People who began, who finished, and the time they spent.",
+        ("activity", "title", "people", "finished", "completion", "dropped_off", "median_minutes"), rows,
+        Chart("bars", "title", "completion"),
+    )  # fmt: skip
+
+
+def _content_row(
+    activity: str, title: str, people: set[str], finished: set[str], spent: Mapping[str, float]
+) -> dict[str, Any]:
+    return {
+        "activity": activity,
+        "title": title,
+        "people": len(people),
+        "finished": len(finished),
+        "completion": round(len(finished) / len(people), 3),
+        "dropped_off": len(people) - len(finished),
+        "median_minutes": round(statistics.median(spent.values()) / 60, 1) if spent else None,
+    }
+
+
+def _content_stages(condition: Document) -> list[Document]:
+    of_activities = {**condition, "object.type": "Activity", "verb": {"$in": [*STARTED, *FINISHED]}}
+    done = {
+        "$or": [
+            {"$in": ["$verb", list(FINISHED)]},
+            {"$eq": ["$completion", True]},
+        ]
+    }
+    return [
+        {"$match": of_activities},
+        {"$group": {
+            "_id": {"activity": "$object.id", "actor": "$actor"}, "finished": {"$max": done},
+            "seconds": {"$max": "$duration_s"},
+        }},
+    ]  # fmt: skip
+
+
+def heatmap(asked: Asked) -> Report:
+    """Count statements by weekday and hour in UTC."""
+    condition, _ = statements_of(asked.db, asked.whom, asked.wanted)
+    group = {
+        "$group": {
+            "_id": {"day": {"$isoDayOfWeek": "$timestamp"}, "hour": {"$hour": "$timestamp"}},
+            "n": {"$sum": 1},
+        }
+    }
+    found = {
+        (row["_id"]["day"], row["_id"]["hour"]): row["n"]
+        for row in asked.db.statements.aggregate([{"$match": condition}, group])
+    }
+    rows = [
+        {"day": DAYS[day - 1], "hour": hour, "statements": found.get((day, hour), 0)}
+        for day in range(1, 8)
+        for hour in range(24)
+    ]
+    return Report(
+        "heatmap", "When people learn", "Statements by weekday and hour (UTC).",
+        ("day", "hour", "statements"), rows, Chart("heat", "hour", "statements", by="day"),
+    )  # fmt: skip
+
+
+def _titles(db: Database[Document], whom: Audience, activities: set[str]) -> dict[str, str]:
+    """Return a name for each activity, from the definitions of the stores in scope."""
+    wanted = {**whom.scope.filter(), "id": {"$in": sorted(activities)}}
+    found: dict[str, str] = {}
+    for row in db.activities.find(wanted, {"id": 1, "definition": 1}):
+        names = (row.get("definition") or {}).get("name") or {}
+        if names:
+            found[row["id"]] = str(next(iter(names.values())))
+    return found
