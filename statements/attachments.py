@@ -46,7 +46,9 @@ def attachments_of(statement: Json) -> Iterator[Place]:
             yield ("object", "attachments", index), attachment
 
 
-def check_attachments(statements: Sequence[Json], parts: Mapping[str, Part], paths: Sequence[str]) -> list[Part]:
+def check_attachments(
+    statements: Sequence[Json], parts: Mapping[str, Part], paths: Sequence[str]
+) -> list[Part]:
     """Return the parts to keep; AttachmentMismatch for a missing, superfluous or altered one.
 
     `length` is not compared with the bytes (digest, trap 1): the hash decides.
@@ -57,10 +59,14 @@ def check_attachments(statements: Sequence[Json], parts: Mapping[str, Part], pat
             sha2 = attachment["sha2"].lower()
             wanted.add(sha2)
             if sha2 not in parts and "fileUrl" not in attachment:
-                raise AttachmentMismatch("has neither a part with its sha2 nor a fileUrl", json_path(*steps, root=path))
+                raise AttachmentMismatch(
+                    "has neither a part with its sha2 nor a fileUrl", json_path(*steps, root=path)
+                )
     for sha2, part in parts.items():
         if sha2 not in wanted:
-            raise AttachmentMismatch(f"the part with the hash {sha2[:128]} belongs to no attachment of a statement")
+            raise AttachmentMismatch(
+                f"the part with the hash {sha2[:128]} belongs to no attachment of a statement"
+            )
         algorithm = _ALGORITHMS.get(len(sha2))
         if algorithm is None or hashlib.new(algorithm, part.content).hexdigest() != sha2:
             raise AttachmentMismatch(f"the bytes of the part do not have the hash {sha2[:128]}")

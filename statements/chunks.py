@@ -50,7 +50,9 @@ class Chunks:
 
     def read(self, files_id: ObjectId) -> Iterator[bytes]:
         """Yield the chunks in order."""
-        found = self._chunks.find({"org": self._org, "files_id": files_id}, {"data": 1}, batch_size=4).sort("n")
+        found = self._chunks.find({"org": self._org, "files_id": files_id}, {"data": 1}, batch_size=4).sort(
+            "n"
+        )
         for chunk in found:
             yield chunk["data"]
 

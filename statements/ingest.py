@@ -115,6 +115,8 @@ def _learn(
         return
     new = {document["_id"] for document in fresh}
     kept = [
-        (document, parsed.value) for document, parsed in zip(documents, batch, strict=True) if document["_id"] in new
+        (document, parsed.value)
+        for document, parsed in zip(documents, batch, strict=True)
+        if document["_id"] in new
     ]
     store.learn([document for document, _ in kept], [value for _, value in kept])

@@ -20,7 +20,11 @@ def dump_text(value: Any, *, sort_keys: bool = False) -> bytes:
 def _dump(value: Any, sort_keys: bool) -> str:
     if isinstance(value, dict):
         items = sorted(value.items()) if sort_keys else value.items()
-        return "{" + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{_dump(v, sort_keys)}" for k, v in items) + "}"
+        return (
+            "{"
+            + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{_dump(v, sort_keys)}" for k, v in items)
+            + "}"
+        )
     if isinstance(value, list):
         return "[" + ",".join(_dump(item, sort_keys) for item in value) + "]"
     if isinstance(value, Decimal):

@@ -10,6 +10,7 @@ A key is the first 8 bytes of BLAKE2b over one letter, ":" and the value, as a s
 | o | activity id of the object |
 | O | related activities: o, contextActivities, the same in a SubStatement |
 | r | registration |
+| c | client that wrote the statement |
 | s | sha2 of an attachment |
 | e | actor of evidence: set when a published certification looks at the statement |
 """

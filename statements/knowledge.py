@@ -106,7 +106,9 @@ class Knowledge:
             else:
                 known = parse_json(stored["definition"])
                 newer = order_key > stored["newest"]
-                merged = merge_definitions(known, definition) if newer else merge_definitions(definition, known)
+                merged = (
+                    merge_definitions(known, definition) if newer else merge_definitions(definition, known)
+                )
                 newest = max(order_key, stored["newest"])
             if self._write(key, activity["id"], merged, newest, stored):
                 _RECENT.remember(memory_key, hash(text))
@@ -120,14 +122,25 @@ class Knowledge:
         if stored is None:
             try:
                 self._activities.insert_one(
-                    {"_id": key, "org": self._org, "activity": activity_id, "definition": text, "newest": newest}
+                    {
+                        "_id": key,
+                        "org": self._org,
+                        "activity": activity_id,
+                        "definition": text,
+                        "newest": newest,
+                    }
                 )
             except DuplicateKeyError:
                 return False
             return True
         if text == stored["definition"] or len(text) > MAX_DEFINITION_BYTES:
             return True
-        unchanged = {"_id": key, "org": self._org, "newest": stored["newest"], "definition": stored["definition"]}
+        unchanged = {
+            "_id": key,
+            "org": self._org,
+            "newest": stored["newest"],
+            "definition": stored["definition"],
+        }
         change = {"$set": {"definition": text, "newest": newest}}
         return self._activities.update_one(unchanged, change).matched_count == 1
 

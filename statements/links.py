@@ -185,7 +185,10 @@ class Linker:
         elif "voids" not in target and ("voided" not in target or stored < target["voided"]):
             target["voided"], target["voided_by"] = stored, voider_id
             if target_id not in self._arrived:
-                change: Document = {"$set": {"voided": stored, "voided_by": voider_id}, "$inc": {"touched": 1}}
+                change: Document = {
+                    "$set": {"voided": stored, "voided_by": voider_id},
+                    "$inc": {"touched": 1},
+                }
                 if target.get("actor") and evidence_key(target["actor"]) in target["keys"]:
                     change["$set"]["pending"] = True  # the engine has to look at it again
                     change["$inc"]["marks"] = 1

@@ -241,7 +241,9 @@ def _constant(text: str) -> NoReturn:
 
 
 def _scanner(hook: Callable[[list[tuple[str, Any]]], Any]) -> Callable[[str, int], tuple[Any, int]]:
-    decoder = JSONDecoder(object_pairs_hook=hook, parse_float=_float, parse_int=_int, parse_constant=_constant)
+    decoder = JSONDecoder(
+        object_pairs_hook=hook, parse_float=_float, parse_int=_int, parse_constant=_constant
+    )
     return decoder.scan_once
 
 
@@ -304,7 +306,9 @@ def _check_surrogates(value: Any, path: str) -> None:
         texts = list(item) if isinstance(item, dict) else [item] if isinstance(item, str) else []
         for text in texts:
             if _SURROGATE.search(text):
-                raise InvalidStatement(json_path(*steps, root=path), "holds an unpaired surrogate (\\ud800 to \\udfff)")
+                raise InvalidStatement(
+                    json_path(*steps, root=path), "holds an unpaired surrogate (\\ud800 to \\udfff)"
+                )
 
 
 def _check_depth(text: bytes, path: str) -> None:

@@ -104,7 +104,7 @@ class Setting:
     version: Version
     authority_text: bytes
     authority_ifi: str | None
-    authority_keys: tuple[int, ...]
+    common_keys: tuple[int, ...]
 
     @classmethod
     def of(cls, org: str, writer: Writer, version: Version) -> Setting:
@@ -115,7 +115,10 @@ class Setting:
             version,
             orjson.dumps(writer.authority),
             ifi(writer.authority),
-            tuple(key("A", identifier) for identifier in identifiers(writer.authority)),
+            (
+                key("c", writer.client),
+                *(key("A", identifier) for identifier in identifiers(writer.authority)),
+            ),
         )
 
 
@@ -148,7 +151,7 @@ def prepare(parsed: Parsed, setting: Setting, stored: int) -> Document:
         "controlled_by": writer.controlled_by,
         "authority": setting.authority_ifi,
         "version": statement.get("version") or _DEFAULT_VERSION[setting.version],
-        "keys": search_keys(statement, setting.authority_keys),
+        "keys": search_keys(statement, setting.common_keys),
     }
     if (definition := target.get("definition")) and "type" in definition:
         document["activity_type"] = definition["type"]
@@ -166,12 +169,12 @@ def prepare(parsed: Parsed, setting: Setting, stored: int) -> Document:
     return document
 
 
-def search_keys(statement: Json, authority_keys: Iterable[int]) -> list[int]:
+def search_keys(statement: Json, common_keys: Iterable[int]) -> list[int]:
     """Return the search keys of a statement without its references (Communication 2.1.3; letters in statements.keys)."""
     target = statement["object"]
     object_type = target.get("objectType", "Activity")
     direct = set(identifiers(statement["actor"]))
-    keys = {key("v", statement["verb"]["id"]), *authority_keys}
+    keys = {key("v", statement["verb"]["id"]), *common_keys}
     if object_type == "Activity":
         activity = target["id"]
         keys.add(key("o", activity))

@@ -51,7 +51,12 @@ def attachment_hashes(raws: Sequence[bytes]) -> set[str]:
     }
 
 
-def _rewritten(statement: Json, actor: Callable[[Json], Any], verb: Callable[[Json], Any], activity: Callable[[Json], Any]) -> dict[str, Any]:
+def _rewritten(
+    statement: Json,
+    actor: Callable[[Json], Any],
+    verb: Callable[[Json], Any],
+    activity: Callable[[Json], Any],
+) -> dict[str, Any]:
     """Return a copy with its agents, verb and activities rewritten, in the SubStatement too."""
     result = dict(statement)
     for name in ("actor", "authority"):
@@ -71,7 +76,9 @@ def _rewritten(statement: Json, actor: Callable[[Json], Any], verb: Callable[[Js
     return result
 
 
-def _rewritten_context(context: Json, actor: Callable[[Json], Any], activity: Callable[[Json], Any]) -> dict[str, Any]:
+def _rewritten_context(
+    context: Json, actor: Callable[[Json], Any], activity: Callable[[Json], Any]
+) -> dict[str, Any]:
     result = dict(context)
     for name in ("instructor", "team"):
         if name in result:
@@ -198,7 +205,9 @@ def _one_language(definition: Json, one: Callable[[Json], dict[str, Any]]) -> di
     for name in ("choices", "scale", "source", "target", "steps"):
         if name in result:
             result[name] = [
-                {**component, "description": one(component["description"])} if "description" in component else component
+                {**component, "description": one(component["description"])}
+                if "description" in component
+                else component
                 for component in result[name]
             ]
     return result
@@ -208,7 +217,10 @@ def _attachments_in(statement: dict[str, Any], one: Callable[[Json], dict[str, A
     """Keep one language of the texts of attachments."""
     if "attachments" in statement:
         statement["attachments"] = [
-            {name: one(value) if name in {"display", "description"} else value for name, value in item.items()}
+            {
+                name: one(value) if name in {"display", "description"} else value
+                for name, value in item.items()
+            }
             for item in statement["attachments"]
         ]
     if statement["object"].get("objectType") == "SubStatement":

@@ -74,11 +74,27 @@ class StatementQuery:
         """Tell whether one statement is asked for by id."""
         return self.statement_id is not None or self.voided_statement_id is not None
 
-    def filter(self, org: str) -> Filter:
+    def filter(self, org: str, only_client: str | None = None) -> Filter:
         """Return the MongoDB filter of the list query: an index range, voided statements left out.
 
-        With several keys one statement of the chain must have them all (decision 8).
+        With several keys one statement of the chain must have them all (decision 8). With `only_client` a reference
+        is found by its own keys alone, so that statements of other clients show nothing of themselves.
         """
+        result: Filter = {"org": org, "_id": self._bounds(), "voided": {"$exists": False}}
+        keys = list(self.keys)
+        if only_client is not None:
+            result["client"] = only_client
+            keys.append(key("c", only_client))
+        if len(keys) == 1:
+            result["keys"] = keys[0]
+        elif keys:
+            result["keys"] = {"$all": keys}
+            inside = {"chain.0": {"$all": keys}} if only_client else {"chain": {"$elemMatch": {"$all": keys}}}
+            result["$or"] = [{"chain": {"$exists": False}}, inside]
+        return result
+
+    def _bounds(self) -> Filter:
+        """Return the range of order keys that since, until and the cursor leave."""
         bounds = {"$gt": _FLOOR}
         if self.since is not None:
             bounds["$gt"] = max(_FLOOR, _order_bytes(self.since) + b"\xff" * 8)
@@ -89,13 +105,7 @@ class StatementQuery:
                 bounds["$gt"] = max(bounds["$gt"], self.after)
             else:
                 bounds["$lt"] = self.after
-        result: Filter = {"org": org, "_id": bounds, "voided": {"$exists": False}}
-        if len(self.keys) == 1:
-            result["keys"] = self.keys[0]
-        elif self.keys:
-            result["keys"] = {"$all": list(self.keys)}
-            result["$or"] = [{"chain": {"$exists": False}}, {"chain": {"$elemMatch": {"$all": list(self.keys)}}}]
-        return result
+        return bounds
 
     def cursor(self, after: bytes) -> bytes:
         """Return everything the next page needs, as short bytes; the HTTP layer signs and binds them."""

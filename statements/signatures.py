@@ -43,7 +43,9 @@ def check_signatures(
                     raise InvalidStatement(json_path(*steps, root=path), str(error)) from None
 
 
-def _check(statement: dict[str, Any], attachment: dict[str, Any], parts: Mapping[str, Part], version: Version) -> None:
+def _check(
+    statement: dict[str, Any], attachment: dict[str, Any], parts: Mapping[str, Part], version: Version
+) -> None:
     if attachment["contentType"].split(";")[0].strip().lower() != "application/octet-stream":
         raise _Unsigned("a signature must have the contentType application/octet-stream")
     part = parts.get(attachment["sha2"].lower())

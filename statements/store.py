@@ -40,11 +40,6 @@ INDEXES: dict[str, list[IndexModel]] = {
             name="open",
             partialFilterExpression={"open": {"$exists": True}},
         ),
-        IndexModel(
-            [("org", ASCENDING), ("claimed_until", ASCENDING)],
-            name="pending",
-            partialFilterExpression={"pending": True},
-        ),
     ]
 }
 MAX_PAGE_BYTES = 16 * 1024 * 1024
@@ -62,6 +57,14 @@ class Page:
     newest_stored: dt.datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One statement: the bytes of format=exact and when it was stored (microseconds)."""
+
+    raw: bytes
+    stored: dt.datetime
+
+
 def statements_of(db: Database[Document]) -> Collection[Document]:
     """Return the collection with durable writes, aware datetimes and standard UUIDs."""
     return db.get_collection("statements", codec_options=CODEC, write_concern=DURABLE)
@@ -74,11 +77,12 @@ def _group_commit(db: Database[Document]) -> GroupCommit:
 
 
 class StatementStore:
-    """The statements of one organization (`org`), never of another."""
+    """The statements of one organization (`org`), never of another; with `only_client` those of one client."""
 
-    def __init__(self, db: Database[Document], org: str) -> None:
+    def __init__(self, db: Database[Document], org: str, *, only_client: str | None = None) -> None:
         self.db = db
         self.org = org
+        self.only_client = only_client
         self._statements = statements_of(db)
         self._knowledge = Knowledge(db, org)
         self._parts = PartStore(db, org)
@@ -129,15 +133,18 @@ class StatementStore:
             self._statements.insert_many(fresh, session=session)
         return fresh
 
-    def get(self, statement_id: UUID, *, voided: bool = False) -> bytes:
-        """Return `raw` of the statement; with `voided` only a voided one is found. Raises StatementNotFound."""
-        found = self._statements.find_one(
-            {"org": self.org, "id": statement_id}, {"_id": 0, "raw": 1, "voided": 1}
-        )
-        if found is None or "raw" not in found or ("voided" in found) != voided:
+    def get(self, statement_id: UUID, *, voided: bool = False) -> Stored:
+        """Return one statement; with `voided` only a voided one is found. Raises StatementNotFound."""
+        wanted = {"_id": 1, "raw": 1, "voided": 1, "client": 1}
+        found = self._statements.find_one({"org": self.org, "id": statement_id}, wanted)
+        if (
+            found is None
+            or "raw" not in found
+            or ("voided" in found) != voided
+            or self.only_client not in {None, found["client"]}
+        ):
             raise StatementNotFound(str(statement_id))
-        raw: bytes = found["raw"]
-        return raw
+        return Stored(found["raw"], stored_of(found["_id"]))
 
     def find(self, query: StatementQuery, *, max_seconds: float | None = None) -> Page:
         """Return one page of the list query in (stored, tie-break) order; QueryTimeout after `max_seconds`.
@@ -145,9 +152,9 @@ class StatementStore:
         A page ends at the limit or before MAX_PAGE_BYTES are exceeded; `next` tells whether there is more.
         """
         cursor = self._statements.find(
-            query.filter(self.org), {"raw": 1}, sort=[("_id", 1 if query.ascending else DESCENDING)],
+            query.filter(self.org, self.only_client), {"raw": 1}, sort=[("_id", 1 if query.ascending else DESCENDING)],
             limit=query.limit + 1, batch_size=min(query.limit + 1, 101),
-            hint="keys" if query.keys else "order",
+            hint="keys" if query.keys or self.only_client is not None else "order",
         )  # fmt: skip
         if max_seconds is not None:
             cursor = cursor.max_time_ms(int(max_seconds * 1000))
