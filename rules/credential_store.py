@@ -124,9 +124,12 @@ class CredentialStore:
 
     def is_set(self, record: Record) -> bool:
         """Say whether the bit of a credential is set."""
+        return "set_at" in self.entry_of(record)
+
+    def entry_of(self, record: Record) -> Raw:
+        """Return the status entry of a credential: `set_at` and `reason` once its bit is set."""
         place = {"org": ORG, "list": record.list, "index": record.index}
-        found = self.db["status_entries"].find_one(place)
-        return found is not None and "set_at" in found
+        return self.db["status_entries"].find_one(place) or {}
 
     def allot(self, award: str, now: dt.datetime) -> StatusEntry:
         """Take a random index that was never used, in a list that is less than 75 % full (7-3)."""
