@@ -42,8 +42,8 @@ class TestedFile:
 
     @property
     def ok(self) -> bool:
-        """True if the check found no error and all tests passed."""
-        return self.checked.ok and all(result.ok for result in self.results)
+        """True if the check found no error, all tests could be run and passed."""
+        return self.checked.document is not None and self.checked.ok and all(result.ok for result in self.results)
 
 
 def check_files(
@@ -60,7 +60,7 @@ def check_files(
     return checked
 
 
-def tested_files(
+def run_files(
     files: Iterable[tuple[str, bytes | str]],
     published: PublishedNames | None = None,
     others: Sequence[AnyDocument] = (),

@@ -119,7 +119,7 @@ def test(
     No store is needed: names in the files suffice. Exit status 1 if a test fails or a file has errors.
     """
     with _names(mongodb_uri, offline=offline) as (published, documents):
-        tested = check_files.tested_files(files, published, documents)
+        tested = check_files.run_files(files, published, documents)
     if as_json:
         _print_json(check_files.tested_reply(tested))
     else:
