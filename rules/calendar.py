@@ -12,6 +12,8 @@ from rules.model import Duration, Unit
 _MAX_YEAR = 9998
 _LAST_DAY = dt.date(_MAX_YEAR, 12, 31)
 _FIRST_DAY = dt.date(1, 1, 2)
+MONTH = Duration(1, Unit.MONTHS)
+DAY = dt.timedelta(days=1)
 
 
 @lru_cache(maxsize=256)

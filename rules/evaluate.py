@@ -11,7 +11,7 @@ from rules import timeline
 from rules.course import Course
 from rules.history import PersonHistory
 from rules.knowledge import know
-from rules.lifecycle import live
+from rules.lifecycle import Life, live
 from rules.published import PublishedCertification
 from rules.reviews import add_late_evidence
 from rules.voiding import reactions
@@ -23,9 +23,14 @@ def decide(certification: PublishedCertification, history: PersonHistory, known_
     Pure and deterministic; the order of statements, facts and versions does not matter. Statements taken away
     (voided, split off) and late disqualifiers leave behind what `on_voided` says (4.9).
     """
+    return timeline.course(lived(certification, history, known_at))
+
+
+def lived(certification: PublishedCertification, history: PersonHistory, known_at: dt.datetime) -> Life:
+    """Return the life behind a course: periods and awards with the statements they were decided from."""
     knowledge = know(certification, history, known_at)
     reaction = reactions(certification, history, known_at)
     life = live(knowledge, reaction.pins, reaction.facts)
     life.reviews.extend(reaction.reviews)
     add_late_evidence(life, reaction)
-    return timeline.course(life)
+    return life

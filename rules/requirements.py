@@ -17,8 +17,8 @@ from rules.history import END_OF_TIME, Evidence, Held, Number
 from rules.model import (
     AllOf,
     AnyOf,
-    Attempt,
     AtLeast,
+    Attempt,
     Count,
     Distinct,
     Done,

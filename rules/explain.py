@@ -1,0 +1,433 @@
+"""Why, or why not yet (certification.md 6-3, 6-4): a tree of labels, observed against required, evidence, next dates.
+
+`explain` answers in values, `as_dict` in JSON form; `rules.explain_text` renders the text.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rules import calendar, words
+from rules.book import View, usable_until
+from rules.course import Segment, State
+from rules.evaluate import lived
+from rules.history import PersonHistory
+from rules.lifecycle import Life
+from rules.model import (
+    AllOf,
+    AnyOf,
+    AtLeast,
+    Count,
+    Done,
+    Duration,
+    Holds,
+    InOrder,
+    Requirement,
+    Score,
+    Sum,
+)
+from rules.near_misses import Ignored, ignored
+from rules.published import PublishedCertification, selectors_of, walk
+from rules.requirements import (
+    attempts,
+    chosen_score,
+    distinct_first,
+    evidence_for,
+    key_of,
+    summands,
+    total,
+)
+from rules.timeline import course, question
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """A statement that was counted, with its effective time."""
+
+    id: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One requirement of the tree, in words for people."""
+
+    key: str
+    label: str
+    ok: bool
+    observed: str
+    required: str
+    evidence: tuple[Cited, ...] = ()
+    ignored: tuple[Ignored, ...] = ()
+    parts: tuple[Node, ...] = ()
+    counts_until: dt.date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What can happen next: a sentence, and the date it hangs on."""
+
+    at: dt.date | None
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The answer to "why" or "why not yet" for one person, certification and instant."""
+
+    certification: str
+    version: str
+    person: str
+    at: dt.datetime
+    state: State
+    met: int
+    of: int
+    tree: tuple[Node, ...]
+    next: tuple[Next, ...]
+    expires: dt.date | None = None
+    awarded: dt.date | None = None
+    reason: str | None = None
+    evaluated: bool = False
+
+
+def explain(
+    certification: PublishedCertification,
+    history: PersonHistory,
+    known_at: dt.datetime,
+    at: dt.datetime,
+) -> Explanation:
+    """Explain the status of a person at an instant, as known at another (6-3)."""
+    life = lived(certification, history, known_at)
+    segment = course(life).segment_at(at)
+    if not life.knowledge.versions:
+        return Explanation(certification.id, "", history.person, at, segment.state, 0, 0, (), ())
+    asked = _asked(life, at, segment)
+    nodes = tuple(
+        node
+        for requirement, view, when in asked
+        for node in _top(requirement, _Context(view, life, history, when))
+    )
+    version = asked[0][1].book.version.document
+    return Explanation(
+        certification=certification.id,
+        version=segment.version or version.version,
+        person=history.person,
+        at=at,
+        state=segment.state,
+        met=sum(node.ok for node in nodes),
+        of=len(nodes),
+        tree=nodes,
+        next=tuple(_next(life, at, segment, nodes, asked[0][1])),
+        expires=segment.expires,
+        awarded=segment.awarded,
+        reason=segment.reason,
+        evaluated=version.mode == "evaluate",
+    )
+
+
+_Asked = tuple[Requirement, View, dt.datetime]
+
+
+def _asked(life: Life, at: dt.datetime, segment: Segment) -> list[_Asked]:
+    """Return what is asked for at an instant; where nothing is, what the current period was given for."""
+    asked = [(requirement, view, at) for requirement, view in question(life, at, segment)]
+    if asked:
+        return asked
+    versions = {v.document.version: i for i, v in enumerate(life.knowledge.versions)}
+    if segment.period is None:
+        index = versions.get(segment.version or "", max(life.knowledge.applicable(at), 0))
+        award = life.knowledge.versions[index].document.award
+        return [(award.when, View(life.knowledge.book(index, late=True), within=award.within), at)]
+    period = life.periods[segment.period]
+    index = versions[period.version]
+    document = life.knowledge.versions[index].document
+    book = life.knowledge.book(index)
+    if period.renews_from is not None and document.renewal is not None:
+        return [(document.renewal.when, View(book, since=period.renews_from), period.awarded_at)]
+    return [(document.award.when, View(book, within=document.award.within), period.awarded_at)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """Where a requirement is asked: the statements that count, the instant, and everything that was known."""
+
+    view: View
+    life: Life
+    history: PersonHistory
+    at: dt.datetime
+
+    @property
+    def timezone(self) -> str:
+        """The programme zone."""
+        return self.view.book.version.timezone
+
+    def date(self, at: dt.datetime) -> str:
+        """Return the local date of an instant as text."""
+        return calendar.local_date(at, self.timezone).isoformat()
+
+
+def _top(requirement: Requirement, context: _Context) -> Iterator[Node]:
+    """Yield the parts of an outer `all` without label as rows of their own, anything else as one row."""
+    if isinstance(requirement, AllOf) and requirement.label is None and not requirement.disqualified_by:
+        for part in requirement.parts:
+            yield _node(part, context)
+    else:
+        yield _node(requirement, context)
+
+
+def _node(requirement: Requirement, context: _Context) -> Node:
+    found = evidence_for(requirement, context.view, context.at)
+    parts: tuple[Node, ...] = ()
+    if isinstance(requirement, AllOf | AnyOf | AtLeast):
+        parts = tuple(_node(part, context) for part in requirement.parts)
+    names = [*selectors_of(requirement), *requirement.disqualified_by]
+    known = {e.id: e for e in context.view.book.statements}
+    cited = tuple(Cited(i, known[i].at) for i in found or () if i in known)
+    observed = _OBSERVED[type(requirement)](requirement, context, parts)
+    if found is None and (disqualifier := _disqualifier(requirement, context)) is not None:
+        observed = f"{observed}, but {disqualifier}"
+    return Node(
+        key=key_of(requirement),
+        label=requirement.label or words.label(requirement),
+        ok=found is not None,
+        observed=observed,
+        required=words.required(requirement),
+        evidence=() if parts else cited,
+        ignored=tuple(
+            one
+            for one in ignored(names, context.view, context.life.knowledge, context.history, context.at)
+            if one.id not in {c.id for c in cited}
+        )
+        + _without_number(requirement, context),
+        parts=parts,
+        counts_until=_counts_until(cited, context) if found is not None else None,
+    )
+
+
+def _counts_until(cited: tuple[Cited, ...], context: _Context) -> dt.date | None:
+    """Return the last day on which the oldest counted statement is still inside `award.within` (4.5)."""
+    within = context.view.within
+    if within is None or not cited:
+        return None
+    end = usable_until(min(c.at for c in cited), within, context.timezone)
+    return calendar.local_date(end - dt.timedelta(microseconds=1), context.timezone)
+
+
+def _disqualifier(requirement: Requirement, context: _Context) -> str | None:
+    for name in requirement.disqualified_by:
+        if context.view.ever(name, context.at):
+            first = context.view.book.rows(name, context.view.release).items[0]
+            return f"{name} on {context.date(first.at)} disqualifies"
+    return None
+
+
+def _without_number(requirement: Requirement, context: _Context) -> tuple[Ignored, ...]:
+    """Return the statements that match but have no score, or no number to add (4.3-2, 2.5)."""
+    match requirement:
+        case Score():
+            rows = context.view.rows(requirement.selector, context.at)
+            return tuple(Ignored(e.id, "no score") for e in rows if e.score is None)
+        case Sum():
+            rows = context.view.rows(requirement.selector, context.at)
+            counted = {e.id for e, _ in summands(rows, requirement.field, "statement")}
+            return tuple(Ignored(e.id, "no number") for e in rows if e.id not in counted)
+        case _:
+            return ()
+
+
+# What was observed, per form
+
+
+def _done(requirement: Done, context: _Context, _parts: tuple[Node, ...]) -> str:
+    rows = context.view.rows(requirement.selector, context.at)
+    return f"{words.verb(rows[0].verb)} {context.date(rows[0].at)}" if rows else "nothing yet"
+
+
+def _score(requirement: Score, context: _Context, _parts: tuple[Node, ...]) -> str:
+    rows = context.view.rows(requirement.selector, context.at)
+    chosen = chosen_score(rows, requirement.attempt, requirement.at_least)
+    if chosen is None or chosen.score is None:
+        return "no score yet" if rows else "nothing yet"
+    tried = words.plural(attempts(rows), "attempt")
+    return f"{requirement.attempt} {words.percent(chosen.score)} of {tried}, {context.date(chosen.at)}"
+
+
+def _holds(requirement: Holds, context: _Context, _parts: tuple[Node, ...]) -> str:
+    held = [
+        h
+        for h in context.view.book.around.holds.get(requirement.certification, ())
+        if h.from_at <= context.at
+    ]
+    if not held:
+        return "not held"
+    last = max(held, key=lambda h: h.from_at)
+    if last.until_at is None or context.at < last.until_at:
+        return f"{last.state} since {context.date(last.from_at)}"
+    return f"{last.state} until {context.date(last.until_at - dt.timedelta(microseconds=1))}"
+
+
+def _count(requirement: Count, context: _Context, _parts: tuple[Node, ...]) -> str:
+    rows = context.view.rows(requirement.selector, context.at)
+    return f"{len(distinct_first(rows, requirement.distinct))} of {requirement.at_least}"
+
+
+def _sum(requirement: Sum, context: _Context, _parts: tuple[Node, ...]) -> str:
+    rows = context.view.rows(requirement.selector, context.at)
+    reached = total(value for _, value in summands(rows, requirement.field, requirement.distinct))
+    return f"{words.number(reached)} of {words.number(requirement.at_least)}"
+
+
+def _in_order(requirement: InOrder, context: _Context, _parts: tuple[Node, ...]) -> str:
+    if evidence_for(requirement, context.view, context.at) is not None:
+        return "in order"
+    seen = [name for name in requirement.selectors if context.view.rows(name, context.at)]
+    if len(seen) == len(requirement.selectors):
+        return "not in order" if requirement.within is None else "not in order in time"
+    return f"{len(seen)} of {len(requirement.selectors)}"
+
+
+def _some(requirement: AnyOf | AtLeast | AllOf, _context: _Context, parts: tuple[Node, ...]) -> str:
+    met = sum(part.ok for part in parts)
+    match requirement:
+        case AtLeast():
+            return f"{met} of {requirement.n}"
+        case AnyOf():
+            return f"{met} of 1" if met < 1 else "one of them"
+        case _:
+            return f"{met} of {len(parts)}"
+
+
+_OBSERVED: dict[type[Requirement], Callable[[Any, _Context, tuple[Node, ...]], str]] = {
+    Done: _done,
+    Score: _score,
+    Holds: _holds,
+    Count: _count,
+    Sum: _sum,
+    InOrder: _in_order,
+    AllOf: _some,
+    AnyOf: _some,
+    AtLeast: _some,
+}
+
+
+# What can happen next
+
+
+def _next(
+    life: Life, at: dt.datetime, segment: Segment, nodes: tuple[Node, ...], view: View
+) -> Iterator[Next]:
+    """Yield the nearest path to satisfaction and the next dates."""
+    unmet = [node for node in nodes if not node.ok]
+    if segment.state in {"in_progress", "expired"}:
+        yield from (Next(None, path) for node in unmet if (path := _path(node)) is not None)
+        yield from _spans(nodes, unmet, view.within)
+    if segment.period is not None:
+        yield from _dates(life, at, segment)
+    elif segment.state == "pending_review":
+        why = next(p.reason for p in life.pending if p.from_at <= at)
+        yield Next(None, f"A human decision is open: {why}.")
+
+
+def _path(node: Node) -> str | None:
+    """Return the nearest path through a node with a choice: the parts that need least, in words."""
+    if not node.parts:
+        return None
+    open_parts = [part for part in node.parts if not part.ok]
+    names = words.listing([part.label for part in open_parts], "or")
+    missing = {"any": 1}.get(node.key)
+    if missing is None and " of " in node.observed:
+        met, _, needed = node.observed.partition(" of ")
+        missing = int(needed.split(",", maxsplit=1)[0]) - int(met)
+    if missing is None or missing >= len(open_parts):
+        return f"{node.label} needs {words.listing([part.label for part in open_parts], 'and')}."
+    return f"{node.label} needs {missing} more: {names}."
+
+
+def _spans(nodes: tuple[Node, ...], unmet: list[Node], within: Duration | None) -> Iterator[Next]:
+    """Yield until when the evidence so far still counts (4.5)."""
+    counted = [node for node in _leaves(nodes) if node.ok and node.counts_until is not None]
+    if within is None or not counted or not unmet:
+        return
+    first = min(counted, key=lambda node: node.counts_until or dt.date.max)
+    what = words.listing([node.label for node in unmet], "and")
+    verb = "is" if len(unmet) == 1 else "are"
+    yield Next(
+        first.counts_until,
+        f"If {what} {verb} done by {first.counts_until} the {words.lowered(first.label)} still counts "
+        f"({words.adjective(within)} span).",
+    )
+
+
+def _leaves(nodes: tuple[Node, ...]) -> Iterator[Node]:
+    for node in nodes:
+        if node.parts:
+            yield from _leaves(node.parts)
+        else:
+            yield node
+
+
+def _dates(life: Life, at: dt.datetime, segment: Segment) -> Iterator[Next]:
+    """Yield the dates of the current period that lie ahead."""
+    period = life.periods[segment.period or 0]
+    deadlines = [d for d in period.deadlines if d.is_open(at)]
+    for deadline in deadlines:
+        names = words.listing(
+            [*dict.fromkeys(n for node in walk(deadline.unless) for n in selectors_of(node))], "and"
+        )
+        if at < deadline.ends_at:
+            source = f"Release {deadline.release}" if deadline.release else f"Version {deadline.upgrade_to}"
+            yield Next(deadline.day, f"{source} ends validity after {deadline.day} unless {names} is done.")
+        elif at < deadline.open_until:
+            last = calendar.local_date(deadline.open_until - dt.timedelta(microseconds=1), period.timezone)
+            yield Next(last, f"Restored if {names} is done by {last}.")
+    if segment.state == "active" and period.opens_at is not None:
+        opens = calendar.local_date(period.opens_at, period.timezone)
+        yield Next(opens, f"The renewal window opens on {opens}.")
+    if segment.state in {"renewal_open", "grace"} and period.lapses_at is not None:
+        last = calendar.local_date(period.lapses_at - dt.timedelta(microseconds=1), period.timezone)
+        if period.ending != "superseded":
+            yield Next(last, f"Renewal is accepted until {last}.")
+    if segment.state in {"active", "renewal_open"} and segment.expires is not None and not deadlines:
+        yield Next(segment.expires, f"Valid until {segment.expires}.")
+
+
+def as_dict(explanation: Explanation) -> dict[str, Any]:
+    """Return an explanation in the JSON form of 6-3."""
+    return {
+        "certification": explanation.certification,
+        "version": explanation.version,
+        "person": explanation.person,
+        "at": _instant(explanation.at),
+        "state": explanation.state,
+        "awarded": explanation.awarded.isoformat() if explanation.awarded else None,
+        "expires": explanation.expires.isoformat() if explanation.expires else None,
+        "evaluated": explanation.evaluated,
+        "met": explanation.met,
+        "of": explanation.of,
+        "tree": [_node_dict(node) for node in explanation.tree],
+        "next": [
+            {"at": step.at.isoformat() if step.at else None, "what": step.what} for step in explanation.next
+        ],
+    }
+
+
+def _node_dict(node: Node) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "key": node.key,
+        "label": node.label,
+        "ok": node.ok,
+        "observed": node.observed,
+        "required": node.required,
+        "evidence": [{"id": cited.id, "at": _instant(cited.at)} for cited in node.evidence],
+        "ignored": [{"id": one.id, "why": one.why} for one in node.ignored],
+    }
+    if node.parts:
+        found["parts"] = [_node_dict(part) for part in node.parts]
+    return found
+
+
+def _instant(at: dt.datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,52 @@
+"""The text form of an explanation, as `lrs rules explain` prints it (certification.md 6-3)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+from rules.explain import Explanation, Node
+
+_WORDS = {
+    "in_progress": "not yet",
+    "pending_review": "waits for a decision",
+    "renewal_open": "active, renewal open",
+    "grace": "renewal overdue",
+}
+_MARKS = {True: "ok", False: "--"}
+
+
+def as_text(explanation: Explanation) -> str:
+    """Render an explanation: a headline, a row per requirement, what comes next."""
+    rows = [*_rows(explanation.tree, 0)]
+    width = max((len(label) for _, label, _ in rows), default=0)
+    lines = [_headline(explanation)]
+    lines += [f"  {mark:<4} {label:<{width}}  {rest}".rstrip() for mark, label, rest in rows]
+    lines += [step.what for step in explanation.next]
+    return "\n".join(lines)
+
+
+def _headline(explanation: Explanation) -> str:
+    state = _WORDS.get(explanation.state, explanation.state)
+    until = _until(explanation.state, explanation.expires)
+    marked = "  (evaluated)" if explanation.evaluated else ""
+    return (
+        f"{explanation.certification} v{explanation.version}  {explanation.person}  "
+        f"{state} ({explanation.met} of {explanation.of}){until}{marked}"
+    )
+
+
+def _until(state: str, expires: dt.date | None) -> str:
+    if expires is None or state in {"in_progress", "pending_review"}:
+        return ""
+    return f"  {'since' if state in {'expired', 'grace'} else 'until'} {expires}"
+
+
+def _rows(nodes: tuple[Node, ...], depth: int) -> Iterator[tuple[str, str, str]]:
+    for node in nodes:
+        indent = "  " * depth
+        statements = "".join(f"  stmt {cited.id[:4]}…" for cited in node.evidence[:1])
+        yield _MARKS[node.ok], indent + node.label, f"{node.observed}{statements}"
+        for one in node.ignored:
+            yield "", f"{indent}  not counted", f"{one.why}  stmt {one.id[:4]}…"
+        yield from _rows(node.parts, depth + 1)
