@@ -28,7 +28,19 @@ from lrs import (
 )
 from lrs.analysis import indexes as analysis_indexes
 from lrs.settings import Settings, StartFailure
-from rules import backfill, credential_store, facts, marks, outbox, plans, standings, store, tier_work, work
+from rules import (
+    backfill,
+    credential_store,
+    facts,
+    marks,
+    outbox,
+    plans,
+    programmes,
+    standings,
+    store,
+    tier_work,
+    work,
+)
 from statements import attachments
 from statements import documents as statement_documents
 from statements import store as statement_store
@@ -59,6 +71,7 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     marks.INDEXES,
     backfill.INDEXES,
     plans.INDEXES,
+    programmes.INDEXES,
     analysis_indexes.INDEXES,
     statement_store.INDEXES,
     attachments.INDEXES,

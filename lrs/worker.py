@@ -19,7 +19,7 @@ from lrs.context import utc_now
 from lrs.database import Document, connect, ensure_indexes
 from lrs.people import admit
 from lrs.settings import Settings
-from rules import backfill, outbox, work
+from rules import backfill, outbox, programmes, work
 from rules.engine import BATCH, Engine, Report
 from rules.store import cache_of
 
@@ -148,6 +148,11 @@ def decide_due(here: Workshop) -> bool:
     return bool(here.engine.run_due(here.now()).people)
 
 
+def decide_tiers(here: Workshop) -> bool:
+    """Look at the tiers of organizations whose people, affiliations or clock moved."""
+    return bool(programmes.run_due(here.db, here.engine.cache.get(), here.now()))
+
+
 def number_events(here: Workshop) -> bool:
     """Give the events written since their place in the feed."""
     return bool(outbox.number(here.db))
@@ -168,5 +173,5 @@ def backfill_page(here: Workshop) -> bool:
     return backfill.step(here.db, here.engine.cache.get(fresh=True), here.now(), here.engine.admit)
 
 
-LIVE_STEPS: list[Step] = [decide_marked, decide_due, issue_credentials, number_events]
+LIVE_STEPS: list[Step] = [decide_marked, decide_due, decide_tiers, issue_credentials, number_events]
 BACKLOG_STEPS: list[Step] = [decide_backlog, backfill_page]

@@ -194,7 +194,13 @@ class Engine:
         )
         self.at_step("evidence read")
         decided = {
-            person: decide_person(rules, dossiers[person], shared, now, _scope(row, scopes.get(person), now))
+            person: decide_person(
+                rules,
+                dossiers[person],
+                shared,
+                dossiers[person].known_at(now),
+                _scope(row, scopes.get(person), now),
+            )
             for person, row in taken.rows.items()
         }
         writes = self._writes(rules, dossiers, decided, now)
@@ -205,7 +211,7 @@ class Engine:
         due = {}
         for person, row in taken.rows.items():
             instants = [next_due(rules.certifications, dossiers[person], decided[person].courses, now)]
-            instants += [retry.get(person), row.due_at if row.due_at and row.due_at > now else None]
+            instants += [retry.get(person), row.due_at if row.due_at > now else None]
             due[person] = min((at for at in instants if at is not None), default=None)
         work.release(self.db, taken, due, now, {person: one.signers for person, one in dossiers.items()})
         report = Report(
@@ -312,7 +318,7 @@ class Engine:
 
 def _scope(row: work.Row, touched: frozenset[str] | None, now: dt.datetime) -> frozenset[str] | None:
     """Return the certifications to decide: those that the marked statements touch, or all if the person is due."""
-    if touched is None or (row.due_at is not None and row.due_at <= now):
+    if touched is None or row.due_at <= now:
         return None
     return touched
 

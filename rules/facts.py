@@ -30,6 +30,8 @@ FACT_FIELDS: Final = (
     "certification", "until", "revoke_at", "allowed", "statement", "choice", "of", "reason", "by", "note",
 )  # fmt: skip
 
+TIER_KINDS: Final = ("tier", "tier_at_risk", "tier_retraction")
+
 INDEXES: dict[str, list[IndexModel]] = {
     "facts": [
         IndexModel(

@@ -45,6 +45,14 @@ class Dossier:
     documents: tuple[Document, ...] = field(default=(), repr=False)
     signers: frozenset[str] = frozenset()
 
+    def known_at(self, now: dt.datetime) -> dt.datetime:
+        """Return the instant up to which to decide: now, or later where another machine's clock is ahead.
+
+        What was read was marked, and the mark is cleared; nothing of it may be left out.
+        """
+        instants = [one.known for one, _ in self.statements] + [fact.decided_at for fact in self.facts]
+        return max([now, *instants])
+
     def certifications(self) -> frozenset[str]:
         """Return the certifications that this person's evidence, facts or recorded decisions concern."""
         found: set[str] = set()

@@ -352,3 +352,39 @@ def _moved_since(db: Database[Document], instant: dt.datetime) -> set[str]:
     """Return people about whom something was decided since, or still has to be."""
     wanted = {"org": VENDOR, "$or": [{"decided_at": {"$gte": instant}}, {"due_at": {"$gte": instant}}]}
     return {row["_id"] for row in db.work.find(wanted, {"_id": 1})}
+
+
+def reply(plan: Mapping[str, Any]) -> Document:
+    """Return a plan as the API gives it (6-1)."""
+    first = plan["documents"][0] if len(plan["documents"]) == 1 else {}
+    return {
+        "plan_id": plan["_id"],
+        "document_hash": plan["document_hash"],
+        "base_version": first.get("base_version"),
+        "documents": plan["documents"],
+        "computed_at": plan["computed_at"],
+        "expires_at": plan["expires_at"],
+        "by": plan["by"],
+        "applied_at": plan.get("applied_at"),
+        "summary": plan["summary"],
+        "people": plan["people"],
+        "tiers": plan["tiers"],
+    }
+
+
+def record_reply(row: Mapping[str, Any]) -> Document:
+    """Return a rule record as the API gives it."""
+    names = (
+        "kind",
+        "id",
+        "version",
+        "mode",
+        "hash",
+        "effective_from",
+        "effective_at",
+        "decided_at",
+        "by",
+        "plan",
+        "planned_by",
+    )
+    return {name: row[name] for name in names if row.get(name) is not None}

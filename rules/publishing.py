@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from pymongo import ASCENDING
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from rules import outbox, tier_work
+from rules import backfill, outbox, tier_work
 from rules.check_names import PublishedNames
 from rules.check_words import nearest
 from rules.model import AnyDocument, Fragment, PartnerTiers, Release
@@ -111,3 +111,27 @@ def _events(row: Document) -> list[Event]:
     if row["kind"] == "Release":
         events.append(Event("release.published", effect, row["decided_at"], data))
     return events
+
+
+def end_lifecycle(
+    db: Database[Document],
+    certification: str,
+    action: Literal["retire", "withdraw"],
+    now: dt.datetime,
+    by: str | None,
+    reason: str | None = None,
+) -> Document:
+    """Retire a certification (no new awards) or withdraw it (all periods end), and have its people decided.
+
+    Raises UnknownRule.
+    """
+
+    def change(session: ClientSession) -> Document:
+        row = RuleStore(db).add(
+            "Certification", certification, action, now, by, reason=reason, session=session
+        )
+        backfill.start(db, row["_id"], [certification], now, session, scan=False)
+        return row
+
+    with db.client.start_session() as session:
+        return session.with_transaction(change)

@@ -25,6 +25,7 @@ VENDOR: Final = "vendor"
 LIVE: Final = 0  # something happened just now
 BACKLOG: Final = 1  # a published version looks at old statements; live work goes first
 FREE: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)  # `leased_until` of a row that nobody holds
+NEVER: Final = dt.datetime(9999, 12, 30, tzinfo=dt.UTC)  # `due_at` of a row that no clock will change
 LEASE: Final = dt.timedelta(seconds=60)
 
 INDEXES: dict[str, list[IndexModel]] = {
@@ -43,7 +44,7 @@ class Row:
     person: str
     marks: int
     stores: tuple[str, ...]
-    due_at: dt.datetime | None = None
+    due_at: dt.datetime = NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def mark_stores(
             "$setOnInsert": {"org": VENDOR, "leased_until": FREE, "leased_by": None},
         }
         if priority is None:
-            change["$setOnInsert"] |= {"marks": 0, "priority": LIVE, "due_at": None}
+            change["$setOnInsert"] |= {"marks": 0, "priority": LIVE, "due_at": NEVER}
         else:
             change |= {"$min": {"due_at": now, "priority": priority}, "$inc": {"marks": 1}}
         changes.append(UpdateOne({"_id": person}, change, upsert=True))
@@ -185,7 +186,7 @@ def release(
         row = taken.rows[person]
         unmarked = {"$eq": ["$marks", row.marks]}
         fields: Document = {
-            "due_at": {"$cond": [unmarked, instant, "$due_at"]},
+            "due_at": {"$cond": [unmarked, instant or NEVER, "$due_at"]},
             "priority": {"$cond": [unmarked, LIVE, "$priority"]},
             "leased_until": FREE,
             "leased_by": None,
@@ -207,4 +208,4 @@ def give_back(db: Database[Document], taken: Lease) -> None:
 
 
 def _row(row: Document) -> Row:
-    return Row(row["_id"], row.get("marks", 0), tuple(row.get("stores", ())), row.get("due_at"))
+    return Row(row["_id"], row.get("marks", 0), tuple(row.get("stores", ())), row.get("due_at", NEVER))

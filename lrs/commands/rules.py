@@ -1,0 +1,224 @@
+"""`lrs rules`: check, test and new read and write files; the others ask and change what is published."""
+
+from __future__ import annotations
+
+import datetime as dt
+import getpass
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from lrs.commands import PROBLEMS, STALE, USAGE, _plain, fail, json_option, show, with_laurel
+from lrs.commands._rules_files import RuleFile, check, new, test
+from lrs.context import Laurel
+from lrs.people import admit
+from rules import enquiries, plans
+from rules.errors import InvalidRuleFile, RuleError, StalePlan
+from rules.foresight import SYMBOLS
+from rules.publishing import end_lifecycle
+
+
+@click.group()
+def group() -> None:
+    """Write, plan, publish and question certification rules."""
+
+
+for command in (check, test, new):
+    group.add_command(command)
+
+
+@contextmanager
+def exit_statuses() -> Iterator[None]:
+    """End with the status that fits an error of the rules: 3 for a stale plan, 1 for problems, 2 for the rest."""
+    try:
+        yield
+    except StalePlan as error:
+        fail(str(error), STALE)
+    except InvalidRuleFile as error:
+        fail(str(error), PROBLEMS)
+    except RuleError as error:
+        fail(str(error), USAGE)
+
+
+def print_json(reply: Any) -> None:
+    """Print an API reply."""
+    click.echo(json.dumps(reply, default=_plain, ensure_ascii=False, indent=2))
+
+
+def operator(by: str | None) -> str:
+    """Return who works at the command line: `--by`, else the account's name."""
+    return by or f"cli:{getpass.getuser()}"
+
+
+by_option = click.option("--by", metavar="WHO", help="Who is doing this; default: the account's name.")
+
+
+@group.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=RuleFile())
+@by_option
+@json_option
+@with_laurel
+def plan(here: Laurel, files: Sequence[tuple[str, bytes]], by: str | None, *, as_json: bool) -> None:
+    """Show who would gain, change and lose if FILEs were published; the plan lives 24 hours."""
+    with exit_statuses():
+        made = plans.make_plan(here.db, files, here.now(), operator(by), admit)
+        if as_json:
+            print_json(plans.reply(made))
+        else:
+            for line in plan_lines(made):
+                click.echo(line)
+
+
+def plan_lines(made: dict[str, Any]) -> Iterator[str]:
+    """Yield a plan as text for people."""
+    names = ", ".join(
+        f"{one['id']} v{one['base_version']} -> v{one['version']}"
+        if one["base_version"]
+        else f"{one['id']} v{one['version']} (new)"
+        for one in made["documents"]
+    )
+    yield f"plan {made['_id']}  {names}  expires {made['expires_at']:%Y-%m-%dT%H:%MZ}"
+    yield "   ".join(f"{SYMBOLS[name]} {count:,} {name}" for name, count in made["summary"].items())
+    for one in made["people"]:
+        before, after = one["before"], one["after"]
+        reason = one.get("reason") or (f"missing {', '.join(one['missing'])}" if one["missing"] else "")
+        dates = f" until {after['expires']}" if after.get("expires") else ""
+        yield (
+            f"{SYMBOLS[one['change']]} {one.get('name') or one['person']}  {one['certification']}  {reason}  "
+            f"{before['state']} -> {after['state']}{dates}  {one['at']:%Y-%m-%d}"
+        )
+    for one in made["tiers"]:
+        yield f"tiers: {one['text']}"
+
+
+@group.command()
+@click.argument("plan_id", metavar="PLAN")
+@by_option
+@json_option
+@with_laurel
+def apply(here: Laurel, plan_id: str, by: str | None, *, as_json: bool) -> None:
+    """Publish what PLAN says; exit status 3 where it expired or no longer says what would happen."""
+    with exit_statuses():
+        rows = plans.apply_plan(here.db, plan_id, here.now(), operator(by))
+        if as_json:
+            print_json([plans.record_reply(row) for row in rows])
+        for row in rows if not as_json else ():
+            click.echo(
+                f"published {row['kind']} {row['id']} v{row['version']} from {row['effective_from']} {row['hash'][:12]}"
+            )
+
+
+@group.command(name="list")
+@json_option
+@with_laurel
+def list_(here: Laurel, *, as_json: bool) -> None:
+    """List what is published, with running backfills and failures."""
+    rows = enquiries.list_rules(here.db, here.now())
+    show(
+        rows,
+        ("kind", "id", "version", "title", "mode", "lifecycle", "effective_from", "failure"),
+        as_json=as_json,
+    )
+
+
+@group.command(name="show")
+@click.argument("rule_id", metavar="ID")
+@click.option("--version", help="A version; default: the newest.")
+@json_option
+@with_laurel
+def show_(here: Laurel, rule_id: str, version: str | None, *, as_json: bool) -> None:
+    """Print the source of a published document."""
+    with exit_statuses():
+        row = enquiries.get_record(here.db, rule_id, version)
+        if as_json:
+            print_json(plans.record_reply(row) | {"source": row["source"]})
+        else:
+            click.echo(row["source"], nl=not row["source"].endswith("\n"))
+
+
+@group.command()
+@click.argument("rule_id", metavar="ID")
+@click.argument("old", required=False)
+@click.argument("new", required=False)
+@with_laurel
+def diff(here: Laurel, rule_id: str, old: str | None, new: str | None) -> None:
+    """Show what differs between two versions of a document; by default the two newest."""
+    with exit_statuses():
+        for line in enquiries.diff_versions(here.db, rule_id, old, new):
+            click.echo(line)
+
+
+INSTANT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ"])
+
+
+def instant(value: dt.datetime | None, default: dt.datetime) -> dt.datetime:
+    """Return an option's instant in UTC."""
+    return default if value is None else value.replace(tzinfo=dt.UTC)
+
+
+@group.command()
+@click.argument("person")
+@click.argument("certification")
+@click.option("--at", type=INSTANT, help="The instant asked about; default now.")
+@click.option("--known-at", type=INSTANT, help="What was known then; default now.")
+@json_option
+@with_laurel
+def explain(
+    here: Laurel,
+    person: str,
+    certification: str,
+    at: dt.datetime | None,
+    known_at: dt.datetime | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Say why PERSON holds CERTIFICATION, or why not yet."""
+    now = here.now()
+    with exit_statuses():
+        tree = enquiries.explain(
+            here.db,
+            person,
+            certification,
+            instant(at, now),
+            instant(known_at, now),
+            past=known_at is not None,
+        )
+        if as_json:
+            print_json(tree)
+        else:
+            click.echo(enquiries.explained_text(tree))
+
+
+@group.command()
+@click.argument("person")
+@click.argument("certification")
+@json_option
+@with_laurel
+def history(here: Laurel, person: str, certification: str, *, as_json: bool) -> None:
+    """List what was decided about PERSON in CERTIFICATION, by the engine and by people, corrections included."""
+    with exit_statuses():
+        rows = enquiries.history_of(here.db, person, certification)
+        show(
+            rows,
+            ("what", "from", "to", "effective_at", "decided_at", "version", "by", "reason"),
+            as_json=as_json,
+        )
+
+
+@group.command()
+@click.argument("rule_id", metavar="CERTIFICATION")
+@click.option(
+    "--withdraw", is_flag=True, help="End all running periods now, instead of letting them run out."
+)
+@click.option("--reason", help="Kept with the record.")
+@by_option
+@with_laurel
+def retire(here: Laurel, rule_id: str, reason: str | None, by: str | None, *, withdraw: bool) -> None:
+    """Give no new awards of CERTIFICATION; running periods end by date."""
+    with exit_statuses():
+        action = "withdraw" if withdraw else "retire"
+        end_lifecycle(here.db, rule_id, action, here.now(), operator(by), reason)
+        click.echo(f"{'withdrawn' if withdraw else 'retired'} {rule_id}")

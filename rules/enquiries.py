@@ -1,0 +1,225 @@
+"""Questions about rules and people, answered for command line, API and console alike."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pymongo import ASCENDING
+from pymongo.database import Database
+
+from rules import backfill, work
+from rules.course import Course
+from rules.decisions import decide_person
+from rules.errors import UnknownRule
+from rules.histories import Dossier, Shared, load_dossiers
+from rules.people import find_person
+from rules.standings import StateAt, state_at
+from rules.store import Record, RuleSet, RuleStore, cache_of
+
+Document = dict[str, Any]
+
+VENDOR: Final = "vendor"
+
+
+def list_rules(db: Database[Document], now: dt.datetime) -> list[Document]:
+    """Return every published document, newest version of each, with what is wrong with it, if anything."""
+    rules, failures = cache_of(db).get(fresh=True), RuleStore(db).failures()
+    running = {
+        one["_id"] for job in backfill.unfinished(db) for one in [{"_id": c} for c in job["certifications"]]
+    }
+    found = []
+    for (kind, rule_id), records in sorted(rules.documents.items()):
+        newest = records[-1]
+        failure = failures.get(rule_id) if kind == "Certification" else None
+        found.append(
+            {
+                "kind": kind,
+                "id": rule_id,
+                "version": newest.version,
+                "title": newest.document.title,
+                "mode": rules.modes.get((rule_id, newest.version), newest.mode),
+                "lifecycle": lifecycle(rules, kind, rule_id, now),
+                "effective_from": newest.effective_at,
+                "decided_at": newest.decided_at,
+                "versions": len(records),
+                "hash": newest.hash,
+                "backfill": rule_id in running and kind == "Certification",
+                "failure": failure
+                and {"error": failure["error"], "tries": failure["tries"], "retry_at": failure["retry_at"]},
+            }
+        )
+    return found
+
+
+def lifecycle(rules: RuleSet, kind: str, rule_id: str, at: dt.datetime) -> str:
+    """Return draft, published, retired, withdrawn or disabled (1)."""
+    if kind != "Certification":
+        return "published"
+    changes = [one for one in rules.certifications[rule_id].lifecycle if one.at <= at]
+    return changes[-1].to if changes else "published"
+
+
+def get_record(
+    db: Database[Document], rule_id: str, version: str | None = None, kind: str | None = None
+) -> Document:
+    """Return the row of a published version, the newest one if none is named; raises UnknownRule."""
+    query: Document = {"org": VENDOR, "action": "publish", "id": rule_id}
+    query |= {} if version is None else {"version": version}
+    query |= {} if kind is None else {"kind": kind}
+    found = db.rule_versions.find_one(query, sort=[("effective_at", -1), ("seq", -1)])
+    if found is None:
+        raise UnknownRule(kind or "rule", rule_id if version is None else f"{rule_id} v{version}")
+    return found
+
+
+def diff_versions(db: Database[Document], rule_id: str, old: str | None, new: str | None) -> Iterator[str]:
+    """Yield the unified difference of two versions' source texts; without names, of the two newest."""
+    if old is None or new is None:
+        rows = [row for row in RuleStore(db).rows(rule_id=rule_id) if row["action"] == "publish"]
+        if len(rows) < 2:
+            raise UnknownRule("second version of", rule_id)
+        rows.sort(key=lambda row: (row["effective_at"], row["seq"]))
+        old, new = old or rows[-2]["version"], new or rows[-1]["version"]
+    before, after = get_record(db, rule_id, old), get_record(db, rule_id, new)
+    yield from difflib.unified_diff(
+        before["source"].splitlines(), after["source"].splitlines(),
+        f"{rule_id} v{old}", f"{rule_id} v{new}", before["effective_from"], after["effective_from"], lineterm="",
+    )  # fmt: skip
+
+
+def course_of(
+    db: Database[Document], person: str, certification: str, known_at: dt.datetime, *, past: bool = False
+) -> tuple[Course, Dossier, Shared, RuleSet]:
+    """Decide one certification of one person afresh, as known at an instant; raises UnknownPerson, UnknownRule.
+
+    With `past`, only rules published until then are known.
+    """
+    rules = RuleStore(db).rule_set(known_at) if past else cache_of(db).get(fresh=True)
+    if certification not in rules.certifications:
+        raise UnknownRule("Certification", certification)
+    found = find_person(db, person)
+    row = work.rows_of(db, [found]).get(found)
+    dossiers, shared = load_dossiers(db, rules, {found: row.stores if row else ()})
+    decided = decide_person(rules, dossiers[found], shared, known_at, {certification})
+    if certification in decided.failures:
+        raise UnknownRule("Certification", f"{certification} ({decided.failures[certification]})")
+    return decided.courses[certification], dossiers[found], shared, rules
+
+
+def history_of(db: Database[Document], person: str, certification: str) -> list[Document]:
+    """Return the transitions on record, corrections and people's facts included, in order of decision (6)."""
+    found = find_person(db, person)
+    rows = db.facts.find({"org": VENDOR, "person": found, "certification": {"$in": [certification, None]}})
+    return [
+        _history_row(row)
+        for row in rows.sort([("decided_at", ASCENDING), ("effective_at", ASCENDING), ("n", ASCENDING)])
+    ]
+
+
+def _history_row(row: Document) -> Document:
+    fields: Document = {
+        "what": row["kind"],
+        "from": row.get("before"),
+        "to": row.get("after"),
+        "effective_at": row["effective_at"],
+        "decided_at": row["decided_at"],
+        "version": row.get("version"),
+        "evidence": row.get("evidence"),
+        "by": row.get("by"),
+        "reason": row.get("reason"),
+        "until": row.get("until") or row.get("until_day"),
+        "note": row.get("note"),
+        "id": row["_id"],
+        "evaluated": row.get("evaluated") or None,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def list_awards(  # one keyword per filter
+    db: Database[Document],
+    now: dt.datetime,
+    *,
+    person: str | None = None,
+    certification: str | None = None,
+    state: str | None = None,
+    organization: str | None = None,
+    after: str | None = None,
+    limit: int | None = None,
+) -> Iterator[Document]:
+    """Yield standings as they are at an instant, in order of person and certification; raises UnknownPerson."""
+    query: Document = {"org": VENDOR}
+    if person is not None:
+        query["person"] = find_person(db, person)
+    elif organization is not None:
+        members = db.affiliations.find(
+            {"org": organization, "primary": True, "$or": [{"until": None}, {"until": {"$gt": now}}]}
+        )
+        query["person"] = {"$in": sorted({row["person"] for row in members})}
+    if certification is not None:
+        query["certification"] = certification
+    if after is not None:
+        query["_id"] = {"$gt": after}
+    given = 0
+    for standing in db.standings.find(query).sort("_id", ASCENDING):
+        found = state_at(standing, now)
+        if found is None or (state is not None and found.state != state):
+            continue
+        yield award_row(standing, found)
+        given += 1
+        if limit is not None and given >= limit:
+            return
+
+
+def award_row(standing: Document, found: StateAt) -> Document:
+    """Return one standing as a row of a listing."""
+    return {
+        "id": standing["_id"],
+        "person": standing["person"],
+        "certification": standing["certification"],
+        "state": found.state,
+        "since": found.since,
+        "awarded": found.awarded,
+        "expires": found.expires,
+        "version": found.version,
+        "award": found.award,
+        "evaluated": not found.counts,
+    }
+
+
+def newest_records(rules: RuleSet) -> list[Record]:
+    """Return the newest version of every document."""
+    return [records[-1] for _, records in sorted(rules.documents.items())]
+
+
+def explain(
+    db: Database[Document],
+    person: str,
+    certification: str,
+    at: dt.datetime,
+    known_at: dt.datetime,
+    *,
+    past: bool = False,
+) -> Document:
+    """Return why a person holds a certification at an instant, or why not yet, as a tree (6-3)."""
+    course, dossier, _, _ = course_of(db, person, certification, known_at, past=past)
+    status = course.status_at(at)
+    return {
+        "certification": certification,
+        "version": status.version,
+        "person": dossier.person,
+        "at": at,
+        "state": status.state,
+        "awarded": status.awarded,
+        "expires": status.expires,
+        "missing": list(status.missing),
+        "tree": [],
+        "next": [],
+    }
+
+
+def explained_text(tree: Document) -> str:
+    """Return an explanation as text for people."""
+    return f"{tree['certification']} v{tree['version']}  {tree['person']}  {tree['state']}"
