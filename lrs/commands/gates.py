@@ -1,0 +1,70 @@
+"""`lrs gates`: ask a gate, list what was answered."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from lrs.commands import PROBLEMS, json_option, show, with_laurel
+from lrs.commands.rules import exit_statuses, print_json
+from lrs.context import Laurel
+from rules import gatekeeping
+from rules.gatekeeping import Asked
+from rules.store import cache_of
+
+
+@click.group()
+def group() -> None:
+    """Ask the gates that partners' systems ask."""
+
+
+@group.command()
+@click.argument("gate")
+@click.option("--organization", "-o", required=True, help="The partner on whose behalf is asked.")
+@click.option(
+    "--submitter", "-s", required=True, help="The person who submits: an id, an address or an identifier."
+)
+@click.argument("fields", metavar="[FIELD=VALUE]...", nargs=-1)
+@json_option
+@with_laurel
+def check(
+    here: Laurel, gate: str, organization: str, submitter: str, fields: Sequence[str], *, as_json: bool
+) -> None:
+    """Ask GATE about a subject whose fields are given as FIELD=VALUE; exit status 1 where it refuses."""
+    unclear = [one for one in fields if "=" not in one]
+    if unclear:
+        raise click.UsageError(f"{unclear[0]!r} is not FIELD=VALUE")
+    subject = dict(one.split("=", 1) for one in fields)
+    with exit_statuses():
+        rules = cache_of(here.db).get(fresh=True)
+        asked = Asked(organization, submitter, subject)
+        reply = gatekeeping.reply(gatekeeping.check(here.db, rules, gate, [asked], here.now())[0])
+    if as_json:
+        print_json(reply)
+    else:
+        click.echo(
+            f"{reply['answer']}{'' if reply['enforced'] else ' (not enforced)'}  {reply['message'] or ''}".rstrip()
+        )
+        for one in reply["reasons"]:
+            mark = "ok" if one["ok"] else "--"
+            click.echo(f"  {mark}  {one['key']}: required {one['required']}, observed {one['observed']}")
+    if reply["answer"] != "allow":
+        sys.exit(PROBLEMS)
+
+
+@group.command(name="list")
+@click.option("--gate", help="Only this gate.")
+@click.option("--organization", help="Only this partner.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many, newest first."
+)
+@json_option
+@with_laurel
+def list_(here: Laurel, gate: str | None, organization: str | None, limit: int, *, as_json: bool) -> None:
+    """List answers that were given, newest first."""
+    wanted = {"org": "vendor", "gate": gate, "organization": organization}
+    rows = here.db.gate_answers.find({name: value for name, value in wanted.items() if value is not None})
+    shown = ({"answer_id": row.pop("_id"), **row} for row in rows.sort("at", -1).limit(limit))
+    show(shown, ("at", "gate", "organization", "submitter", "answer", "failed", "message"), as_json=as_json)

@@ -1,0 +1,184 @@
+"""Gates asked over the store: what holds at the instant of asking, the answer kept as it was given (5-7).
+
+gate_answers {_id: answer id, org: "vendor", gate, version, organization, submitter, subject, answer, enforced,
+              computed, failed, reasons, message, at, expires_at}
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, cast
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from rules import outbox, people, programmes
+from rules.errors import RuleError, UnknownPerson, UnknownRule
+from rules.gates import GateAnswer, Question, answer
+from rules.model import Gate, PartnerTiers
+from rules.outbox import Event
+from rules.standings import state_at
+from rules.store import Record, RuleSet
+from rules.tiers import Standing
+from rules.ulid import encode
+
+Document = dict[str, Any]
+
+VENDOR: Final = "vendor"
+HOLDS_FOR: Final = dt.timedelta(seconds=60)  # how long the asking system may keep an answer
+
+INDEXES: dict[str, list[IndexModel]] = {
+    "gate_answers": [
+        IndexModel([("org", ASCENDING), ("gate", ASCENDING), ("at", DESCENDING)]),
+        IndexModel([("org", ASCENDING), ("organization", ASCENDING), ("at", DESCENDING)]),
+    ],
+}
+
+
+class UnknownOrganization(RuleError):
+    """A gate was asked for an organization that does not exist."""
+
+    def __init__(self, organization: str) -> None:
+        self.organization = organization
+        super().__init__(f"no organization {organization!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question put to a gate: for whom, by whom, and about what."""
+
+    organization: str
+    submitter: str
+    subject: Mapping[str, Any] = field(default_factory=dict)
+
+
+def check(
+    db: Database[Document], rules: RuleSet, gate_id: str, questions: Sequence[Asked], now: dt.datetime
+) -> list[Document]:
+    """Answer questions in order and keep the answers, all in one write; raises UnknownRule, UnknownOrganization.
+
+    A submitter whom nobody knows is refused, not an error: the asking system may not know either.
+    """
+    record = rules.applicable("Gate", gate_id, now)
+    gate = cast("Gate", record.document)
+    _refuse_unknown(db, {one.organization for one in questions})
+    programme = programme_of(rules, gate)
+    persons = {name: _person(db, name) for name in {one.submitter for one in questions}}
+    known = [person for person in persons.values() if person is not None]
+    affiliations = people.affiliations_of(db, known)
+    standings = standings_at(db, rules, known, now)
+    tiers = {
+        one: programmes.tier_at(db, rules, programme.id, one, now)
+        for one in {q.organization for q in questions}
+    }
+    rows = []
+    for one in questions:
+        person = persons[one.submitter]
+        given = answer(
+            gate,
+            Question(
+                order=programme.order,
+                tier=tiers[one.organization].tier,
+                standings=standings.get(person or "", ()),
+                affiliated=person is not None
+                and people.organization_at(affiliations, person, now) == one.organization,
+                subject=one.subject,
+            ),
+        )
+        rows.append(_row(record, one, person, given, now))
+    _keep(db, rows, now)
+    return rows
+
+
+def programme_of(rules: RuleSet, gate: Gate) -> PartnerTiers:
+    """Return the programme a gate means: the one it names, else the only one published; raises UnknownRule."""
+    ids = programmes.programme_ids(rules)
+    wanted = gate.tiers or (ids[0] if len(ids) == 1 else None)
+    if wanted is None and not ids:
+        return PartnerTiers(id="", version="", title="", order=(), tiers={})
+    newest = rules.newest("PartnerTiers", wanted or "")
+    if newest is None:
+        raise UnknownRule("PartnerTiers", wanted or f"that gate {gate.id} means")
+    return cast("PartnerTiers", newest.document)
+
+
+def _refuse_unknown(db: Database[Document], organizations: set[str]) -> None:
+    found = {row["_id"] for row in db.orgs.find({"_id": {"$in": sorted(organizations)}}, {"_id": 1})}
+    for organization in sorted(organizations - found):
+        raise UnknownOrganization(organization)
+
+
+def _person(db: Database[Document], submitter: str) -> str | None:
+    try:
+        return people.find_person(db, submitter)
+    except UnknownPerson:
+        return None
+
+
+def standings_at(
+    db: Database[Document], rules: RuleSet, persons: Sequence[str], now: dt.datetime
+) -> dict[str, list[Standing]]:
+    """Return what these persons hold at an instant; what is only evaluated counts for nothing (2.2)."""
+    found: dict[str, list[Standing]] = defaultdict(list)
+    for row in db.standings.find({"org": VENDOR, "person": {"$in": list(persons)}}):
+        state = state_at(row, now)
+        if state is not None and state.counts and state.state != "in_progress":
+            data = {"state": state.state, "version": state.version, "award": state.award}
+            found[row["person"]].append(programmes.coordinates(rules, row["certification"], data))
+    return found
+
+
+def _row(record: Record, asked: Asked, person: str | None, given: GateAnswer, now: dt.datetime) -> Document:
+    return {
+        "_id": encode(int(now.timestamp() * 1000) << 80 | secrets.randbits(80)),
+        "org": VENDOR,
+        "gate": record.id,
+        "version": record.version,
+        "organization": asked.organization,
+        "submitter": asked.submitter,
+        "person": person,
+        "subject": dict(asked.subject),
+        "answer": given.answer,
+        "enforced": given.enforced,
+        "computed": given.computed,
+        "failed": list(given.failed),
+        "reasons": [asdict(one) for one in given.reasons],
+        "message": given.message,
+        "at": now,
+        "expires_at": now + HOLDS_FOR,
+    }
+
+
+def _keep(db: Database[Document], rows: list[Document], now: dt.datetime) -> None:
+    events = [
+        Event(
+            "gate.answered",
+            (row["_id"],),
+            now,
+            {
+                "answer_id": row["_id"], "gate": row["gate"], "version": row["version"], "answer": row["answer"],
+                "organization": row["organization"], "person": row["person"], "failed": row["failed"],
+                "enforced": row["enforced"],
+            },
+        )
+        for row in rows
+    ]  # fmt: skip
+
+    def change(session: ClientSession) -> None:
+        db.gate_answers.insert_many(rows, session=session)
+        outbox.append(db, events, now, session)
+
+    if rows:
+        with db.client.start_session() as session:
+            session.with_transaction(change)
+
+
+def reply(row: Mapping[str, Any]) -> Document:
+    """Return an answer as the API gives it (5-7)."""
+    names = ("gate", "version", "at", "answer", "enforced", "failed", "reasons", "message", "expires_at")
+    return {"answer_id": row["_id"], **{name: row[name] for name in names}}
