@@ -2,8 +2,8 @@
 
 people       {_id, org "vendor", name, email, ifis [{ifi, from, until}], confirmed, display, created_at,
               updated_at, version, merged_into?}
-affiliations {_id, org, person, from, until, primary, role, confirmed_at, known_as}: `known_as` is the identifier
-              by which the organization knows the person, the only one that its administrators see
+affiliations {_id, org, person, from, until, primary, role, confirmed_at, known_as}: `known_as` is what
+              the organization knows the person by: the only identifier that its administrators see
 Everything that changes what a decision reads marks the persons concerned (`rules.work`) in its transaction.
 """
 

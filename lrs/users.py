@@ -158,7 +158,7 @@ def log_in(db: Database[Document], email: str, password: str, address: str, now:
 
     Unknown, disabled and locked accounts answer alike and cost the same time.
     """
-    _count_try(db, address, now)
+    count_try(db, address, now)
     user = db.users.find_one({"email": email.lower()})
     hashed = (user or {}).get("password") or _decoy()
     right = _verify(hashed, password)
@@ -207,7 +207,8 @@ def _decoy() -> str:
     return _DECOYS[0]
 
 
-def _count_try(db: Database[Document], address: str, now: dt.datetime) -> None:
+def count_try(db: Database[Document], address: str, now: dt.datetime) -> None:
+    """Count a try from an address; raises TooManyTries after TRIES within LOCKED_FOR."""
     found = db.tries.find_one({"_id": address})
     if found is not None and found["expires_at"] > now and found["count"] >= TRIES:
         raise TooManyTries(int((found["expires_at"] - now).total_seconds()) + 1)

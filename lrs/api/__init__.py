@@ -10,7 +10,7 @@ from typing import Any, Final
 import flask_smorest
 from flask import Blueprint, Flask, Response, current_app, jsonify, render_template
 
-from lrs.api import analytics, clients, orgs, reports
+from lrs.api import analytics, audit, clients, groups, invitations, launches, orgs, people, reports, users
 
 PREFIX: Final = "/api/v1"
 SPEC: Final[dict[str, Any]] = {
@@ -35,6 +35,12 @@ def blueprints() -> list[Blueprint]:
     return [
         orgs.blp,
         clients.blp,
+        people.blp,
+        invitations.blp,
+        groups.blp,
+        launches.blp,
+        users.blp,
+        audit.blp,
         analytics.blp,
         reports.blp,
     ]

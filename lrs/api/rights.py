@@ -18,7 +18,7 @@ Document = dict[str, Any]
 def editor() -> Editor:
     """Return who changes something by the present request."""
     principal = current_principal()
-    who = {"kind": principal.kind, "id": principal.id, "name": principal.label}
+    who = {"kind": principal.kind, "id": principal.id, "name": principal.label, "org": principal.org}
     return Editor(laurel().db, who, laurel().now(), request.remote_addr)
 
 

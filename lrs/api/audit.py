@@ -1,0 +1,81 @@
+"""The audit: who did what, when, from where; it can be searched, never changed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from lrs.api.contract import Blueprint, PageArgs, page, page_schema
+from lrs.api.rights import realm, see_org, within
+from lrs.auth import requires
+from lrs.context import laurel
+
+blp = Blueprint("audit", __name__, url_prefix="/audit", description="Who did what, when and from where.")
+
+
+class EntrySchema(Schema):
+    """An entry of the audit."""
+
+    id = fields.String(attribute="_id")
+    at = fields.AwareDateTime()
+    org = fields.String()
+    who = fields.Dict()
+    address = fields.String(allow_none=True)
+    action = fields.String()
+    kind = fields.String()
+    thing = fields.String()
+    before = fields.Raw()
+    after = fields.Raw()
+    note = fields.String(allow_none=True)
+
+
+class AuditFilter(PageArgs):
+    """Which entries; the newest come first."""
+
+    org = fields.String()
+    who = fields.String(metadata={"description": "Client key, user id or name of a process."})
+    action = fields.String(metadata={"description": "Like `client.revoke`, or `client.` for all of a kind."})
+    thing = fields.String(metadata={"description": "Id of what was changed."})
+    since = fields.AwareDateTime(default_timezone=dt.UTC)
+    until = fields.AwareDateTime(default_timezone=dt.UTC)
+
+
+EntryPage = page_schema(EntrySchema)
+
+
+def selection(args: dict[str, Any]) -> dict[str, Any]:
+    """Return the filter of a search inside the realm."""
+    clauses: list[dict[str, Any]] = [within()]
+    if "org" in args:
+        clauses.append({"org": see_org(args["org"])})
+    clauses += [
+        {field: args[name]} for name, field in (("who", "who.id"), ("thing", "thing")) if name in args
+    ]
+    if "action" in args:
+        action = args["action"]
+        span = {"$gte": action, "$lt": action + "\uffff"} if action.endswith(".") else {"$eq": action}
+        clauses.append({"action": span})
+    if "since" in args:
+        clauses.append({"at": {"$gte": args["since"]}})
+    if "until" in args:
+        clauses.append({"at": {"$lt": args["until"]}})
+    return {"$and": clauses}
+
+
+def show(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return an entry; of what others did, an organization sees only that it was done."""
+    orgs = realm()
+    if orgs is None or entry["who"].get("org") in orgs:
+        return entry
+    return {**entry, "who": {"kind": entry["who"]["kind"]}, "address": None}
+
+
+@blp.route("", methods=["GET"])
+@requires("orgs")
+@blp.arguments(AuditFilter, location="query")
+@blp.response(200, EntryPage)
+def list_entries(args: dict[str, Any]) -> Any:
+    """Search the audit of the principal's realm."""
+    return page(laurel().db.audit, selection(args), args, show, newest_first=True)
