@@ -6,10 +6,11 @@ import datetime as dt
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rules import calendar, cmi5
 from rules.history import END_OF_TIME, Evidence, Held
-from rules.model import Duration
+from rules.model import Duration, Unit
 from rules.published import PublishedVersion
 from rules.selectors import VOIDED, CompiledSelector, Groups, compile_selector, is_contradictory
 
@@ -49,7 +50,12 @@ _NO_ROWS = Rows([])
 
 def usable_until(at: dt.datetime, within: Duration, timezone: str) -> dt.datetime:
     """Return the exclusive end of the last local day on which a statement is usable: date(e) + W (4.5)."""
-    return calendar.end_of(calendar.add(calendar.local_date(at, timezone), within), timezone)
+    return _usable_until(calendar.local_date(at, timezone), within.n, within.unit, timezone)
+
+
+@lru_cache(maxsize=65536)
+def _usable_until(day: dt.date, n: int, unit: Unit, timezone: str) -> dt.datetime:
+    return calendar.end_of(calendar.add(day, Duration(n, unit)), timezone)
 
 
 class Book:

@@ -32,7 +32,7 @@ def local_date(at: dt.datetime, timezone: str) -> dt.date:
         return at.date()
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=65536)
 def start_of(day: dt.date, timezone: str) -> dt.datetime:
     """Return the first instant, in UTC, whose local date is `day` or later (4.6-2).
 
@@ -65,6 +65,7 @@ def _gap_end(guess: dt.datetime, local: ZoneInfo) -> dt.datetime:
     return high
 
 
+@lru_cache(maxsize=65536)
 def end_of(day: dt.date, timezone: str) -> dt.datetime:
     """Return the exclusive end of a local date: the first instant, in UTC, whose local date is later (4.6-2)."""
     return start_of(day + dt.timedelta(days=1), timezone)
@@ -103,6 +104,8 @@ def _months(day: dt.date, n: int) -> dt.date:
         return _LAST_DAY
     if years < 1:
         return _FIRST_DAY
+    if day.day <= 28:
+        return dt.date(years, month0 + 1, day.day)
     return dt.date(years, month0 + 1, min(day.day, calendar.monthrange(years, month0 + 1)[1]))
 
 

@@ -11,7 +11,8 @@ from rules import timeline
 from rules.course import Course
 from rules.history import PersonHistory
 from rules.knowledge import know
-from rules.lifecycle import Life, live
+from rules.life import Life
+from rules.lifecycle import live
 from rules.published import PublishedCertification
 from rules.reviews import add_late_evidence
 from rules.voiding import reactions

@@ -15,7 +15,7 @@ from rules.book import View, usable_until
 from rules.course import Segment, State
 from rules.evaluate import lived
 from rules.history import PersonHistory
-from rules.lifecycle import Life
+from rules.life import Life
 from rules.model import (
     AllOf,
     AnyOf,

@@ -167,7 +167,7 @@ _FORMS: dict[type[Requirement], Callable[[Any, View, dt.datetime], Ids | None]] 
 }
 
 
-# Scores (4.3)
+# Scores: 4.3
 
 
 def chosen_score(rows: Sequence[Evidence], attempt: Attempt, at_least: Number) -> Evidence | None:
@@ -198,7 +198,7 @@ def _value(e: Evidence) -> Number:
     return e.score if e.score is not None else Decimal(-1)
 
 
-# count, sum (2.5)
+# Counting and adding: 2.5
 
 
 def _distinct_value(e: Evidence, distinct: Distinct) -> tuple[str, str]:
@@ -251,7 +251,7 @@ def total(values: Iterable[Decimal]) -> Decimal:
     return result
 
 
-# in_order (2.5)
+# Sequences: 2.5
 
 
 def _chain(columns: Sequence[Sequence[Evidence]], chosen: list[Evidence]) -> list[Evidence] | None:

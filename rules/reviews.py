@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from rules.course import Period, ReviewItem
 from rules.history import END_OF_TIME
-from rules.lifecycle import Life, Pending, live
+from rules.life import Life, Pending
+from rules.lifecycle import live
 from rules.voiding import Reaction
 
 

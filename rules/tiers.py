@@ -85,9 +85,8 @@ People = Mapping[str, Sequence[Standing]]
 
 def reached(programme: PartnerTiers, people: People) -> Reached:
     """Return the highest tier whose demands and those of all lower tiers are met by these people (5-3)."""
-    checks = [TierCheck(programme.order[0], met=True)]
-    for name in programme.order[1:]:
-        checks.append(check_tier(name, programme.tiers[name], programme, people))
+    higher = (check_tier(name, programme.tiers[name], programme, people) for name in programme.order[1:])
+    checks = [TierCheck(programme.order[0], met=True), *higher]
     highest = checks[0].tier
     for check in checks[1:]:
         if not check.met:

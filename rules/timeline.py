@@ -11,8 +11,9 @@ from itertools import pairwise
 from rules import calendar
 from rules.book import View
 from rules.course import Course, Period, Segment, State, Transition
+from rules.finals import admission_after
 from rules.history import BEGINNING, Fact
-from rules.lifecycle import Admission, Life, LivedAward, admission_after
+from rules.life import Admission, Life, LivedAward
 from rules.model import Requirement
 from rules.requirements import missing_keys
 
@@ -130,14 +131,19 @@ def _period_boundaries(period: Period) -> Iterator[_Boundary]:
     for start, end in period.gaps:
         yield _Boundary(start, "release_deadline")
         yield _Boundary(end, "reinstated")
+    yield from _ends(period)
+    yield _Boundary(period.valid_from, period.kind)
+
+
+def _ends(period: Period) -> Iterator[_Boundary]:
     for day in (period.baseline_until, *(day for _, day in period.extensions)):
         if day is not None:
             yield _Boundary(calendar.end_of(day, period.timezone), "end of valid_until")
-    if period.ends_at is not None and period.ending != "superseded":
-        yield _Boundary(period.ends_at, period.ending or "expired")
-    if period.lapses_at is not None and period.ending != "superseded":
-        yield _Boundary(period.lapses_at, period.ending or "expired")
-    yield _Boundary(period.valid_from, period.kind)
+    if period.ending == "superseded":
+        return
+    for at in (period.ends_at, period.lapses_at):
+        if at is not None:
+            yield _Boundary(at, period.ending or "expired")
 
 
 class _States:

@@ -16,11 +16,14 @@ from typing import Literal
 from rules import calendar
 from rules.book import View
 from rules.course import Period, ReviewItem
+from rules.finals import consequence
 from rules.history import Fact, PersonHistory
 from rules.knowledge import Knowledge, know
-from rules.lifecycle import TICK, Decision, Life, PinKey, candidates, consequence, first_met, live
+from rules.life import TICK, Decision, Life, PinKey
+from rules.lifecycle import live
 from rules.model import OnVoided
 from rules.published import PublishedCertification, PublishedVersion
+from rules.search import candidates, first_met
 
 
 @dataclass(slots=True)

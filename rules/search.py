@@ -1,0 +1,163 @@
+"""Searching the candidate instants for decisions (certification.md 4.4): the smallest one that satisfies."""
+
+from __future__ import annotations
+
+import datetime as dt
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from rules import calendar
+from rules.book import Book, View
+from rules.course import PeriodKind
+from rules.expiry import Chain
+from rules.history import BEGINNING, END_OF_TIME
+from rules.knowledge import Knowledge
+from rules.life import TICK, Admission, Decision, Draft, PinKey
+from rules.model import Requirement
+from rules.published import selectors_of, walk
+from rules.requirements import earliest, evidence_for
+
+
+class Search:
+    """The candidate instants of one person, with the decisions that stand in spite of missing evidence (pins)."""
+
+    def __init__(self, knowledge: Knowledge, pins: Mapping[PinKey, Decision], *, late: bool) -> None:
+        self.known = knowledge
+        self.pins = pins
+        self.late = late
+        self.candidates = candidates(knowledge, late=late)
+
+    def book(self, version: int) -> Book:
+        """Return the statements of a version that count."""
+        return self.known.book(version, late=self.late)
+
+    def view(self, version: int, admission: Admission, previous: Draft | None = None) -> View:
+        """Return what counts for `award.when`: after a final fact, or after the last period's award (4.2)."""
+        return View(
+            self.book(version),
+            previous.decision.at if previous is not None else admission.after,
+            admission.since,
+            within=self.known.versions[version].document.award.within,
+        )
+
+    def award(
+        self,
+        kind: PeriodKind,
+        ordinal: int,
+        admission: Admission,
+        low: dt.datetime,
+        high: dt.datetime = END_OF_TIME,
+        *,
+        previous: Draft | None = None,
+    ) -> Decision | None:
+        """Return the smallest candidate in [low, high) at which `award.when` is satisfied (4.4-2)."""
+        views = [self.view(index, admission, previous) for index in range(len(self.known.versions))]
+        bounds = [earliest(view.book.version.document.award.when, view) for view in views]
+
+        def decide(at: dt.datetime) -> Decision | None:
+            for index in self._qualifying(at, views):
+                when = self.known.versions[index].document.award.when
+                ids = evidence_for(when, views[index], at)
+                if ids is not None:
+                    return Decision(kind, at, index, ids)
+            return None
+
+        found = self._search(max(low, min(bounds)), high, decide)
+        return self._or_pinned(found, (kind, ordinal, previous.decision.at if previous else None), low, high)
+
+    def renewal(self, draft: Draft, low: dt.datetime, high: dt.datetime) -> Decision | None:
+        """Return the smallest candidate of [low, high) in the window at which `renewal.when` is satisfied (4.7-1)."""
+        opens_at, until = draft.opens_at, draft.expiry.until
+        if opens_at is None or until is None:
+            return None
+        lasts = draft.version.document.validity.lasts
+        chain = Chain(until, draft.expiry.anchor, draft.expiry.n, lasts)
+        low, lapses_at = max(low, opens_at, draft.decision.at + TICK), draft.lapses_at
+        if low >= high:
+            return None
+        views: dict[int, View] = {}
+
+        def decide(at: dt.datetime) -> Decision | None:
+            index = self.known.applicable(at)
+            renewal = self.known.versions[index].document.renewal if index >= 0 else None
+            if renewal is None:
+                return None
+            if index not in views:
+                views[index] = View(self.book(index), since=opens_at, until=lapses_at)
+            ids = evidence_for(renewal.when, views[index], at)
+            return Decision("renewal", at, index, ids, chain, opens_at) if ids is not None else None
+
+        found = self._search(low, high, decide)
+        chosen = self._or_pinned(found, ("renewal", draft.award, draft.decision.at), low, high)
+        return replace(chosen, chain=chain, window=opens_at) if chosen is not None else None
+
+    def _search(
+        self, low: dt.datetime, high: dt.datetime, decide: Callable[[dt.datetime], Decision | None]
+    ) -> Decision | None:
+        for at in self.candidates[bisect_left(self.candidates, low) :]:
+            if at >= high:
+                return None
+            if not self.is_closed(at) and (decision := decide(at)) is not None:
+                return decision
+        return None
+
+    def _or_pinned(
+        self, found: Decision | None, key: PinKey, low: dt.datetime, high: dt.datetime
+    ) -> Decision | None:
+        """Return the decision that stands although its evidence was taken away, if nothing came before it (4.9)."""
+        pinned = self.pins.get(key)
+        if pinned is None or not low <= pinned.at < high or (found is not None and found.at < pinned.at):
+            return found
+        return pinned
+
+    def _qualifying(self, at: dt.datetime, views: Sequence[View]) -> Iterator[int]:
+        """Yield the versions by which a person may qualify at an instant, newest first (4.12-3, 4.12-6)."""
+        index = self.known.applicable(at)
+        while index >= 0:
+            yield index
+            version = self.known.versions[index]
+            until = version.document.transition.finish_old_until
+            if until is None or index == 0 or at >= calendar.end_of(until, version.timezone):
+                return
+            older = views[index - 1]
+            names = self.known.versions[index - 1].compiled.of_award
+            if not any(older.first_at(name) < version.effective_at for name in names):
+                return
+            index -= 1
+
+    def is_closed(self, at: dt.datetime) -> bool:
+        """Tell whether no award is made at an instant: retired, withdrawn or disabled (1, 2.2)."""
+        return any(c.from_at <= at and (c.until_at is None or at < c.until_at) for c in self.known.closed)
+
+    def first_met(self, requirement: Requirement, view: View) -> dt.datetime | None:
+        """Return the first instant at which a requirement is satisfied, over statements of any age (4.2-1)."""
+        own = {
+            at
+            for node in walk(requirement)
+            for name in selectors_of(node)
+            for at in view.book.rows(name, view.release).ats
+        }
+        return first_met(requirement, view, sorted(own.union(self.candidates)), BEGINNING)
+
+
+def candidates(knowledge: Knowledge, *, late: bool = False) -> list[dt.datetime]:
+    """Return the candidate instants in order: matching statements, prerequisites, versions (4.4-1)."""
+    found: set[dt.datetime] = set()
+    for index, version in enumerate(knowledge.versions):
+        found |= knowledge.book(index, late=late).instants()
+        found.add(version.effective_at)
+        for certification in version.compiled.prerequisites:
+            found.update(held.from_at for held in knowledge.around.holds.get(certification, ()))
+    return sorted(found)
+
+
+def first_met(
+    requirement: Requirement, view: View, instants: Sequence[dt.datetime], low: dt.datetime
+) -> dt.datetime | None:
+    """Return the first instant, not before `low`, at which a requirement is satisfied; None if there is none."""
+    low = max(low, earliest(requirement, view))
+    for at in instants[bisect_left(instants, low) :]:
+        if evidence_for(requirement, view, at) is not None:
+            return at
+    return None
