@@ -135,7 +135,7 @@ def draw_foot(canvas: Canvas, view: CredentialView) -> None:
     write(canvas, view.url, Style("sans", address), y - 17, INK, room=room, x=x)
     write(canvas, f"Issued by {view.issuer} as {view.did}", Style("sans", 9.5), y - 33, SOFT, room=room, x=x)
     write(canvas, "A print shows the day it was made; the page shows what holds now.",
-          Style("sans", 9.5), y - 47, SOFT, room, x)  # fmt: skip
+          Style("sans", 9.5), y - 47, SOFT, room=room, x=x)  # fmt: skip
     canvas.linkURL(view.url, (LEFT, 62, WIDTH - 66, 140))
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import functools
 import html
+import io
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from typing import Any, Literal
 
 from fontTools.pens.svgPathPen import SVGPathPen
 from fontTools.pens.transformPen import TransformPen
+from fontTools.subset import Options, Subsetter, load_font
 from fontTools.ttLib import TTFont
 
 Face = Literal["sans", "sans-semibold", "sans-bold", "serif", "serif-semibold", "serif-italic"]
@@ -126,3 +128,20 @@ def outline(text: str, style: Style, left: float, y: float) -> str:
         glyphs[name].draw(TransformPen(pen, (scale, 0, 0, -scale, left, y)))
         left += widths[name][0] * scale + style.spacing
     return str(pen.getCommands())
+
+
+@functools.cache
+def web_font(face: Face) -> bytes:
+    """Return a face as WOFF with the letters of European scripts; made once per process."""
+    options = Options(flavor="woff", layout_features=["kern", "liga", "lnum", "tnum", "mark"], hinting=False)
+    options.drop_tables += ["DSIG"]
+    font = load_font(font_path(face), options)
+    cutter = Subsetter(options)
+    cutter.populate(
+        unicodes=[*range(0x20, 0x250), *range(0x370, 0x530), *range(0x2010, 0x2040), 0x20AC, 0x2122]
+    )
+    cutter.subset(font)
+    stream = io.BytesIO()
+    font.flavor = "woff"
+    font.save(stream)
+    return stream.getvalue()
