@@ -62,7 +62,18 @@ def decide_person(
     """
     start = dossier.certifications() if only is None else frozenset(only)
     wanted = start.union(*(rules.dependents(name) for name in start))
-    needed = with_prerequisites(rules, wanted)
+    courses, failures = decide_in_order(rules, dossier, shared, known_at, with_prerequisites(rules, wanted))
+    return Decided(
+        dossier.person,
+        {name: course for name, course in courses.items() if name in wanted},
+        {name: reason for name, reason in failures.items() if name in wanted},
+    )
+
+
+def decide_in_order(
+    rules: RuleSet, dossier: Dossier, shared: Shared, known_at: dt.datetime, needed: Collection[str]
+) -> tuple[dict[str, Course], dict[str, str]]:
+    """Decide these certifications, each after those it needs; return courses, and reasons of failures."""
     courses: dict[str, Course] = {}
     failures: dict[str, str] = {}
     for name in rules.order:
@@ -72,18 +83,21 @@ def decide_person(
         if broken is not None:
             failures[name] = f"needs {broken}, which could not be decided"
             continue
-        history = dossier.history(name, rules, shared, known_at)
+        history = with_holds(dossier.history(name, rules, shared, known_at), name, rules, courses)
         try:
-            courses[name] = decide(
-                rules.certifications[name], with_holds(history, name, rules, courses), known_at
-            )
+            courses[name] = decide(rules.certifications[name], history, known_at)
         except Exception as error:  # noqa: BLE001 -- one rule's failure is recorded on it and stops no other
             failures[name] = f"{type(error).__name__}: {error}"
-    return Decided(
-        dossier.person,
-        {name: course for name, course in courses.items() if name in wanted},
-        {name: reason for name, reason in failures.items() if name in wanted},
-    )
+    return courses, failures
+
+
+def full_history(
+    rules: RuleSet, dossier: Dossier, shared: Shared, known_at: dt.datetime, name: str
+) -> PersonHistory:
+    """Return all that the decision about one certification reads, what the person holds besides included."""
+    needed = with_prerequisites(rules, rules.holds[name])
+    courses, _ = decide_in_order(rules, dossier, shared, known_at, needed)
+    return with_holds(dossier.history(name, rules, shared, known_at), name, rules, courses)
 
 
 def with_prerequisites(rules: RuleSet, names: Collection[str]) -> frozenset[str]:

@@ -11,10 +11,11 @@ from pymongo import ASCENDING
 from pymongo.database import Database
 
 from rules import backfill, work
-from rules.course import Course
-from rules.decisions import decide_person
+from rules import explain as explanation
+from rules.decisions import full_history
 from rules.errors import UnknownRule
-from rules.histories import Dossier, Shared, load_dossiers
+from rules.explain import Explanation
+from rules.histories import load_dossiers
 from rules.people import find_person
 from rules.standings import StateAt, state_at
 from rules.store import Record, RuleSet, RuleStore, cache_of
@@ -40,7 +41,7 @@ def list_rules(db: Database[Document], now: dt.datetime) -> list[Document]:
                 "id": rule_id,
                 "version": newest.version,
                 "title": newest.document.title,
-                "mode": rules.modes.get((rule_id, newest.version), newest.mode),
+                "mode": newest.mode,
                 "lifecycle": lifecycle(rules, kind, rule_id, now),
                 "effective_from": newest.effective_at,
                 "decided_at": newest.decided_at,
@@ -90,23 +91,27 @@ def diff_versions(db: Database[Document], rule_id: str, old: str | None, new: st
     )  # fmt: skip
 
 
-def course_of(
-    db: Database[Document], person: str, certification: str, known_at: dt.datetime, *, past: bool = False
-) -> tuple[Course, Dossier, Shared, RuleSet]:
-    """Decide one certification of one person afresh, as known at an instant; raises UnknownPerson, UnknownRule.
+def explain(
+    db: Database[Document],
+    person: str,
+    certification: str,
+    at: dt.datetime | None,
+    now: dt.datetime,
+    known_at: dt.datetime | None = None,
+) -> Explanation:
+    """Say why a person holds a certification at an instant, or why not yet (6-3); raises UnknownPerson, UnknownRule.
 
-    With `past`, only rules published until then are known.
+    With `known_at`, only what was stored, decided and published until then is known.
     """
-    rules = RuleStore(db).rule_set(known_at) if past else cache_of(db).get(fresh=True)
+    rules = cache_of(db).get(fresh=True) if known_at is None else RuleStore(db).rule_set(known_at)
     if certification not in rules.certifications:
         raise UnknownRule("Certification", certification)
     found = find_person(db, person)
     row = work.rows_of(db, [found]).get(found)
     dossiers, shared = load_dossiers(db, rules, {found: row.stores if row else ()})
-    decided = decide_person(rules, dossiers[found], shared, known_at, {certification})
-    if certification in decided.failures:
-        raise UnknownRule("Certification", f"{certification} ({decided.failures[certification]})")
-    return decided.courses[certification], dossiers[found], shared, rules
+    known = dossiers[found].known_at(now) if known_at is None else known_at
+    history = full_history(rules, dossiers[found], shared, known, certification)
+    return explanation.explain(rules.certifications[certification], history, known, at or now)
 
 
 def history_of(db: Database[Document], person: str, certification: str) -> list[Document]:
@@ -192,34 +197,3 @@ def award_row(standing: Document, found: StateAt) -> Document:
 def newest_records(rules: RuleSet) -> list[Record]:
     """Return the newest version of every document."""
     return [records[-1] for _, records in sorted(rules.documents.items())]
-
-
-def explain(
-    db: Database[Document],
-    person: str,
-    certification: str,
-    at: dt.datetime,
-    known_at: dt.datetime,
-    *,
-    past: bool = False,
-) -> Document:
-    """Return why a person holds a certification at an instant, or why not yet, as a tree (6-3)."""
-    course, dossier, _, _ = course_of(db, person, certification, known_at, past=past)
-    status = course.status_at(at)
-    return {
-        "certification": certification,
-        "version": status.version,
-        "person": dossier.person,
-        "at": at,
-        "state": status.state,
-        "awarded": status.awarded,
-        "expires": status.expires,
-        "missing": list(status.missing),
-        "tree": [],
-        "next": [],
-    }
-
-
-def explained_text(tree: Document) -> str:
-    """Return an explanation as text for people."""
-    return f"{tree['certification']} v{tree['version']}  {tree['person']}  {tree['state']}"

@@ -17,7 +17,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache
 from types import MappingProxyType
@@ -93,7 +93,7 @@ class RuleSet:
     releases: tuple[PublishedRelease, ...]
     order: tuple[str, ...]
     holds: Mapping[str, frozenset[str]]
-    modes: Mapping[tuple[str, str], str]
+    modes: Mapping[tuple[str, str, str], str]
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def applicable(self, kind: str, rule_id: str, at: dt.datetime) -> Record:
@@ -129,7 +129,7 @@ class RuleSet:
 
     def mode(self, certification: str, version: str | None) -> str:
         """Return the mode of a version of a certification: active, evaluate or disabled (2.2)."""
-        return self.modes.get((certification, version or ""), "active")
+        return self.modes.get(("Certification", certification, version or ""), "active")
 
     def version_order(self) -> Mapping[str, tuple[str, ...]]:
         """Return the versions of each certification by `effective_from` (for `version_at_least`)."""
@@ -351,14 +351,14 @@ class RuleStore:
 def compile_rows(rows: list[Document], stamp: str = "") -> RuleSet:
     """Return the set that these records, oldest first, make."""
     records: dict[tuple[str, str], list[Record]] = defaultdict(list)
-    modes: dict[tuple[str, str], str] = {}
+    modes = {
+        (row["kind"], row["id"], row["version"]): row["mode"] for row in rows if row.get("mode") is not None
+    }
     changes: dict[tuple[str, str], list[LifecycleChange]] = defaultdict(list)
     for row in rows:
         name = (row["kind"], row["id"])
         if row["action"] == "publish":
-            records[name].append(_record(row))
-        if row.get("mode") and row["kind"] == "Certification":
-            modes[row["id"], row["version"]] = row["mode"]
+            records[name].append(_record(row, modes[*name, row["version"]]))
         changes[name] += _lifecycle(row)
     documents = {
         name: tuple(sorted(each, key=lambda one: (one.effective_at, one.seq)))
@@ -383,20 +383,21 @@ def compile_rows(rows: list[Document], stamp: str = "") -> RuleSet:
     )
 
 
-def _record(row: Document) -> Record:
+def _record(row: Document, mode: Any) -> Record:
+    document = parse_resolved(row["resolved"])
     return Record(
         seq=row["seq"],
         action=row["action"],
         kind=row["kind"],
         id=row["id"],
         version=row["version"],
-        mode=row["mode"],
+        mode=mode,
         hash=row["hash"],
         effective_at=row["effective_at"],
         decided_at=row["decided_at"],
         by=row.get("by"),
         plan=row.get("plan"),
-        document=parse_resolved(row["resolved"]),
+        document=document if document.mode == mode else replace(document, mode=mode),
     )
 
 

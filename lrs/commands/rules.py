@@ -17,6 +17,8 @@ from lrs.context import Laurel
 from lrs.people import admit
 from rules import enquiries, plans
 from rules.errors import InvalidRuleFile, RuleError, StalePlan
+from rules.explain import as_dict
+from rules.explain_text import as_text
 from rules.foresight import SYMBOLS
 from rules.publishing import end_lifecycle
 
@@ -154,9 +156,9 @@ def diff(here: Laurel, rule_id: str, old: str | None, new: str | None) -> None:
 INSTANT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ"])
 
 
-def instant(value: dt.datetime | None, default: dt.datetime) -> dt.datetime:
+def instant(value: dt.datetime | None) -> dt.datetime | None:
     """Return an option's instant in UTC."""
-    return default if value is None else value.replace(tzinfo=dt.UTC)
+    return None if value is None else value.replace(tzinfo=dt.UTC)
 
 
 @group.command()
@@ -176,20 +178,12 @@ def explain(
     as_json: bool,
 ) -> None:
     """Say why PERSON holds CERTIFICATION, or why not yet."""
-    now = here.now()
     with exit_statuses():
-        tree = enquiries.explain(
-            here.db,
-            person,
-            certification,
-            instant(at, now),
-            instant(known_at, now),
-            past=known_at is not None,
-        )
+        found = enquiries.explain(here.db, person, certification, instant(at), here.now(), instant(known_at))
         if as_json:
-            print_json(tree)
+            print_json(as_dict(found))
         else:
-            click.echo(enquiries.explained_text(tree))
+            click.echo(as_text(found))
 
 
 @group.command()
@@ -219,6 +213,7 @@ def history(here: Laurel, person: str, certification: str, *, as_json: bool) -> 
 def retire(here: Laurel, rule_id: str, reason: str | None, by: str | None, *, withdraw: bool) -> None:
     """Give no new awards of CERTIFICATION; running periods end by date."""
     with exit_statuses():
-        action = "withdraw" if withdraw else "retire"
-        end_lifecycle(here.db, rule_id, action, here.now(), operator(by), reason)
+        end_lifecycle(
+            here.db, rule_id, "withdraw" if withdraw else "retire", here.now(), operator(by), reason
+        )
         click.echo(f"{'withdrawn' if withdraw else 'retired'} {rule_id}")
