@@ -1,0 +1,48 @@
+"""The cookbook, the demo's rules and the starters: each file is sound and its own tests pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rules.check_files import TestedFile as Tested
+from rules.check_files import run_files
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("docs/cookbook", "lrs/demo/rules", "lrs/templates/rules")
+
+
+def tested(folder: str) -> list[Tested]:
+    """Run all files of a folder together, as `lrs rules test FOLDER/*.yaml` does."""
+    files = sorted((ROOT / folder).glob("*.yaml"))
+    return run_files((file.relative_to(ROOT).as_posix(), file.read_bytes()) for file in files)
+
+
+CASES = [each for folder in FOLDERS for each in tested(folder)]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[each.checked.loaded.file for each in CASES])
+def test_file_is_sound_and_its_tests_pass(case: Tested) -> None:
+    """2.10 and 3: no problem, no warning, every expectation observed in both orders of the statements."""
+    assert [str(problem) for problem in case.problems] == []
+    assert case.ok
+    document = case.checked.document
+    assert document is not None
+    if case.checked.loaded.data["kind"] in {"Certification", "PartnerTiers", "Gate"}:
+        assert len(case.results) >= 1
+
+
+def test_cookbook_has_at_least_fifteen_certifications() -> None:
+    kinds = [each.checked.loaded.data["kind"] for each in tested("docs/cookbook")]
+    assert kinds.count("Certification") >= 15
+    assert {"PartnerTiers", "Gate", "Release", "Fragment"} <= set(kinds)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[each.checked.loaded.file for each in CASES])
+def test_file_begins_with_its_schema_and_says_what_it_is_for(case: Tested) -> None:
+    """3-5: the first line names the schema; a reader learns the purpose from the next."""
+    first, second, *_ = case.checked.loaded.text.split("\n")
+    assert first.startswith("# yaml-language-server: $schema=https://")
+    if not case.checked.loaded.file.startswith("lrs/demo"):
+        assert second.startswith("# ")
