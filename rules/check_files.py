@@ -29,7 +29,7 @@ class CheckedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class TestedFile:
+class FileTests:
     """One checked file with the outcome of its tests; a file with errors is not tested."""
 
     checked: CheckedFile
@@ -64,12 +64,12 @@ def run_files(
     files: Iterable[tuple[str, bytes | str]],
     published: PublishedNames | None = None,
     others: Sequence[AnyDocument] = (),
-) -> list[TestedFile]:
+) -> list[FileTests]:
     """Check (name, content) pairs and run the tests of the sound ones; `others` are the store's documents."""
     checked = check_files(files, published)
     together = [*others, *(each.document for each in checked if each.document is not None)]
     return [
-        TestedFile(each, tuple(run_tests(each.document, together)) if each.document is not None else ())
+        FileTests(each, tuple(run_tests(each.document, together)) if each.document is not None else ())
         for each in checked
     ]
 
@@ -88,7 +88,7 @@ def check_reply(checked: Sequence[CheckedFile]) -> dict[str, Any]:
     }
 
 
-def tested_reply(tested: Sequence[TestedFile]) -> dict[str, Any]:
+def tests_reply(tested: Sequence[FileTests]) -> dict[str, Any]:
     """Return the reply of `POST /rules/test`: ok, problems, and per test ok or the differing keys."""
     return {
         "ok": all(each.ok for each in tested),

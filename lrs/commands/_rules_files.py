@@ -121,13 +121,13 @@ def test(
     with _names(mongodb_uri, offline=offline) as (published, documents):
         tested = check_files.run_files(files, published, documents)
     if as_json:
-        _print_json(check_files.tested_reply(tested))
+        _print_json(check_files.tests_reply(tested))
     else:
         _print_tested(tested)
     sys.exit(DONE if all(each.ok for each in tested) else PROBLEMS)
 
 
-def _print_tested(tested: Sequence[check_files.TestedFile]) -> None:
+def _print_tested(tested: Sequence[check_files.FileTests]) -> None:
     for each in tested:
         for problem in each.checked.problems:
             click.echo(str(problem))

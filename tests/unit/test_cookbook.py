@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from rules.check_files import TestedFile as Tested
-from rules.check_files import run_files
+from rules.check_files import FileTests, run_files
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("docs/cookbook", "lrs/demo/rules", "lrs/templates/rules")
 
 
-def tested(folder: str) -> list[Tested]:
+def tested(folder: str) -> list[FileTests]:
     """Run all files of a folder together, as `lrs rules test FOLDER/*.yaml` does."""
     files = sorted((ROOT / folder).glob("*.yaml"))
     return run_files((file.relative_to(ROOT).as_posix(), file.read_bytes()) for file in files)
@@ -23,7 +22,7 @@ CASES = [each for folder in FOLDERS for each in tested(folder)]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[each.checked.loaded.file for each in CASES])
-def test_file_is_sound_and_its_tests_pass(case: Tested) -> None:
+def test_file_is_sound_and_its_tests_pass(case: FileTests) -> None:
     """2.10 and 3: no problem, no warning, every expectation observed in both orders of the statements."""
     assert [str(problem) for problem in case.problems] == []
     assert case.ok
@@ -40,7 +39,7 @@ def test_cookbook_has_at_least_fifteen_certifications() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[each.checked.loaded.file for each in CASES])
-def test_file_begins_with_its_schema_and_says_what_it_is_for(case: Tested) -> None:
+def test_file_begins_with_its_schema_and_says_what_it_is_for(case: FileTests) -> None:
     """3-5: the first line names the schema; a reader learns the purpose from the next."""
     first, second, *_ = case.checked.loaded.text.split("\n")
     assert first.startswith("# yaml-language-server: $schema=https://")
