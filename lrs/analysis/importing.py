@@ -266,7 +266,10 @@ class OtherLrs:
 
     def lines(self, position: str) -> Iterator[Line]:
         """Yield the statements page by page."""
-        address = position or self._first()
+        with self.session:
+            yield from self._pages(position or self._first())
+
+    def _pages(self, address: str) -> Iterator[Line]:
         number = 0
         while address:
             body = self._page(address)

@@ -7,6 +7,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,10 +20,9 @@ from lrs.analysis.export import chunks, count, csv_lines, ndjson
 from lrs.analysis.run import Analyst
 from lrs.analysis.scope import Scope
 from lrs.api.analytics import columns_of
+from lrs.commands import with_laurel
 from lrs.commands.statements import one_line_errors, scope_from
-from lrs.context import utc_now
-from lrs.database import connect
-from lrs.settings import Settings
+from lrs.context import Laurel
 from statements.analysis import AnalystQuery
 
 Document = dict[str, Any]
@@ -40,6 +40,9 @@ class Writer(Protocol):
     def commit(self, *, last: bool = False) -> bool:
         """Tell whether all that was taken is durable; with `last` it has to be."""
 
+    def close(self) -> None:
+        """Close files."""
+
 
 @click.command(name="export")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
@@ -49,13 +52,15 @@ class Writer(Protocol):
 @click.option("--columns", help="Fields with commas between (CSV and Parquet).")
 @click.option("--gzip", "compress", is_flag=True, help="Compress NDJSON and CSV.")
 @click.option("--since-last", is_flag=True, help="Only what was stored since the last finished export here.")
+@with_laurel
 def group(  # one option per argument
+    here: Laurel,
+    *,
     folder: Path,
     form: str,
     organizations: tuple[str, ...],
     condition: str | None,
     columns: str | None,
-    *,
     compress: bool,
     since_last: bool,
 ) -> None:
@@ -64,16 +69,16 @@ def group(  # one option per argument
     Parquet is partitioned by month (month=2026-11/part-….parquet); NDJSON holds the exact statements.
     """
     os.nice(NICENESS)
-    db = connect(Settings.from_env(os.environ))
+    db = here.db
     with one_line_errors():
         scope = scope_from(db, organizations)
         wanted = json.loads(condition) if condition else None
-        query = Analyst(db, scope, utc_now()).parse({"filter": wanted} if wanted else {})
+        query = Analyst(db, scope, here.now()).parse({"filter": wanted} if wanted else {})
         names = columns_of(columns)
         state = _State(folder, {"format": form, "filter": wanted, "columns": columns, "gzip": compress})
         state.begin(since_last=since_last)
-        writer = WRITERS[form](folder, names, state, compress)
-        written = _export(db, scope, query, fields=_fields(form, names), state=state, writer=writer)
+        with closing(WRITERS[form](folder, names, state, compress)) as writer:
+            written = _export(db, scope, query, fields=_fields(form, names), state=state, writer=writer)
     click.echo(f"{written:,} statements in {folder}")
 
 
@@ -174,6 +179,10 @@ class _LinesWriter:
         self.state.sizes[self.name] = self.file.tell()
         return True
 
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
 
 class _NdjsonWriter(_LinesWriter):
     def __init__(self, _folder: Path, _names: tuple[str, ...], state: _State, compress: bool) -> None:
@@ -228,6 +237,9 @@ class _ParquetWriter:
         self.months.clear()
         self.rows = 0
         return True
+
+    def close(self) -> None:
+        """Do nothing: files are closed as they are written."""
 
 
 WRITERS: dict[str, Callable[..., Any]] = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,12 +27,11 @@ from lrs.analysis.importing import CsvFile, NdjsonFile, OtherLrs, Refusal, Repor
 from lrs.analysis.run import Analyst, Answer
 from lrs.analysis.scope import Scope, whole_scope
 from lrs.analysis.tail import tail as follow
-from lrs.context import utc_now
-from lrs.database import connect
-from lrs.settings import Settings
+from lrs.commands import with_laurel
+from lrs.context import Laurel, utc_now
 from lrs.tenancy import get_org
 from rules.relevance import watcher
-from rules.store import RuleCache
+from rules.store import cache_of
 from statements.errors import StatementError
 from statements.ingest import Writer, store_statements
 from statements.store import StatementStore
@@ -66,18 +64,26 @@ def one_line_errors() -> Iterator[None]:
 @click.option("--org", "organizations", multiple=True, help="Only this organization; may be repeated.")
 @click.option("--seconds", default=30.0, show_default=True, help="Stop the query after this time.")
 @click.option("--json", "as_json", is_flag=True, help="Print the API reply.")
+@with_laurel
 def query(
-    query: str | None, file: Path | None, organizations: tuple[str, ...], *, seconds: float, as_json: bool
+    here: Laurel,
+    query: str | None,
+    file: Path | None,
+    organizations: tuple[str, ...],
+    *,
+    seconds: float,
+    as_json: bool,
 ) -> None:
     r"""Ask a question: a JSON query, from an argument, a file, or standard input.
 
     \b
     lrs statements query '{"group": ["verb"], "measures": {"n": "count"}}'
     """
-    db = connect(Settings.from_env(os.environ))
     with one_line_errors():
         body = json.loads(query or (file.read_text() if file else sys.stdin.read()))
-        answer = Analyst(db, scope_from(db, organizations), utc_now(), max_seconds=seconds).ask(body)
+        answer = Analyst(here.db, scope_from(here.db, organizations), here.now(), max_seconds=seconds).ask(
+            body
+        )
     if as_json:
         click.echo(orjson.dumps(dataclasses.asdict(answer), option=orjson.OPT_INDENT_2).decode())
     else:
@@ -112,19 +118,28 @@ def _cell(value: Any) -> str:
 @click.option("--since", default="", help="Only statements stored after this instant (another record store).")
 @click.option("--resume/--restart", default=True, help="Go on where the last import of this source stopped.")
 @click.option("--partner", is_flag=True, help="The source is not vendor-controlled: criteria may ignore it.")
+@with_laurel
 def import_(
-    source: str, org: str, key: str | None, secret_file: Any, since: str, *, resume: bool, partner: bool
+    here: Laurel,
+    *,
+    source: str,
+    org: str,
+    key: str | None,
+    secret_file: Any,
+    since: str,
+    resume: bool,
+    partner: bool,
 ) -> None:
     """Import statements from an NDJSON or CSV file, or from another record store's xAPI address.
 
     Refused rows are listed at the end (exit status 1); stored rows are never stored twice.
     """
-    db = connect(Settings.from_env(os.environ))
+    db = here.db
     get_org(db, org)
     with one_line_errors():
         origin = _source(source, key, secret_file, since)
         report = Report(position=_saved_position(db, source, org) if resume else "")
-        store = _store(db, org, controlled_by="partner" if partner else "vendor")
+        store = _store(here, org, controlled_by="partner" if partner else "vendor")
         _run_import(db, origin, store, report, (source, org))
     _print_report(report)
     raise SystemExit(1 if report.refused else 0)
@@ -141,16 +156,16 @@ def _source(source: str, key: str | None, secret_file: Any, since: str) -> Sourc
     return CsvFile(path) if path.suffix.lower() == ".csv" else NdjsonFile(path)
 
 
-def _store(db: Any, org: str, *, controlled_by: Any) -> Any:
-    store = StatementStore(db, org)
-    home = Settings.from_env(os.environ).public_url
-    authority = {"objectType": "Agent", "account": {"homePage": home, "name": "import"}}
+def _store(here: Laurel, org: str, *, controlled_by: Any) -> Any:
+    store = StatementStore(here.db, org)
+    account = {"homePage": here.settings.public_url, "name": "import"}
+    authority = {"objectType": "Agent", "account": account}
     writer = Writer("import", "import", controlled_by, authority)
-    is_relevant = watcher(RuleCache(db))
+    is_relevant = watcher(cache_of(here.db))
 
     def store_batch(batch: Any) -> Any:
         return store_statements(
-            store, batch, writer=writer, version="2.0.0", now=utc_now(), is_relevant=is_relevant
+            store, batch, writer=writer, version="2.0.0", now=here.now(), is_relevant=is_relevant
         )
 
     return store_batch
@@ -194,13 +209,14 @@ def _refusal(refusal: Refusal) -> str:
 @click.option("--org", "organizations", multiple=True, help="Only this organization; may be repeated.")
 @click.option("--filter", "condition", default=None, help="A filter of the query language as JSON.")
 @click.option("--json", "as_json", is_flag=True, help="Print whole statements, one per line.")
-def tail(organizations: tuple[str, ...], condition: str | None, *, as_json: bool) -> None:
+@with_laurel
+def tail(here: Laurel, organizations: tuple[str, ...], condition: str | None, *, as_json: bool) -> None:
     """Show statements as they are stored, until Ctrl-C."""
-    db = connect(Settings.from_env(os.environ))
+    db = here.db
     with one_line_errors():
         scope = scope_from(db, organizations)
         body = {"filter": json.loads(condition)} if condition else {}
-        where = Analyst(db, scope, utc_now()).parse(body).where
+        where = Analyst(db, scope, here.now()).parse(body).where
         for document in follow(db, scope, where):
             click.echo(document["raw"].decode() if as_json else _line(document))
 

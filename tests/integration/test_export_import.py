@@ -1,0 +1,264 @@
+"""Exports hold every statement once, exactly; imports repeat nothing and name what they refuse."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import json
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+from flask import Flask
+from werkzeug.serving import make_server
+
+from lrs.analysis import importing
+from lrs.analysis.export import csv_cell
+from lrs.cli import cli
+from lrs.context import utc_now
+from lrs.settings import Settings
+from lrs.tenancy import create_org
+from statements.errors import InvalidStatement
+from statements.ingest import Writer, store_statements
+from statements.parse import parse_statements
+from statements.store import StatementStore
+
+AUTHORITY = {"objectType": "Agent", "account": {"homePage": "http://x.example", "name": "k"}}
+WRITER = Writer("k", "vendor", "vendor", AUTHORITY)
+EXACT = (
+    b'{"actor":{"mbox":"mailto:a@x.example"},"verb":{"id":"http://x.example/v"},"object":{"id":"http://x.example/a"},'
+    b'"context":{"extensions":{"http://x.example/e":[1e400,0.10,12345678901234567890123,"\\u0000\\n\\u00e9"]}}}'
+)
+
+
+@pytest.fixture
+def command(db: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Run the command line over the test's database."""
+    monkeypatch.setenv("LRS_MONGODB_URI", settings.mongodb_uri)
+    monkeypatch.setenv("LRS_DATABASE", settings.database)
+    now = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    create_org(db, "vendor", name="Vendor", kind="vendor", parent=None, now=now)
+    for org in ("north", "south"):
+        create_org(db, org, name=org.title(), now=now)
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(cli, words)
+
+    return run
+
+
+def body(n: int, **members: Any) -> dict[str, Any]:
+    return {
+        "id": str(uuid.UUID(int=n, version=4)),
+        "actor": {"mbox": f"mailto:p{n % 5}@x.example"},
+        "verb": {"id": "http://adlnet.gov/expapi/verbs/passed"},
+        "object": {"id": "https://x.example/a"},
+        "result": {"score": {"scaled": 0.8}},
+        "timestamp": f"2026-{n % 3 + 1:02d}-10T10:00:00.000Z",
+        **members,
+    }
+
+
+def put(db: Any, org: str, *bodies: Any) -> None:
+    batch = parse_statements(orjson.dumps(list(bodies)))
+    store_statements(StatementStore(db, org), batch, writer=WRITER, version="2.0.0", now=utc_now())
+
+
+def raws(db: Any) -> set[bytes]:
+    return {bytes(d["raw"]) for d in db.statements.find({"voided": {"$exists": False}}, {"raw": 1})}
+
+
+def test_ndjson_holds_the_exact_statements(db: Any, command: Any, tmp_path: Path) -> None:
+    put(db, "north", *[body(n) for n in range(10)])
+    store_statements(
+        StatementStore(db, "south"), parse_statements(EXACT), writer=WRITER, version="2.0.0", now=utc_now()
+    )
+    assert command("export", str(tmp_path / "out")).exit_code == 0
+    lines = (tmp_path / "out" / "statements-0000.ndjson").read_bytes().splitlines()
+    assert len(lines) == 11
+    assert set(lines) == raws(db)
+
+
+def test_parquet_is_typed_and_partitioned_by_month(db: Any, command: Any, tmp_path: Path) -> None:
+    put(db, "north", *[body(n) for n in range(9)])
+    assert command("export", str(tmp_path / "out"), "--format", "parquet").exit_code == 0
+    table = pq.read_table(tmp_path / "out").to_pylist()
+    assert {row["month"] for row in table} == {"2026-01", "2026-02", "2026-03"}
+    assert sorted(row["id"] for row in table) == sorted(body(n)["id"] for n in range(9))
+    assert table[0]["score_scaled"] == 0.8
+    assert isinstance(table[0]["timestamp"], dt.datetime)
+
+
+def test_csv_has_the_chosen_columns_and_runs_nothing(db: Any, command: Any, tmp_path: Path) -> None:
+    put(db, "north", body(1, context={"platform": "=cmd()"}))
+    done = command(
+        "export", str(tmp_path / "out"), "--format", "csv", "--columns", "verb,platform,score.scaled"
+    )
+    assert done.exit_code == 0
+    rows = list(csv.reader(io.StringIO((tmp_path / "out" / "statements-0000.csv").read_text())))
+    assert rows == [
+        ["verb", "platform", "score.scaled"],
+        ["http://adlnet.gov/expapi/verbs/passed", "'=cmd()", "0.8"],
+    ]
+    assert csv_cell("-1+1") == "'-1+1"
+
+
+def test_since_last_brings_only_what_is_new(db: Any, command: Any, tmp_path: Path) -> None:
+    out = str(tmp_path / "out")
+    put(db, "north", body(1))
+    assert command("export", out).exit_code == 0
+    assert command("export", out).exit_code != 0  # finished: says so instead of doing it again
+    put(db, "north", body(2))
+    put(db, "south", body(3))
+    assert "2 statements" in command("export", out, "--since-last").output
+    second = (tmp_path / "out" / "statements-0001.ndjson").read_bytes().splitlines()
+    assert {json.loads(line)["id"] for line in second} == {body(2)["id"], body(3)["id"]}
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv", "parquet"])
+def test_a_broken_export_goes_on_and_loses_and_repeats_nothing(
+    db: Any, command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setattr("lrs.analysis.export.CHUNK", 3)
+    monkeypatch.setattr("lrs.commands.export.PART_ROWS", 5)
+    put(db, "north", *[body(n) for n in range(11)])
+    put(db, "south", *[body(n) for n in range(20, 27)])
+    from lrs.commands import export
+
+    reach, calls = export._State.reach, [0]
+
+    def breaks(state: Any, org: str, after: bytes) -> None:
+        calls[0] += 1
+        if calls[0] == 4:
+            raise OSError("disk full")
+        reach(state, org, after)
+
+    monkeypatch.setattr(export._State, "reach", breaks)
+    out = tmp_path / "out"
+    assert "disk full" in command("export", str(out), "--format", form).output
+    monkeypatch.setattr(export._State, "reach", reach)
+    assert command("export", str(out), "--format", form).exit_code == 0
+    if form == "parquet":
+        found = [row["id"] for row in pq.read_table(out).to_pylist()]
+    elif form == "csv":
+        found = [row["id"] for row in csv.DictReader(io.StringIO((out / "statements-0000.csv").read_text()))]
+    else:
+        lines = (out / "statements-0000.ndjson").read_text().splitlines()
+        found = [json.loads(line)["id"] for line in lines]
+    assert sorted(found) == sorted(body(n)["id"] for n in (*range(11), *range(20, 27)))
+
+
+def test_a_folder_of_another_export_is_refused(command: Any, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    done = command("export", str(tmp_path))
+    assert done.exit_code != 0
+    assert "not empty" in done.output
+    assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_what_was_exported_can_be_imported_elsewhere(db: Any, command: Any, tmp_path: Path) -> None:
+    put(db, "north", *[body(n) for n in range(7)])
+    command("export", str(tmp_path / "out"), "--org", "north")
+    source = str(tmp_path / "out" / "statements-0000.ndjson")
+    assert "7 stored" in command("statements", "import", source, "--org", "south").output
+    again = command("statements", "import", source, "--org", "south", "--restart")
+    assert again.exit_code == 0
+    assert db.statements.count_documents({"org": "south"}) == 7
+
+
+def test_refused_rows_are_named_and_the_others_stored(db: Any, command: Any, tmp_path: Path) -> None:
+    file = tmp_path / "some.ndjson"
+    wrong = body(2, result={"score": {"scaled": 7}})
+    file.write_bytes(
+        b"\n".join(
+            [orjson.dumps(body(1)), b"", orjson.dumps(wrong), b"{nonsense", b"[]", orjson.dumps(body(3))]
+        )
+    )
+    done = command("statements", "import", str(file), "--org", "north")
+    assert done.exit_code == 1
+    assert "2 stored or known already, 3 refused" in done.output
+    for place in ("some.ndjson:3: ", "some.ndjson:4: ", "some.ndjson:5: "):
+        assert place in done.output
+    assert "scaled" in done.output
+
+
+def test_rows_without_an_id_are_stored_once(db: Any, command: Any, tmp_path: Path) -> None:
+    file = tmp_path / "some.csv"
+    file.write_text(
+        "actor,verb,object.id,score.scaled,success,timestamp\n"
+        "ana@x.example,passed,https://x.example/a,0.9,true,2026-01-02T10:00:00Z\n"
+        "bo@https://hr.example,http://x.example/v,https://x.example/a,,,2026-01-03T10:00:00Z\n"
+    )
+    for _ in range(2):
+        assert command("statements", "import", str(file), "--org", "north", "--restart").exit_code == 0
+    found = list(db.statements.find({}).sort("timestamp", 1))
+    assert [d["actor"] for d in found] == ["mbox::mailto:ana@x.example", "account::bo@https://hr.example"]
+    assert found[0]["score"]["scaled"] == 0.9
+    assert found[0]["success"] is True
+
+
+def test_unknown_csv_columns_are_refused_at_once(db: Any, command: Any, tmp_path: Path) -> None:
+    file = tmp_path / "some.csv"
+    file.write_text("actor,verv\na@x.example,passed\n")
+    done = command("statements", "import", str(file), "--org", "north")
+    assert done.exit_code != 0
+    assert "verv" in done.output
+    assert db.statements.count_documents({}) == 0
+
+
+def test_an_import_goes_on_after_a_break(db: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "BATCH", 4)
+    file = tmp_path / "some.ndjson"
+    file.write_bytes(b"".join(orjson.dumps(body(n)) + b"\n" for n in range(10)))
+    stored: list[str] = []
+
+    def store(batch: Any) -> None:
+        if len(stored) == 8:
+            raise ConnectionError("gone")
+        stored.extend(p.value["id"] for p in batch)
+
+    report = importing.Report()
+    with pytest.raises(ConnectionError):
+        importing.import_statements(importing.NdjsonFile(file), store, report)
+    stored.append("restart")
+    importing.import_statements(importing.NdjsonFile(file), store, importing.Report(position=report.position))
+    stored.remove("restart")
+    assert stored == [body(n)["id"] for n in range(10)]
+
+
+@pytest.fixture
+def other(app: Flask) -> Iterator[str]:
+    """Another record store: Laurel itself, over HTTP."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/xapi"
+    server.shutdown()
+    thread.join()
+
+
+def test_another_record_store_is_pulled_page_by_page(
+    db: Any, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "BATCH", 4)
+    put(db, "vendor", *[body(n) for n in range(10)])
+    source = importing.OtherLrs(other, "test-key", "test-secret")
+    ids: list[str] = []
+    report = importing.import_statements(
+        source, lambda batch: ids.extend(p.value["id"] for p in batch), importing.Report()
+    )
+    assert ids == [body(n)["id"] for n in range(10)]
+    assert report.stored == 10
+
+
+def test_credentials_do_not_follow_a_link_to_another_host() -> None:
+    source = importing.OtherLrs("http://lrs.example/xapi", "key", "secret")
+    with pytest.raises(InvalidStatement):
+        source._next("http://evil.example/xapi/statements?more=1")
