@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 import flask_smorest
+from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.common import resolve_schema_cls
 from flask import Blueprint, Flask, Response, current_app, jsonify, render_template
 
 from lrs.api import analytics, audit, clients, groups, invitations, launches, orgs, people, reports, users
@@ -46,9 +48,17 @@ def blueprints() -> list[Blueprint]:
     ]
 
 
+def schema_name(schema: Any) -> str:
+    """Return the name of a schema in the document: its class, after its module where that is not its noun."""
+    cls = resolve_schema_cls(schema)
+    name = str(cls.__name__)
+    module = cls.__module__.rpartition(".")[2].title().replace("_", "")
+    return name.removesuffix("Schema") if name.endswith("Schema") or module == "Schema" else f"{module}{name}"
+
+
 def register(app: Flask) -> None:
     """Mount the API, its OpenAPI document and its page on an application."""
-    api = Api(app, spec_kwargs=SPEC)
+    api = Api(app, spec_kwargs={**SPEC, "marshmallow_plugin": MarshmallowPlugin(schema_name)})
     for name, scheme in {"basic": "basic", "bearer": "bearer"}.items():
         api.spec.components.security_scheme(name, {"type": "http", "scheme": scheme})
     for blp in blueprints():
