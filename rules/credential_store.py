@@ -10,7 +10,7 @@ import contextlib
 import datetime as dt
 import secrets
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
@@ -107,6 +107,25 @@ class CredentialStore:
         """Return the current credential of an award."""
         found = self.db["credentials"].find_one({"org": ORG, "award": award}, sort=[("seq", DESCENDING)])
         return None if found is None else to_record(found)
+
+    def current(
+        self,
+        *,
+        certification: str | None = None,
+        person: str | None = None,
+        people: Sequence[str] | None = None,
+    ) -> Iterator[Record]:
+        """Yield the newest credential of each award, by award id."""
+        query: Raw = {"org": ORG}
+        if certification is not None:
+            query["certification"] = certification
+        if person is not None or people is not None:
+            query["person"] = person if person is not None else {"$in": list(people or ())}
+        last: str | None = None
+        for found in self.db["credentials"].find(query).sort([("award", ASCENDING), ("seq", DESCENDING)]):
+            if found["award"] != last:
+                last = found["award"]
+                yield to_record(found)
 
     def records(self, award: str, session: ClientSession | None = None) -> list[Record]:
         """Return every credential of an award, oldest first."""
