@@ -139,7 +139,9 @@ class _Question:
         answers = len(self.attempts)
         chosen = [
             f"{response or '(nothing)'}: {count / answers:.0%}"
-            for response, count in self.wrong.most_common(TOP_RESPONSES)
+            for response, count in sorted(self.wrong.items(), key=lambda one: (-one[1], one[0]))[
+                :TOP_RESPONSES
+            ]
         ]
         return {
             "question": name,
