@@ -43,7 +43,7 @@ def list_(*, as_json: bool) -> None:
 @click.option("--since", type=DAY, help="First day of the period.")
 @click.option("--until", type=DAY, help="Day after the period.")
 @click.option(
-    "--to", type=click.Path(dir_okay=False, path_type=Path), help="File: .csv, .json, .svg or .png."
+    "--to", type=click.Path(dir_okay=False, path_type=Path), help="A .csv, .json, .svg or .png file."
 )
 @json_option
 @with_laurel
@@ -59,7 +59,7 @@ def show_(
     **narrow: str | None,
 ) -> None:
     """Show a report, or write it to a file in the form that its name ends with."""
-    wanted = Wanted(organization=org, since=_utc(since), until=_utc(until), **narrow)  # type: ignore[arg-type]  # names of options
+    wanted = Wanted(organization=org, since=_utc(since), until=_utc(until), **narrow)
     now = here.now()
     with one_line_errors():
         try:
