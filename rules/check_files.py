@@ -43,7 +43,8 @@ class FileTests:
     @property
     def ok(self) -> bool:
         """True if the check found no error, all tests could be run and passed."""
-        return self.checked.document is not None and self.checked.ok and all(result.ok for result in self.results)
+        sound = self.checked.ok and self.checked.document is not None
+        return sound and all(result.ok for result in self.results)
 
 
 def check_files(

@@ -12,13 +12,13 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("docs/cookbook", "lrs/demo/rules", "lrs/templates/rules")
 
 
-def tested(folder: str) -> list[FileTests]:
+def outcome_of(folder: str) -> list[FileTests]:
     """Run all files of a folder together, as `lrs rules test FOLDER/*.yaml` does."""
     files = sorted((ROOT / folder).glob("*.yaml"))
     return run_files((file.relative_to(ROOT).as_posix(), file.read_bytes()) for file in files)
 
 
-CASES = [each for folder in FOLDERS for each in tested(folder)]
+CASES = [each for folder in FOLDERS for each in outcome_of(folder)]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[each.checked.loaded.file for each in CASES])
@@ -33,7 +33,7 @@ def test_file_is_sound_and_its_tests_pass(case: FileTests) -> None:
 
 
 def test_cookbook_has_at_least_fifteen_certifications() -> None:
-    kinds = [each.checked.loaded.data["kind"] for each in tested("docs/cookbook")]
+    kinds = [each.checked.loaded.data["kind"] for each in outcome_of("docs/cookbook")]
     assert kinds.count("Certification") >= 15
     assert {"PartnerTiers", "Gate", "Release", "Fragment"} <= set(kinds)
 

@@ -1,4 +1,4 @@
-"""The loader of rule files: YAML 1.2 core schema, places, bounds, and what any bytes may do (certification.md 3)."""
+"""The loader of rule files: YAML 1.2 core schema, places, bounds, any bytes (certification.md 3)."""
 
 from __future__ import annotations
 
@@ -137,7 +137,8 @@ def test_an_alias_is_read_as_what_it_stands_for() -> None:
         FILES["sales-pro.yaml"]
         .replace("when: {score: exam, at_least: 0.80, attempt: best}", "when: *exam")
         .replace(
-            "- score: exam\n        at_least: 0.80\n        attempt: best\n        label: Sales exam, 80 % or better",
+            "- score: exam\n        at_least: 0.80\n        attempt: best\n"
+            "        label: Sales exam, 80 % or better",
             "- &exam {score: exam, at_least: 0.80, attempt: best}",
         )
     )
@@ -256,9 +257,43 @@ def inside(text: str, line: int, column: int) -> bool:
 
 
 YAML_BITS = st.sampled_from(
-    ["kind: ", "Gate", "\n", "  ", "- ", "{", "}", "[", "]", ": ", ", ", "&a ", "*a", "!!str ", "'", '"', "|\n", ">-\n",
-     "? ", "# c\n", "---\n", "...\n", "%YAML 1.2\n", "\t", "12", "0.8", "~", "\\", "é", "😀", "\r\n", "<<", "evidence", "id"]
-)  # fmt: skip
+    [
+        "kind: ",
+        "Gate",
+        "\n",
+        "  ",
+        "- ",
+        "{",
+        "}",
+        "[",
+        "]",
+        ": ",
+        ", ",
+        "&a ",
+        "*a",
+        "!!str ",
+        "'",
+        '"',
+        "|\n",
+        ">-\n",
+        "? ",
+        "# c\n",
+        "---\n",
+        "...\n",
+        "%YAML 1.2\n",
+        "\t",
+        "12",
+        "0.8",
+        "~",
+        "\\",
+        "é",
+        "😀",
+        "\r\n",
+        "<<",
+        "evidence",
+        "id",
+    ]
+)
 
 
 @settings(max_examples=400, deadline=None)
@@ -286,13 +321,44 @@ def test_damaged_files_give_problems_and_never_raise(text: str, at: int, cut: in
 
 
 JUNK = st.one_of(
-    st.none(), st.booleans(), st.integers(-5, 200), st.sampled_from(["", "x", "X y", "12 months", "2026-02-30", "{a.b}"]),
-    st.just([]), st.just({}), st.just(["x", "x"]), st.just({"x": 1}), st.just({"use": "a/b", "done": "x"}), st.just([{}]),
-)  # fmt: skip
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 200),
+    st.sampled_from(["", "x", "X y", "12 months", "2026-02-30", "{a.b}"]),
+    st.just([]),
+    st.just({}),
+    st.just(["x", "x"]),
+    st.just({"x": 1}),
+    st.just({"use": "a/b", "done": "x"}),
+    st.just([{}]),
+)
 WORDS = st.sampled_from(
-    ["x", "use", "cmi5", "due", "fixed", "minimum", "any", "all", "of", "at_least", "score", "done", "events", "key", "reviews",
-     "tests", "mode", "revoke_after", "label", "within", "status", "verb", "A b"]
-)  # fmt: skip
+    [
+        "x",
+        "use",
+        "cmi5",
+        "due",
+        "fixed",
+        "minimum",
+        "any",
+        "all",
+        "of",
+        "at_least",
+        "score",
+        "done",
+        "events",
+        "key",
+        "reviews",
+        "tests",
+        "mode",
+        "revoke_after",
+        "label",
+        "within",
+        "status",
+        "verb",
+        "A b",
+    ]
+)
 
 
 @st.composite
