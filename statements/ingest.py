@@ -33,17 +33,21 @@ def store_statements(
     attachments: Mapping[str, Part] | None = None,
     is_relevant: Callable[[Document], bool] | None = None,
     statement_id: UUID | None = None,
+    permit: Callable[[Sequence[Any]], None] | None = None,
     root: str = "$",
 ) -> list[str]:
     """Store a batch, all or nothing; return the ids in request order, durable when this returns.
 
     `attachments` maps the lower-case sha2 of each received part to it (None for a request without parts);
-    `statement_id` is the parameter of PUT. Raises InvalidStatement, DuplicateStatementId, StatementConflict,
+    `statement_id` is the parameter of PUT; `permit` may refuse the valid statements by an error of its own.
+    Raises InvalidStatement, DuplicateStatementId, StatementConflict,
     AttachmentMismatch, VoidingRefused, StoreBusy.
     """
     paths = [f"$[{index}]" for index in range(len(batch))] if len(batch) != 1 else [root]
     for parsed, path in zip(batch, paths, strict=True):
         check_statement(parsed.value, version, path)
+    if permit is not None:
+        permit([parsed.value for parsed in batch])
     if statement_id is not None:
         batch = [_with_id(batch[0], statement_id)]
     parts = check_attachments([parsed.value for parsed in batch], attachments or {}, paths)

@@ -1,8 +1,8 @@
 """References and voiding: what one statement lends to another, whatever the order of arrival.
 
 A statement whose object is a StatementRef is found by every filter that its target is found by, along the whole chain
-(Communication 2.1.3). So it carries the keys of the chain: `chain` holds one sorted list of keys per statement of the
-chain (its own first), `keys` their union. `open` is the id at which the chain stops because that statement has not
+(Communication 2.1.3). So it carries the keys of the chain: `chain` holds {k: sorted keys} per statement of the chain
+(its own first), `keys` their union. `open` is the id at which the chain stops because that statement has not
 arrived; it is absent when the chain is complete.
 
 A referenced statement that has not arrived has a **placeholder**: a document with `org` and `id` alone, so that the
@@ -32,7 +32,12 @@ from statements.keys import evidence_key
 Document = dict[str, Any]
 KeySet = list[int]
 
-MAX_CHAIN = 4096
+MAX_CHAIN = 256
+"""How many different key sets a chain holds: what bounds the work of an arriving statement and of a query.
+
+Statements with the same keys (same actor, verb, registration) count once, so real chains never come near it. A target
+behind more than that many different statements lends nothing.
+"""
 _NEEDED = {
     "id": 1, "raw": 1, "stub": 1, "keys": 1, "chain": 1, "open": 1, "target": 1,
     "voids": 1, "voided": 1, "voided_by": 1, "stored": 1, "actor": 1,
@@ -47,7 +52,7 @@ def placeholder_key() -> bytes:
 def own_keys(document: Document) -> KeySet:
     """Return the filter keys of the statement itself, sorted: not those of its targets, not the evidence key."""
     if "chain" in document:
-        own: KeySet = document["chain"][0]
+        own: KeySet = document["chain"][0]["k"]
         return own
     evidence = evidence_key(document["actor"]) if document.get("actor") else None
     return sorted(key for key in document["keys"] if key != evidence)
@@ -55,7 +60,7 @@ def own_keys(document: Document) -> KeySet:
 
 def lent(document: Document) -> list[KeySet]:
     """Return the key sets that a reference to this statement takes over."""
-    return document["chain"] if "chain" in document else [own_keys(document)]
+    return [link["k"] for link in document["chain"]] if "chain" in document else [own_keys(document)]
 
 
 class Linker:
@@ -73,7 +78,7 @@ class Linker:
         self._coming: set[UUID] = set()
         self._arrived: dict[UUID, Document] = {}
         self._opened: defaultdict[UUID, list[Document]] = defaultdict(list)
-        self._opened_in_store: set[UUID] = set()
+        self._awaited: list[Document] = []
         self._voided: dict[UUID, tuple[dt.datetime, UUID]] = {}
         self._writes: list[Any] = []
 
@@ -94,6 +99,8 @@ class Linker:
             self._arrive(document)
             if "voids" in document:
                 self._void(document)
+        for document in self._awaited:
+            self._lend_to_stored(document)
         if self._writes:
             self._collection.bulk_write(self._writes, ordered=True, session=self._session)
 
@@ -106,7 +113,7 @@ class Linker:
 
     def _follow(self, document: Document) -> None:
         """Take over the chain of the target; note where it stops."""
-        document["chain"] = [own_keys(document)]
+        document["chain"] = [{"k": own_keys(document)}]
         position: UUID | None = document["target"]
         passed = {document["id"]}
         while position is not None and position not in passed:
@@ -121,7 +128,9 @@ class Linker:
             position = target.get("open")
 
     def _open(self, document: Document, missing: UUID) -> None:
-        """Note that the chain stops at a statement that has not arrived."""
+        """Note that the chain stops at a statement that has not arrived; a full chain waits for nothing."""
+        if _is_full(document):
+            return
         document["open"] = missing
         self._opened[missing].append(document)
         if missing not in self._coming:
@@ -135,37 +144,38 @@ class Linker:
         for waiting in self._opened.pop(statement_id, ()):
             _extend(waiting, lent(document))
             del waiting["open"]
-            if following is not None and following != statement_id:
+            if following is not None and not _is_full(waiting):
                 waiting["open"] = following
                 self._opened[following].append(waiting)
         placeholder = self._known.get(statement_id)
         if placeholder is not None:
             self._writes.append(DeleteOne({"_id": placeholder["_id"], "org": self._org}))
-            self._opened_in_store.add(statement_id)
+            self._awaited.append(document)
             if "voided" in placeholder:
                 self._note_voided(statement_id, placeholder["voided"], placeholder["voided_by"])
-        if statement_id in self._opened_in_store:
-            self._lend_to_stored(document)
         if statement_id in self._voided and "voids" not in document:
             document["voided"], document["voided_by"] = self._voided[statement_id]
 
     def _lend_to_stored(self, document: Document) -> None:
-        """Add the chain to every stored statement that waits for this one: one write, however many they are."""
+        """Add the chain to every stored statement that waits for this one: one write, however many they are.
+
+        Done when all statements of the request are linked, so that each stored one is written once.
+        """
         sets = lent(document)
-        following: UUID | None = document.get("open")
         change: Document = {
-            "$addToSet": {"keys": {"$each": sorted(set().union(*sets))}, "chain": {"$each": sets}},
+            "$addToSet": {"keys": {"$each": sorted(set().union(*sets))}, "chain": {"$each": [{"k": keys} for keys in sets]}},
             "$inc": {"touched": 1},
         }
-        if following is None or following == document["id"]:
-            change["$unset"] = {"open": ""}
+        if "open" in document:
+            change["$set"] = {"open": document["open"]}
         else:
-            change["$set"] = {"open": following}
-            self._opened_in_store.add(following)
+            change["$unset"] = {"open": ""}
         waiting = {"org": self._org, "open": document["id"]}
-        full = {f"chain.{MAX_CHAIN}": {"$exists": True}}
-        self._writes.append(UpdateMany({**waiting, **full}, {"$unset": {"open": ""}}))
         self._writes.append(UpdateMany(waiting, change))
+        full = {f"chain.{MAX_CHAIN}": {"$exists": True}}
+        if "open" in document:
+            still_waiting = {"org": self._org, "open": document["open"]}
+            self._writes.append(UpdateMany({**still_waiting, **full}, {"$unset": {"open": ""}}))
 
     def _void(self, voider: Document) -> None:
         """Mark the target as voided unless it is itself a voiding statement (Data 2.3.2)."""
@@ -213,15 +223,19 @@ class Linker:
         )
 
 
+def _is_full(document: Document) -> bool:
+    return len(document["chain"]) > MAX_CHAIN
+
+
 def _extend(document: Document, sets: Iterable[KeySet]) -> None:
     """Add key sets to the chain and their keys to the union; a chain holds MAX_CHAIN different sets at most."""
     chain, keys = document["chain"], document["keys"]
-    seen = {tuple(known) for known in chain}
+    seen = {tuple(link["k"]) for link in chain}
     union = set(keys)
     for key_set in sets:
         if tuple(key_set) not in seen and len(chain) <= MAX_CHAIN:
             seen.add(tuple(key_set))
-            chain.append(key_set)
+            chain.append({"k": key_set})
             new = [key for key in key_set if key not in union]
             union.update(new)
             keys.extend(new)

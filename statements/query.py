@@ -89,7 +89,8 @@ class StatementQuery:
             result["keys"] = keys[0]
         elif keys:
             result["keys"] = {"$all": keys}
-            inside = {"chain.0": {"$all": keys}} if only_client else {"chain": {"$elemMatch": {"$all": keys}}}
+            one = {"$all": keys}
+            inside = {"chain.0.k": one} if only_client else {"chain": {"$elemMatch": {"k": one}}}
             result["$or"] = [{"chain": {"$exists": False}}, inside]
         return result
 

@@ -37,6 +37,8 @@ def in_transaction(client: MongoClient[Any], work: Callable[[ClientSession], Res
             except PyMongoError as error:
                 if session.in_transaction:
                     _abort(session)
+                if _is_too_large(error):
+                    raise StoreBusy("the request changes more than one transaction can hold") from error
                 if not error.has_error_label("TransientTransactionError"):
                     raise
             except BaseException:
@@ -46,6 +48,13 @@ def in_transaction(client: MongoClient[Any], work: Callable[[ClientSession], Res
                 return result
             time.sleep(min(0.25, 0.002 * 1.5 ** min(attempt, 12)) * (0.5 + random.random()))
     raise StoreBusy("too many writers touch the same statements")
+
+
+def _is_too_large(error: PyMongoError) -> bool:
+    """Tell whether the transaction does not fit into the cache of MongoDB (TransactionTooLargeForCache)."""
+    details: Any = error.details if isinstance(error, OperationFailure) else None
+    codes = [entry.get("code") for entry in (details or {}).get("writeErrors", ())]
+    return isinstance(error, OperationFailure) and 388 in {error.code, *codes}
 
 
 def _commit(session: ClientSession) -> None:
