@@ -147,9 +147,9 @@ def _in_order(requirement: InOrder, view: View, at: dt.datetime) -> Ids | None:
         return None
     for first in columns[0]:
         chain = _chain(columns[1:], [first])
-        if chain is None:
-            return None
-        if requirement.within is None or _spans(chain, requirement.within, view.book.version.timezone):
+        if chain is not None and (
+            requirement.within is None or _spans(chain, requirement.within, view.book.version.timezone)
+        ):
             return tuple(e.id for e in chain)
     return None
 
@@ -167,7 +167,7 @@ _FORMS: dict[type[Requirement], Callable[[Any, View, dt.datetime], Ids | None]] 
 }
 
 
-# Scores: 4.3
+# Scores and attempts
 
 
 def chosen_score(rows: Sequence[Evidence], attempt: Attempt, at_least: Number) -> Evidence | None:
@@ -198,7 +198,7 @@ def _value(e: Evidence) -> Number:
     return e.score if e.score is not None else Decimal(-1)
 
 
-# Counting and adding: 2.5
+# Counting and adding
 
 
 def _distinct_value(e: Evidence, distinct: Distinct) -> tuple[str, str]:
@@ -251,7 +251,7 @@ def total(values: Iterable[Decimal]) -> Decimal:
     return result
 
 
-# Sequences: 2.5
+# Sequences
 
 
 def _chain(columns: Sequence[Sequence[Evidence]], chosen: list[Evidence]) -> list[Evidence] | None:
