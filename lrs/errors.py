@@ -12,6 +12,15 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from lrs import problems, refusals, xapi_errors
+from lrs.credential_view import UnknownCredential
+from lrs.fetching import FetchRefused
+from rules import engine, gatekeeping, plans, rulings, store
+from rules import errors as rule_errors
+from rules.baking import NotBaked
+from rules.credential_store import SeqTaken, UnknownStatusList
+from rules.credentials import IssueConflict
+from rules.signing import InvalidToken, UnknownKey
+from rules.statuslist import InvalidStatusList
 from statements import errors as statement_errors
 
 log = logging.getLogger("lrs.errors")
@@ -20,6 +29,15 @@ log = logging.getLogger("lrs.errors")
 STATUS: dict[type[Exception], int] = {
     **refusals.STATUS,
     **xapi_errors.STATUS,
+    UnknownCredential: 404,
+    UnknownStatusList: 404,
+    UnknownKey: 404,
+    InvalidToken: 400,
+    InvalidStatusList: 400,
+    NotBaked: 400,
+    SeqTaken: 409,
+    IssueConflict: 409,
+    FetchRefused: 400,
     statement_errors.InvalidStatement: 400,
     statement_errors.DuplicateStatementId: 400,
     statement_errors.AttachmentMismatch: 400,
@@ -31,6 +49,17 @@ STATUS: dict[type[Exception], int] = {
     statement_errors.DocumentConflict: 409,
     statement_errors.PreconditionFailed: 412,
     statement_errors.TooLarge: 413,
+    rule_errors.UnknownRule: 404,
+    rule_errors.UnknownPerson: 404,
+    rule_errors.InvalidRuleFile: 422,
+    rule_errors.StalePlan: 409,
+    rule_errors.EvaluationFailed: 500,
+    engine.LeaseLost: 503,
+    store.VersionTaken: 409,
+    plans.UnknownPlan: 404,
+    plans.SamePerson: 403,
+    rulings.InvalidFact: 422,
+    gatekeeping.UnknownOrganization: 404,
     statement_errors.QueryTimeout: 503,
     statement_errors.StoreBusy: 503,
 }

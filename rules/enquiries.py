@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 from pymongo import ASCENDING
@@ -148,6 +148,7 @@ def list_awards(  # one keyword per filter
     now: dt.datetime,
     *,
     person: str | None = None,
+    persons: Collection[str] | None = None,
     certification: str | None = None,
     state: str | None = None,
     organization: str | None = None,
@@ -155,14 +156,17 @@ def list_awards(  # one keyword per filter
     limit: int | None = None,
 ) -> Iterator[Document]:
     """Yield standings as they are at an instant, in order of person and certification; raises UnknownPerson."""
-    query: Document = {"org": VENDOR}
+    query: Document = {"org": VENDOR, "$and": []}
     if person is not None:
-        query["person"] = find_person(db, person)
-    elif organization is not None:
-        members = db.affiliations.find(
-            {"org": organization, "primary": True, "$or": [{"until": None}, {"until": {"$gt": now}}]}
-        )
-        query["person"] = {"$in": sorted({row["person"] for row in members})}
+        query["$and"].append({"person": find_person(db, person)})
+    if persons is not None:
+        query["$and"].append({"person": {"$in": sorted(persons)}})
+    if organization is not None:
+        running = {"$or": [{"until": None}, {"until": {"$gt": now}}]}
+        members = db.affiliations.find({"org": organization, "primary": True, **running}, {"person": 1})
+        query["$and"].append({"person": {"$in": sorted({row["person"] for row in members})}})
+    if not query["$and"]:
+        del query["$and"]
     if certification is not None:
         query["certification"] = certification
     if after is not None:

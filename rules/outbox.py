@@ -156,3 +156,8 @@ def read_after(
         wanted["type"] = {"$in": list(types)}
     wanted |= {f"data.{name}": value for name, value in (match or {}).items()}
     return list(db.outbox.find(wanted).sort("seq", ASCENDING).limit(limit))
+
+
+def body(row: Mapping[str, Any]) -> Document:
+    """Return the body of an event as it is delivered (8-3)."""
+    return {"type": row["type"], "timestamp": row["timestamp"], "data": row["data"]}

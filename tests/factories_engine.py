@@ -109,6 +109,15 @@ class World:
         found = self.db.standings.find_one({"_id": f"{person_id(mbox(who))}/{certification}"})
         return None if found is None else state_at(found, self.clock())
 
+    def person(self, who: str) -> str:
+        """Return the id of a person named by address local part."""
+        from rules.people import person_id
+
+        return person_id(mbox(who))
+
+    def events(self) -> list[dict[str, Any]]:
+        return list(self.db.outbox.find({}).sort("seq"))
+
     def states(self) -> dict[str, Any]:
         """Return all standings without what tells when they were decided."""
         return {row["_id"]: row["states"] for row in self.db.standings.find({})}

@@ -12,7 +12,22 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.common import resolve_schema_cls
 from flask import Blueprint, Flask, Response, current_app, jsonify, render_template
 
-from lrs.api import analytics, audit, clients, groups, invitations, launches, orgs, people, reports, users
+from lrs.api import (
+    analytics,
+    audit,
+    awards,
+    clients,
+    events,
+    gates,
+    groups,
+    invitations,
+    launches,
+    orgs,
+    people,
+    reports,
+    rules,
+    users,
+)
 
 PREFIX: Final = "/api/v1"
 SPEC: Final[dict[str, Any]] = {
@@ -45,6 +60,10 @@ def blueprints() -> list[Blueprint]:
         audit.blp,
         analytics.blp,
         reports.blp,
+        rules.blp,
+        awards.blp,
+        gates.blp,
+        events.blp,
     ]
 
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
 import click
 
 from lrs.commands import json_option, show, with_laurel
-from lrs.commands.rules import exit_statuses
+from lrs.commands.rules import INSTANT, by_option, exit_statuses, instant, operator
 from lrs.context import Laurel
-from rules import enquiries
+from rules import enquiries, rulings
+from rules.facts import REASONS
+from rules.history import Fact, FactKind
+from rules.people import find_person
+from rules.rulings import RESOLUTIONS
+from rules.store import cache_of
 
 COLUMNS = ("person", "certification", "state", "awarded", "expires", "version", "award")
 
@@ -47,3 +56,155 @@ def list_(
             limit=limit,
         )
         show(rows, COLUMNS, as_json=as_json)
+
+
+def person_and_certification(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the arguments and options that every fact has."""
+    for option in (
+        by_option,
+        click.option("--note", help="Kept with the fact."),
+        click.option("--at", type=INSTANT, help="When it takes effect; default now."),
+        click.argument("certification"),
+        click.argument("person"),
+    ):
+        function = option(function)
+    return function
+
+
+def record(
+    here: Laurel,
+    kind: FactKind,
+    person: str,
+    certification: str,
+    at: dt.datetime | None,
+    by: str | None,
+    *,
+    decided_by: str | None = None,
+    **values: Any,
+) -> None:
+    """Record a fact and say what was recorded; `-` as certification means all of the person's."""
+    now = here.now()
+    with exit_statuses():
+        found = find_person(here.db, person)
+        fact = Fact(
+            kind=kind,
+            at=instant(at) or now,
+            decided_at=now,
+            certification=None if certification == "-" else certification,
+            by=decided_by,
+            **values,
+        )
+        rules = cache_of(here.db).get(fresh=True)
+        row = rulings.rule(here.db, rules, found, fact, now, recorded_by=operator(by))
+        click.echo(f"recorded {kind} {row['_id']} of {found} {certification}")
+
+
+reason_option = click.option("--reason", type=click.Choice(REASONS), required=True)
+
+
+@group.command()
+@person_and_certification
+@reason_option
+@click.option("--until", type=INSTANT, help="When it ends by itself.")
+@click.option("--revoke-at", type=INSTANT, help="When it becomes a revocation if nobody lifts it.")
+@with_laurel
+def hold(
+    here: Laurel,
+    person: str,
+    certification: str,
+    until: dt.datetime | None,
+    revoke_at: dt.datetime | None,
+    **rest: Any,
+) -> None:
+    """Suspend PERSON's award of CERTIFICATION until it is lifted."""
+    record(here, "hold", person, certification, until=instant(until), revoke_at=instant(revoke_at), **rest)
+
+
+@group.command()
+@person_and_certification
+@click.option("--hold", "of", help="The hold; default: the only one that is open.")
+@with_laurel
+def lift(here: Laurel, person: str, certification: str, **rest: Any) -> None:
+    """End a hold."""
+    record(here, "lift", person, certification, **rest)
+
+
+@group.command()
+@person_and_certification
+@reason_option
+@with_laurel
+def revoke(here: Laurel, person: str, certification: str, **rest: Any) -> None:
+    """Revoke PERSON's award for good."""
+    record(here, "revocation", person, certification, **rest)
+
+
+@group.command()
+@person_and_certification
+@with_laurel
+def withdraw(here: Laurel, person: str, certification: str, **rest: Any) -> None:
+    """Withdraw PERSON's award at the holder's wish."""
+    record(here, "withdrawal", person, certification, **rest)
+
+
+@group.command()
+@person_and_certification
+@click.option("--until", "day", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The new last day.")
+@with_laurel
+def extend(here: Laurel, person: str, certification: str, day: dt.datetime, **rest: Any) -> None:
+    """Let the running period end later."""
+    record(here, "extension", person, certification, until_day=day.date(), **rest)
+
+
+@group.command()
+@person_and_certification
+@click.option("--approver", required=True, help="The person who approves, a member of the group.")
+@click.option("--deny", is_flag=True, help="Refuse instead.")
+@with_laurel
+def approve(here: Laurel, person: str, certification: str, approver: str, *, deny: bool, **rest: Any) -> None:
+    """Approve an award that waits for it."""
+    operated = rest.pop("by")
+    with exit_statuses():
+        decider = find_person(here.db, approver)
+    record(
+        here,
+        "approval",
+        person,
+        certification,
+        rest.pop("at"),
+        operated,
+        allowed=not deny,
+        decided_by=decider,
+        **rest,
+    )
+
+
+@group.command()
+@person_and_certification
+@click.argument("statement")
+@click.option("--reject", is_flag=True, help="Reject it instead.")
+@with_laurel
+def accept(
+    here: Laurel, person: str, certification: str, statement: str, *, reject: bool, **rest: Any
+) -> None:
+    """Let a statement that came late count."""
+    record(here, "acceptance", person, certification, statement=statement, allowed=not reject, **rest)
+
+
+@group.command()
+@person_and_certification
+@click.argument("statement")
+@click.argument("choice", type=click.Choice(RESOLUTIONS))
+@with_laurel
+def resolve(here: Laurel, person: str, certification: str, **rest: Any) -> None:
+    """Say what a voided statement under review does to the award."""
+    record(here, "resolution", person, certification, **rest)
+
+
+@group.command()
+@click.option("--certification", help="Only this certification.")
+@json_option
+@with_laurel
+def reviews(here: Laurel, certification: str | None, *, as_json: bool) -> None:
+    """List what waits for a decision of a human being."""
+    rows = map(rulings.review_reply, rulings.open_reviews(here.db, certification=certification))
+    show(rows, ("what", "person", "certification", "statement", "opened_at", "review"), as_json=as_json)

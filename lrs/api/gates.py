@@ -1,0 +1,83 @@
+"""Gates over HTTP: other systems ask, one by one or many at once (5-7)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from flask import Response
+from marshmallow import INCLUDE, Schema, fields, validate
+
+from lrs.api.contract import Blueprint
+from lrs.api.rights import see_org
+from lrs.api.rules import answer
+from lrs.auth import requires
+from lrs.context import laurel
+from lrs.refusals import InvalidField
+from rules import gatekeeping
+from rules.gatekeeping import Asked
+from rules.model import Gate
+from rules.store import RuleSet, cache_of
+
+blp = Blueprint("gates", __name__, url_prefix="/gates", description="Yes/no questions of partners' systems.")
+
+MAX_QUESTIONS: Final = 500
+
+
+class QuestionSchema(Schema):
+    """For whom, by whom, and the subject under the name that the gate gives it."""
+
+    class Meta:
+        """The subject's name is the gate's: it is read from the members that are left over."""
+
+        unknown = INCLUDE
+
+    organization = fields.String(required=True, validate=validate.Length(1, 64))
+    submitter = fields.String(required=True, validate=validate.Length(1, 500))
+
+
+class QuestionsSchema(Schema):
+    """Several questions, answered in order."""
+
+    questions = fields.List(
+        fields.Nested(QuestionSchema), required=True, validate=validate.Length(1, MAX_QUESTIONS)
+    )
+
+
+@blp.route("/<gate>/check", methods=["POST"])
+@requires("gates")
+@blp.arguments(QuestionSchema, unknown=INCLUDE)
+def check(body: dict[str, Any], gate: str) -> Response:
+    """Answer one question; the answer is kept as it was given."""
+    return answer(ask(gate, [body])[0])
+
+
+@blp.route("/<gate>/check/batch", methods=["POST"])
+@requires("gates")
+@blp.arguments(QuestionsSchema)
+def check_batch(body: dict[str, Any], gate: str) -> Response:
+    """Answer up to 500 questions, in order."""
+    return answer({"answers": ask(gate, body["questions"])})
+
+
+def ask(gate: str, questions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Answer questions of the principal's realm; raises UnknownThing, UnknownRule, InvalidField."""
+    here = laurel()
+    rules = cache_of(here.db).get()
+    subject = subject_of(rules, gate, here.now())
+    asked = []
+    for i, one in enumerate(questions):
+        see_org(one["organization"])
+        left = {name: value for name, value in one.items() if name not in {"organization", "submitter"}}
+        about = left.pop(subject, {})
+        if left:
+            raise InvalidField(f"{i}.{min(left)}", f"unknown; the subject is called {subject}")
+        if not isinstance(about, dict):
+            raise InvalidField(f"{i}.{subject}", "must be an object")
+        asked.append(Asked(one["organization"], one["submitter"], about))
+    return [gatekeeping.reply(row) for row in gatekeeping.check(here.db, rules, gate, asked, here.now())]
+
+
+def subject_of(rules: RuleSet, gate: str, now: Any) -> str:
+    """Return the name of a gate's subject; raises UnknownRule."""
+    document = rules.applicable("Gate", gate, now).document
+    return document.subject if isinstance(document, Gate) else "subject"

@@ -1,0 +1,135 @@
+"""Rules, awards, gates and events over HTTP."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from factories_engine import START, World, exam, simple
+
+from lrs import tenancy
+from lrs.app import create_app
+
+TIERS = """
+kind: PartnerTiers
+id: partners
+version: "1"
+order: [registered, silver]
+tiers:
+  silver: {people_holding: {role: sales}, at_least: 1}
+changes: {promote: at_once, demote_after: 60 days}
+tests:
+  - name: one person makes silver
+    roster: {north: [{who: a, holds: [{role: sales}]}]}
+    expect: {north: silver}
+"""
+
+GATE = """
+kind: Gate
+id: deal
+version: "1"
+subject: deal
+allow_when:
+  all:
+    - tier_at_least: silver
+    - submitter_holds: {role: sales, product: "{deal.product}"}
+refusal: "Silver and a sales certification for {deal.product} are needed."
+tests:
+  - name: silver and certified
+    tiers: {north: silver}
+    roster: {north: [{who: ana, holds: [{role: sales, product: x}]}]}
+    expect: [{organization: north, submitter: ana, deal: {product: x}, answer: allow}]
+"""
+
+
+@pytest.fixture
+def world(db: Any) -> World:
+    return World(db)
+
+
+@pytest.fixture
+def api(world: World, settings: Any, auth: Any) -> Any:
+    """Call the API as the vendor: api(method, path, json) -> response."""
+    tenancy.create_client(
+        world.db, "vendor", now=world.clock(), scopes=tenancy.SCOPES, controlled_by="vendor",
+        label="bootstrap", vendor_wide=True, key="test-key", secret="test-secret",
+    )
+    app = create_app(settings, world.db)
+    app.extensions["laurel"] = dataclasses.replace(app.extensions["laurel"], now=world.clock)
+    client = app.test_client()
+
+    def call(method: str, path: str, json: Any = None) -> Any:
+        return client.open("/api/v1" + path, method=method, json=json, headers=auth())
+
+    return call
+
+
+def test_rules_are_planned_and_applied_and_gates_answered_over_http(world: World, api: Any) -> None:
+    world.partner("north")
+    plan = api("POST", "/rules/plans", {"files": [
+        {"file": "sales.yaml", "text": simple()}, {"file": "tiers.yaml", "text": TIERS}, {"file": "gate.yaml", "text": GATE},
+    ]})
+    assert plan.status_code == 201, plan.json
+    applied = api("POST", f"/rules/plans/{plan.json['plan_id']}/apply")
+    assert [one["id"] for one in applied.json] == ["sales", "partners", "deal"]
+    again = api("POST", f"/rules/plans/{plan.json['plan_id']}/apply")
+    assert again.status_code == 409
+    world.settle()
+    world.clock.forward(minutes=5)
+    question = {"organization": "north", "submitter": "ana@example.com", "deal": {"product": "acme-platform"}}
+    refused = api("POST", "/gates/deal/check", question)
+    assert refused.status_code == 200, refused.json
+    assert refused.json["answer"] == "refuse"
+    assert refused.json["failed"][0] == "submitter_affiliated"
+    world.send([exam("ana", START)], "north")
+    world.settle()
+    allowed = api("POST", "/gates/deal/check", question)
+    assert allowed.json["answer"] == "allow", allowed.json
+    batch = api("POST", "/gates/deal/check/batch", {"questions": [question, {**question, "deal": {"product": "other"}}]})
+    assert [one["answer"] for one in batch.json["answers"]] == ["allow", "refuse"]
+    assert world.db.gate_answers.count_documents({}) == 4
+    events = api("GET", "/events?after=0").json
+    types = [one["type"] for one in events["items"]]
+    assert {"rules.published", "award.issued", "tier.changed", "gate.answered"} <= set(types)
+    assert "award.issued" not in [
+        one["type"] for one in api("GET", f"/events?after={events['cursor']}").json["items"]
+    ]
+
+
+def test_an_explanation_names_the_missing_part_and_the_statement_that_counts(world: World, api: Any) -> None:
+    world.publish(simple())
+    world.clock.forward(minutes=5)
+    world.send([exam("ana", START, 0.7)])
+    world.settle()
+    person = world.person("ana")
+    tree = api("GET", f"/people/{person}/certifications/sales/explain")
+    assert tree.status_code == 200, tree.json
+    assert (tree.json["state"], tree.json["met"], tree.json["of"]) == ("in_progress", 0, 1)
+    assert api("GET", f"/people/{person}/certifications/none/explain").status_code == 404
+    assert api("GET", "/people/p_none/certifications/sales/explain").status_code == 404
+
+
+def test_a_hold_suspends_until_it_is_lifted_and_history_shows_both(world: World, api: Any) -> None:
+    world.publish(simple())
+    world.clock.forward(minutes=5)
+    world.send([exam("ana", START)])
+    world.settle()
+    person = world.person("ana")
+    path = f"/people/{person}/certifications/sales/facts"
+    assert api("POST", path, {"kind": "hold"}).status_code == 422
+    assert api("POST", path, {"kind": "lift"}).status_code == 422
+    world.clock.forward(minutes=5)
+    held = api("POST", path, {"kind": "hold", "reason": "misconduct", "at": world.clock().isoformat()})
+    assert held.status_code == 201, held.json
+    world.settle()
+    assert world.standing("ana").state == "suspended"
+    world.clock.forward(minutes=5)
+    assert api("POST", path, {"kind": "lift", "at": world.clock().isoformat()}).status_code == 201
+    world.settle()
+    assert world.standing("ana").state == "active"
+    history = api("GET", f"/people/{person}/certifications/sales/history").json["items"]
+    assert [one.get("to") or one["what"] for one in history] == ["active", "hold", "suspended", "lift", "active"]
+    listed = api("GET", "/awards?state=active").json["items"]
+    assert [one["person"] for one in listed] == [person]
+    assert {one["type"] for one in world.events()} >= {"award.suspended", "award.reinstated"}
