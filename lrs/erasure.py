@@ -27,6 +27,7 @@ from lrs.people import get_person, same_mailbox
 from lrs.refusals import Collision
 from lrs.tenancy import VENDOR
 from rules import work
+from rules.credential_store import CredentialStore
 from statements.actor import ifi
 from statements.attachments import attachments_of
 from statements.json_text import dump_text
@@ -295,13 +296,12 @@ def _drop_standing(editor: Editor, person: str, session: ClientSession) -> Docum
         {"members.person": person}, {"$pull": {"members": {"person": person}}}, session=session
     )
     awards = [row["award"] for row in db.credentials.find({"person": person}, {"award": 1}, session=session)]
-    db.status_entries.update_many(
-        {"award": {"$in": awards}, "set_at": {"$exists": False}},
-        {"$set": {"set_at": editor.now}},
-        session=session,
-    )
+    store = CredentialStore(db)
+    for award in set(awards):
+        store.set_entries(store.unset_entries(award, session), "withdrawn", editor.now, session)
     gone = db.credentials.delete_many({"person": person}, session=session)
     db.credential_subjects.delete_many({"_id": person}, session=session)
+    db.credential_displays.delete_many({"person": person}, session=session)
     return {"affiliations": ended.modified_count, "credentials": gone.deleted_count}
 
 
