@@ -14,6 +14,7 @@ from pymongo.write_concern import WriteConcern
 
 from lrs import (
     audit,
+    branding,
     consistency,
     displays,
     erasure,
@@ -64,6 +65,7 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     more.INDEXES,
     credential_store.INDEXES,
     displays.INDEXES,
+    branding.INDEXES,
     keys.INDEXES,
     store.INDEXES,
     work.INDEXES,
