@@ -25,9 +25,14 @@ def first_difference(stored: Json, received: Json, version: Version) -> str | No
     left, right = _statement(stored), _statement(received)
     if version == "1.0.3":
         for side, statement in ((left, stored), (right, received)):
-            if "timestamp" in stored and "timestamp" in received:
+            if _names_instant(stored) and _names_instant(received):
                 side["timestamp"] = _instant(statement["timestamp"])
     return _difference(left, right, ())
+
+
+def _names_instant(statement: Json) -> bool:
+    """Tell whether a client gave the timestamp; one equal to `stored` was set by the store (Data 2.4.7)."""
+    return "timestamp" in statement and statement["timestamp"] != statement.get("stored")
 
 
 def _instant(text: str) -> int:

@@ -207,8 +207,12 @@ class DocumentStore:
         preconditions: Preconditions,
         version: Version,
         now: dt.datetime,
+        must_say: bool = False,
     ) -> None:
-        """Create or replace; PreconditionFailed, DocumentConflict by the table of digest part 4."""
+        """Create or replace; PreconditionFailed, DocumentConflict by the table of digest part 4.
+
+        With `must_say` a new document, too, needs If-Match or If-None-Match; InvalidDocument without.
+        """
 
         def decide(row: Row | None) -> tuple[bytes, str | None]:
             preconditions.check(row and row["etag"])
@@ -217,6 +221,8 @@ class DocumentStore:
                 raise DocumentConflict(
                     "the document exists: read it and send its ETag as If-Match, or If-None-Match: * to only create"
                 )
+            if must_say and not preconditions.given:
+                raise InvalidDocument("send If-None-Match: * to create the document, or its ETag as If-Match")
             return content, content_type
 
         self._change(key, decide, now)

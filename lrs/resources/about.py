@@ -10,9 +10,10 @@ from flask import Blueprint, Response, g
 from lrs import protocol
 from lrs.auth import requires
 from lrs.context import laurel
+from lrs.launch import permit_activity, permit_agent
 from lrs.xapi_errors import InvalidRequest
-from statements.documents import Key
-from statements.parse import parse_json
+from statements.actor import is_group
+from statements.query import read_agent, read_iri
 from statements.store import StatementStore
 
 blueprint = Blueprint("about", __name__)
@@ -36,8 +37,12 @@ def agents() -> Response:
     given = protocol.parameters(("agent",))
     if "agent" not in given:
         raise InvalidRequest("agent", "required")
-    Key.parse("agent_profile", given, version)
-    person = StatementStore(laurel().db, g.principal.org).person(parse_json(given["agent"][0], "agent"))
+    agent = read_agent("agent", given["agent"][0], version)
+    if is_group(agent):
+        raise InvalidRequest("agent", "must be an Agent, not a Group")
+    if g.principal.limit is not None:
+        permit_agent(g.principal.limit, given["agent"][0])
+    person = StatementStore(laurel().db, g.principal.org).person(agent)
     return Response(orjson.dumps(person), content_type=JSON)
 
 
@@ -46,7 +51,11 @@ def agents() -> Response:
 def activities() -> Response:
     """Answer the Activity with what the store knows of its definition; an unknown one has only its id."""
     version = protocol.version()
-    key = Key.parse("activity_profile", protocol.parameters(("activityId",)), version)
-    assert key.activity is not None  # noqa: S101 -- Key.parse asks for it
-    activity = StatementStore(laurel().db, g.principal.org).activity(key.activity)
+    given = protocol.parameters(("activityId",))
+    if "activityId" not in given:
+        raise InvalidRequest("activityId", "required")
+    activity_id = read_iri("activityId", given["activityId"][0], version)
+    if g.principal.limit is not None:
+        permit_activity(g.principal.limit, activity_id)
+    activity = StatementStore(laurel().db, g.principal.org).activity(activity_id)
     return Response(orjson.dumps(activity), content_type=JSON)

@@ -14,6 +14,7 @@ from flask import Blueprint, Response, g, request
 from lrs import protocol
 from lrs.auth import requires
 from lrs.context import laurel
+from lrs.launch import permit_document
 from lrs.xapi_errors import DocumentNotFound, InvalidRequest
 from statements.documents import DocumentStore, Key, Kind, Preconditions, StoredDocument
 from statements.query import StatementQuery
@@ -56,7 +57,7 @@ def get(resource: Resource) -> Response:
     version = protocol.version()
     given = protocol.parameters(resource.key_names | {resource.id_name, "since"})
     since = _since(given.pop("since", None), version)
-    key = Key.parse(resource.kind, given, version)
+    key = _key(resource, given, version)
     if key.id is None:
         return _ids(key, since)
     if since is not None and version == "2.0.0":
@@ -72,7 +73,7 @@ def write(resource: Resource) -> Response:
     version = protocol.version()
     key = _one(resource, version)
     store = _store()
-    save = store.put if request.method == "PUT" else store.post
+    save = partial(store.put, must_say=_must_say(resource)) if request.method == "PUT" else store.post
     save(
         key,
         request.get_data(cache=False),
@@ -82,6 +83,14 @@ def write(resource: Resource) -> Response:
         now=laurel().now(),
     )
     return _nothing()
+
+
+def _must_say(resource: Resource) -> bool:
+    """Tell whether even a new document needs a precondition: profiles for clients of exactly 1.0.3 (3.1).
+
+    The official suite asks for it; clients of 1.0.0 to 1.0.2, and 2.0, create profiles without one.
+    """
+    return resource.kind != "state" and request.environ["HTTP_X_EXPERIENCE_API_VERSION"] == "1.0.3"
 
 
 def delete(resource: Resource) -> Response:
@@ -94,9 +103,17 @@ def delete(resource: Resource) -> Response:
 
 def _one(resource: Resource, version: protocol.Version, *, required: bool = True) -> Key:
     """Return the key that the parameters name."""
-    key = Key.parse(resource.kind, protocol.parameters(resource.key_names | {resource.id_name}), version)
+    key = _key(resource, protocol.parameters(resource.key_names | {resource.id_name}), version)
     if required and key.id is None:
         raise InvalidRequest(resource.id_name, f"required with {request.method}")
+    return key
+
+
+def _key(resource: Resource, given: dict[str, list[str]], version: protocol.Version) -> Key:
+    """Return the key; who came by a launch reaches only what belongs to the launch."""
+    key = Key.parse(resource.kind, given, version)
+    if g.principal.limit is not None:
+        permit_document(g.principal.limit, resource.kind, given, request.method)
     return key
 
 

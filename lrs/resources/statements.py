@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from email.utils import format_datetime
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -14,6 +15,7 @@ from flask import Blueprint, Response, current_app, g, request
 from lrs import multipart, protocol
 from lrs.auth import Principal, requires
 from lrs.context import laurel
+from lrs.launch import permit_statements
 from lrs.more import MoreTokens
 from lrs.resources.receiving import receive
 from lrs.tenancy import get_org
@@ -83,6 +85,7 @@ def _store(
             attachments=parts,
             is_relevant=relevance(here.db),
             statement_id=statement_id,
+            permit=partial(permit_statements, principal.limit) if principal.limit else None,
         )
 
 
