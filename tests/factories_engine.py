@@ -74,7 +74,8 @@ class World:
         cache_of(self.db).life = 0.0
         prepare.CLOCK._last = 0  # `stored` rises within a process; each world has its own time
         tenancy.create_org(self.db, "vendor", name="Vendor", kind="vendor", parent=None, now=self.clock())
-        self.here: Workshop = workshop(Settings(), self.db, self.clock)
+        settings = Settings(key_passphrase="of the tests", signing_algorithm="ES256")  # quick, and no file
+        self.here: Workshop = workshop(settings, self.db, self.clock)
 
     def partner(self, org: str, policy: str = "open") -> str:
         tenancy.create_org(self.db, org, name=org, now=self.clock(), policy=policy)
