@@ -15,6 +15,7 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from lrs import credential_desk
+from lrs.analysis import saved
 from lrs.context import utc_now
 from lrs.database import Document, connect, ensure_indexes
 from lrs.people import admit
@@ -56,7 +57,15 @@ def republish_status_lists(here: Workshop) -> None:
     credential_desk.republish(here.settings, here.db, here.now())
 
 
-JOBS: list[Job] = [Job("status lists", republish_status_lists, dt.timedelta(seconds=30))]
+def run_saved_queries(here: Workshop) -> None:
+    """Run the saved queries whose time has come."""
+    saved.run_due(here.db, here.now())
+
+
+JOBS: list[Job] = [
+    Job("status lists", republish_status_lists, dt.timedelta(seconds=30)),
+    Job("saved queries", run_saved_queries, dt.timedelta(seconds=30)),
+]
 """Further jobs; modules add theirs here, in the module that owns the job's feature."""
 
 Step = Callable[[Workshop], bool]

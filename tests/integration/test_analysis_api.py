@@ -1,4 +1,4 @@
-"""Questions over HTTP: queries, exports, saved queries and links, reports, timelines, deals, the live tail."""
+"""Questions over HTTP: queries, exports, saved queries, reports, timelines, deals, the live tail."""
 
 from __future__ import annotations
 
@@ -247,7 +247,12 @@ def test_a_partner_imports_for_itself_and_learns_of_nobody_else(
 ) -> None:
     for name, org in (("ana", "north"), ("cy", "south")):
         person(db, name, org)
-    body = "id,partner,person,product,created,won,amount\n1,south,cy@x.example,a,2026-05-05,true,1\n2,north,cy@x.example,a,2026-05-05,true,1\n"
+    lines = (
+        "id,partner,person,product,created,won,amount",
+        "1,south,cy@x.example,a,2026-05-05,true,1",
+        "2,north,cy@x.example,a,2026-05-05,true,1",
+    )
+    body = "\n".join(lines)
     answer = client.post("/api/v1/deals", data=body, content_type="text/csv", headers=keys["north"])
     reasons = [row["reason"] for row in answer.json["refused"]]
     assert reasons == ["partner 'south' is not an organization", "person 'cy@x.example' is unknown"]
