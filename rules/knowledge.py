@@ -141,10 +141,13 @@ def _lifted(facts: Sequence[Fact]) -> Iterable[Fact]:
 
 
 def _closed(lifecycle: Sequence[LifecycleChange]) -> tuple[Closed, ...]:
-    """Return the intervals in which no new award or renewal is made."""
+    """Return the intervals in which no new award or renewal is made.
+
+    A certification that was disabled and is no longer makes up for the decisions it did not make (2.2).
+    """
     found: list[Closed] = []
     for index, change in enumerate(lifecycle):
-        if change.to != "published":
-            until = lifecycle[index + 1].at if index + 1 < len(lifecycle) else None
+        until = lifecycle[index + 1].at if index + 1 < len(lifecycle) else None
+        if change.to in {"retired", "withdrawn"} or (change.to == "disabled" and until is None):
             found.append(Closed(change.at, until))
     return tuple(found)

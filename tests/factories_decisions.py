@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from rules import calendar
@@ -97,7 +98,7 @@ def history(*evidence: Evidence, **values: Any) -> PersonHistory:
 def version(
     document: Certification, since: str | None = None, decided: str | None = None
 ) -> PublishedVersion:
-    """Return a published version, in force from a date (from the beginning without one)."""
+    """Return a published version, in force from a date, or always."""
     effective_at = (
         BEGINNING
         if since is None
@@ -130,5 +131,6 @@ def status(course: Course, at: str, timezone: str = "UTC") -> Status:
 
 
 def states(course: Course) -> list[tuple[str, str]]:
-    """Return the line of public states as (date, state) pairs, from the first change on."""
-    return [(f"{s.at:%Y-%m-%d}", s.state) for s in course.segments[1:]]
+    """Return the line of public states as (date, state) pairs, from the first change of state on."""
+    changes = [s for before, s in pairwise(course.segments) if s.state != before.state]
+    return [(f"{s.at:%Y-%m-%d}", s.state) for s in changes]

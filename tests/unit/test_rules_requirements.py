@@ -10,7 +10,15 @@ from typing import Any
 
 import pytest
 from factories_decisions import (
-    BASE, certification, course_of, history, instant, simple, statement, status, version,
+    BASE,
+    certification,
+    course_of,
+    history,
+    instant,
+    simple,
+    statement,
+    status,
+    version,
 )  # fmt: skip
 
 from rules.book import View

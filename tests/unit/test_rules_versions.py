@@ -1,0 +1,217 @@
+"""Versions (4.12, `transition` of 2.3), and retired, withdrawn and disabled certifications (1, 2.2)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from factories_decisions import (
+    BASE,
+    certification,
+    course_of,
+    fact,
+    instant,
+    statement,
+    states,
+    status,
+    version,
+)
+
+from rules.published import LifecycleChange, published
+
+
+def cert(number: str, when: str = "a", rest: str = "", validity: str = "lasts: 12 months") -> Any:
+    names = "".join(f'  {n}: {{verb: completed, activity: "{BASE}{n}"}}\n' for n in "abx")
+    return certification(
+        f"evidence:\n{names}award: {{when: {when}}}\nvalidity: {{{validity}}}\n{rest}", version=f'"{number}"'
+    )
+
+
+def two(new: Any, old: Any = None, since: str = "2027-01-01", decided: str | None = None) -> Any:
+    return published(version(old or cert("1")), version(new, since, decided))
+
+
+A = statement("a", "2026-06-01")
+
+
+def test_a_period_keeps_its_version_and_a_renewal_uses_the_one_applicable_then() -> None:
+    old = cert("1", rest="renewal: {opens: 90 days}")
+    new = cert("2", rest="renewal: {opens: 90 days, when: b}", validity="lasts: 6 months")
+    course = course_of(two(new, old), A, statement("b", "2027-05-01"))
+    assert [(p.version, p.valid_until) for p in course.periods] == [
+        ("1", dt.date(2027, 6, 1)),
+        ("2", dt.date(2027, 12, 1)),
+    ]
+    assert status(course, "2027-04-01").missing == ("b",)
+
+
+def test_the_latest_effective_from_applies_not_the_greatest_text() -> None:
+    rule = published(version(cert("10")), version(cert("9", "b"), "2026-01-01"))
+    assert status(course_of(rule, A), "2026-06-01").missing == ("b",)
+
+
+def test_prior_learning_is_awarded_at_effective_from() -> None:
+    rule = published(version(cert("1"), "2026-09-01"))
+    course = course_of(rule, A)
+    assert course.periods[0].awarded_at == instant("2026-09-01")
+    assert status(course, "2026-08-31").state == "in_progress"
+
+
+def test_a_version_counts_only_once_it_is_known() -> None:
+    rule = two(cert("2", "b"), decided="2026-12-01")
+    course = course_of(rule, statement("b", "2027-02-01"), known_at="2026-11-30")
+    assert status(course, "2027-02-01").missing == ("a",)
+
+
+def test_keep_lets_existing_periods_run_to_their_end() -> None:
+    course = course_of(two(cert("2", "b")), A)
+    assert states(course) == [("2026-06-01", "active"), ("2027-06-02", "expired")]
+
+
+# must_upgrade_by
+
+UPGRADE = "transition: {existing: {must_upgrade_by: 2027-03-31}}"
+
+
+def test_must_upgrade_by_ends_older_periods_on_that_day() -> None:
+    course = course_of(two(cert("2", "b", UPGRADE)), A)
+    assert states(course) == [("2026-06-01", "active"), ("2027-04-01", "expired")]
+    assert status(course, "2026-12-31").expires == dt.date(2027, 6, 1)
+    assert status(course, "2027-01-01").expires == dt.date(2027, 3, 31)
+    assert course.periods[0].ending == "must_upgrade"
+    assert status(course, "2027-05-01").missing == ("b",)
+
+
+def test_an_upgrade_changes_no_expiry() -> None:
+    course = course_of(two(cert("2", "b", UPGRADE)), A, statement("b", "2027-03-31T20:00:00Z"))
+    assert len(course.periods) == 1
+    assert status(course, "2027-04-01").expires == dt.date(2027, 6, 1)
+    assert status(course, "2027-04-01").version == "2"
+    assert status(course, "2027-03-30").version == "1"
+
+
+def test_must_upgrade_by_shortens_only() -> None:
+    late = "transition: {existing: {must_upgrade_by: 2028-03-31}}"
+    course = course_of(two(cert("2", "b", late)), A)
+    assert status(course, "2027-06-01").expires == dt.date(2027, 6, 1)
+
+
+def test_after_a_missed_upgrade_the_new_award_when_gives_a_new_period() -> None:
+    course = course_of(two(cert("2", "b", UPGRADE)), A, statement("b", "2027-05-10"))
+    assert [(p.kind, p.version) for p in course.periods] == [("first", "1"), ("after_lapse", "2")]
+
+
+# re_evaluate
+
+AGAIN = "transition: {existing: re_evaluate}"
+
+
+def test_re_evaluate_computes_the_expiry_again_from_the_same_award_instant() -> None:
+    course = course_of(two(cert("2", "a", AGAIN, "lasts: 18 months")), A)
+    assert status(course, "2026-12-31").expires == dt.date(2027, 6, 1)
+    assert status(course, "2027-01-01").expires == dt.date(2027, 12, 1)
+    assert status(course, "2027-01-01").awarded == dt.date(2026, 6, 1)
+    assert status(course, "2027-01-01").version == "2"
+
+
+def test_re_evaluate_annuls_who_no_longer_satisfies_under_recompute() -> None:
+    course = course_of(two(cert("2", "b", AGAIN)), A, statement("b", "2027-08-01"))
+    assert states(course) == [
+        ("2026-06-01", "active"),
+        ("2027-01-01", "in_progress"),
+        ("2027-08-01", "active"),
+        ("2028-08-02", "expired"),
+    ]
+    assert {p.award for p in course.periods} == {1}
+
+
+def test_re_evaluate_suspends_until_satisfied() -> None:
+    new = cert("2", "b", AGAIN + "\non_voided: {action: suspend, revoke_after: 90 days}")
+    cured = course_of(two(new), A, statement("b", "2027-02-01"))
+    assert states(cured)[1:3] == [("2027-01-01", "suspended"), ("2027-02-01", "active")]
+    uncured = course_of(two(new), A)
+    assert [s for _, s in states(uncured)] == ["active", "suspended", "revoked"]
+
+
+def test_re_evaluate_revokes_or_asks() -> None:
+    revoking = course_of(two(cert("2", "b", AGAIN + "\non_voided: {action: revoke}")), A)
+    assert states(revoking)[1] == ("2027-01-01", "revoked")
+    asking = course_of(two(cert("2", "b", AGAIN + "\non_voided: {action: review}")), A)
+    assert states(asking)[1] == ("2027-06-02", "expired")
+    assert [r.kind for r in asking.reviews] == ["re_evaluation"]
+
+
+def test_re_evaluate_concerns_running_periods_only() -> None:
+    course = course_of(two(cert("2", "b", AGAIN), since="2027-09-01"), A)
+    assert states(course) == [("2026-06-01", "active"), ("2027-06-02", "expired")]
+
+
+# finish_old_until
+
+FINISH = "transition: {in_flight: {finish_old_until: 2027-03-31}}"
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [
+        ([("a", "2026-12-01"), ("x", "2027-03-31")], ("1", "2027-03-31")),  # under way: the old version
+        ([("a", "2027-01-02"), ("x", "2027-03-01")], None),  # no statement before effective_from
+        ([("a", "2026-12-01"), ("x", "2027-04-01")], None),  # after the day
+        (
+            [("a", "2026-12-01"), ("b", "2027-02-01"), ("x", "2027-03-01")],
+            ("2", "2027-02-01"),
+        ),  # earlier wins
+        (
+            [("a", "2026-12-01"), ("b", "2027-02-01"), ("x", "2027-02-01")],
+            ("2", "2027-02-01"),
+        ),  # new on a tie
+    ],
+)
+def test_finish_old_until(rows: list[tuple[str, str]], found: tuple[str, str] | None) -> None:
+    rule = two(cert("2", "{all: [a, b]}", FINISH), cert("1", "{all: [a, x]}"))
+    course = course_of(rule, *(statement(n, at) for n, at in rows))
+    assert [(p.version, f"{p.awarded_at:%Y-%m-%d}") for p in course.periods] == ([found] if found else [])
+
+
+# Lifecycle
+
+
+def change(to: Any, at: str) -> LifecycleChange:
+    return LifecycleChange(to, instant(at), instant(at))
+
+
+def test_retired_gives_no_new_awards_and_running_periods_end_by_date() -> None:
+    rule = cert("1", rest="renewal: {opens: 90 days}")
+    retired = (change("retired", "2026-09-01"),)
+    course = course_of(rule, A, statement("a", "2027-05-01"), lifecycle=retired)
+    assert states(course)[-1] == ("2027-06-02", "expired")
+    assert states(course_of(rule, statement("a", "2026-09-02"), lifecycle=retired)) == []
+
+
+def test_withdrawn_ends_all_periods() -> None:
+    course = course_of(
+        cert("1"), A, statement("a", "2027-01-01"), lifecycle=(change("withdrawn", "2026-09-01"),)
+    )
+    assert states(course) == [("2026-06-01", "active"), ("2026-09-01", "withdrawn")]
+
+
+def test_disabled_makes_no_new_decision_and_enabling_again_makes_up_for_it() -> None:
+    rows = [A, statement("b", "2026-10-01")]
+    off = (change("disabled", "2026-05-01"),)
+    assert states(course_of(cert("1"), *rows, lifecycle=off)) == []
+    on = (*off, change("published", "2026-09-01"))
+    assert course_of(cert("1"), *rows, lifecycle=on).periods[0].awarded_at == instant("2026-06-01")
+
+
+def test_disabled_leaves_running_periods_to_their_end() -> None:
+    course = course_of(cert("1"), A, lifecycle=(change("disabled", "2026-09-01"),))
+    assert states(course) == [("2026-06-01", "active"), ("2027-06-02", "expired")]
+
+
+def test_withdrawal_by_the_holder_before_that_of_the_certification_counts() -> None:
+    course = course_of(
+        cert("1"), A, facts=(fact("withdrawal", "2026-08-01", reason="holder_request"),),
+        lifecycle=(change("withdrawn", "2026-09-01"),),
+    )  # fmt: skip
+    assert course.awards[0].reason == "holder_request"
