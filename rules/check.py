@@ -9,7 +9,6 @@ from rules.check_names import Activities, Known, PublishedNames, SeenActivities,
 from rules.check_programmes import check_gate, check_tiers
 from rules.check_requirements import check_requirements
 from rules.check_walk import activities, mapping, selectors
-from rules.check_words import nearest
 from rules.errors import Problem, UnknownRule
 from rules.fragments import resolve
 from rules.load import Loaded, document_hash
@@ -79,11 +78,11 @@ def _groups_and_clients(loaded: Loaded, known: Known) -> Iterator[Problem]:
         sources = selector.get("from")
         for i, label in enumerate(strings(sources) if isinstance(sources, list) else ()):
             if label not in store.clients:
-                hint = nearest(label, store.clients)
+                hint = known.nearest(label, store.clients)
                 yield loaded.positions.problem((*path, "from", i), "E302", f"unknown client {label}", hint)
     for path, group in named:
         if isinstance(group, str) and group not in store.groups:
-            hint = nearest(group, store.groups)
+            hint = known.nearest(group, store.groups)
             yield loaded.positions.problem(path, "E302", f"unknown group {group}", hint)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from rules.check_names import Known
 from rules.check_walk import held, used
-from rules.check_words import nearest
 from rules.errors import Problem
 from rules.fragments import parts
 from rules.load import Loaded
@@ -25,7 +24,7 @@ def check_holds(loaded: Loaded, known: Known) -> Iterator[Problem]:
             circle = " -> ".join([str(loaded.data.get("id")), *way])
             yield loaded.positions.problem(path, "E305", f"prerequisites go in a circle: {circle}")
         elif name not in names and known.published is not None:
-            hint = nearest(name, names)
+            hint = known.nearest(name, names)
             yield loaded.positions.problem(path, "E302", f"unknown certification {name}", hint)
 
 

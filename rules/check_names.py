@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from rules.check_words import nearest
+from rules.check_words import Suggestions, nearest
 from rules.load import Loaded
 from rules.model import Fragment
 
@@ -70,6 +70,11 @@ class Known:
 
     loaded: tuple[Loaded, ...]
     published: PublishedNames | None
+    suggestions: Suggestions = field(default_factory=Suggestions)
+
+    def nearest(self, word: str, names: Collection[str]) -> str | None:
+        """Return the name that was probably meant."""
+        return self.suggestions.nearest(word, names)
 
     @property
     def store(self) -> PublishedNames:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from rules.check_names import Known, strings
 from rules.check_walk import demands, items, mapping, texts
-from rules.check_words import nearest
 from rules.errors import Problem
 from rules.load import Loaded
 from rules.load_positions import Path, render
@@ -25,7 +24,7 @@ def check_tiers(loaded: Loaded, known: Known) -> Iterator[Problem]:
             message = f"{name} is the first tier: it has no requirement"
             yield loaded.positions.problem(("tiers", name), "E308", message, at_key=True)
         elif name not in order:
-            hint = nearest(name, order)
+            hint = known.nearest(name, order)
             yield loaded.positions.problem(
                 ("tiers", name), "E302", f"{name} is not in order", hint, at_key=True
             )
@@ -37,19 +36,21 @@ def check_tiers(loaded: Loaded, known: Known) -> Iterator[Problem]:
     for name, tree in given.items():
         for path, demand in demands(tree, ("tiers", name)):
             yield from _holding(loaded, known, (*path, "people_holding"), demand.get("people_holding"))
-    yield from _tested_tiers(loaded, order)
+    yield from _tested_tiers(loaded, known, order)
 
 
-def _tested_tiers(loaded: Loaded, order: Iterable[str]) -> Iterator[Problem]:
+def _tested_tiers(loaded: Loaded, known: Known, order: Collection[str]) -> Iterator[Problem]:
     for i, test in enumerate(items(loaded.data.get("tests"))):
         expect = mapping(mapping(test).get("expect"))
-        yield from _known_tiers(loaded, ("tests", i, "expect"), expect, order)
+        yield from _known_tiers(loaded, known, ("tests", i, "expect"), expect, order)
 
 
-def _known_tiers(loaded: Loaded, path: Path, named: Any, order: Iterable[str]) -> Iterator[Problem]:
+def _known_tiers(
+    loaded: Loaded, known: Known, path: Path, named: Any, order: Collection[str]
+) -> Iterator[Problem]:
     for organization, tier in mapping(named).items():
         if isinstance(tier, str) and tier not in order:
-            hint = nearest(tier, order)
+            hint = known.nearest(tier, order)
             yield loaded.positions.problem((*path, organization), "E302", f"unknown tier {tier}", hint)
 
 
@@ -57,7 +58,7 @@ def _holding(loaded: Loaded, known: Known, path: Path, holding: Any) -> Iterator
     name = mapping(holding).get("certification")
     names = known.ids("Certification")
     if isinstance(name, str) and name not in names and known.published is not None and "{" not in name:
-        hint = nearest(name, names)
+        hint = known.nearest(name, names)
         yield loaded.positions.problem(
             (*path, "certification"), "E302", f"unknown certification {name}", hint
         )
@@ -72,11 +73,11 @@ def check_gate(loaded: Loaded, known: Known) -> Iterator[Problem]:
         yield from _holding(loaded, known, (*path, "submitter_holds"), demand.get("submitter_holds"))
         tier = demand.get("tier_at_least")
         if order is not None and isinstance(tier, str) and tier not in order and "{" not in tier:
-            hint = nearest(tier, order)
+            hint = known.nearest(tier, order)
             yield loaded.positions.problem((*path, "tier_at_least"), "E302", f"unknown tier {tier}", hint)
     yield from _gate_keys(loaded)
     yield from _gate_placeholders(loaded)
-    yield from _gate_tests(loaded, order)
+    yield from _gate_tests(loaded, known, order)
 
 
 def _programme(loaded: Loaded, known: Known, needed: bool) -> Iterator[Problem]:
@@ -86,7 +87,7 @@ def _programme(loaded: Loaded, known: Known, needed: bool) -> Iterator[Problem]:
         message = f"tiers is missing: there are {len(programmes)} programmes"
         yield loaded.positions.problem(("tiers",), "E202", message)
     elif isinstance(name, str) and name not in programmes and known.published is not None:
-        hint = nearest(name, programmes)
+        hint = known.nearest(name, programmes)
         yield loaded.positions.problem(("tiers",), "E302", f"unknown programme {name}", hint)
     elif needed and name is None and not programmes and known.published is not None:
         yield loaded.positions.problem(("tiers",), "E302", "no programme is published for tier_at_least")
@@ -137,14 +138,14 @@ def _corrected(placeholder: str, subject: str) -> str | None:
     return f"{{{subject}.{field}}}" if re.fullmatch("[A-Za-z][A-Za-z0-9_-]*", field) else None
 
 
-def _gate_tests(loaded: Loaded, order: tuple[str, ...] | None) -> Iterator[Problem]:
+def _gate_tests(loaded: Loaded, known: Known, order: tuple[str, ...] | None) -> Iterator[Problem]:
     plain = {"organization", "submitter", "answer", "failed", "message"}
     for i, test in enumerate(items(loaded.data.get("tests"))):
         if order is not None:
-            yield from _known_tiers(loaded, ("tests", i, "tiers"), mapping(test).get("tiers"), order)
+            yield from _known_tiers(loaded, known, ("tests", i, "tiers"), mapping(test).get("tiers"), order)
         for j, row in enumerate(items(mapping(test).get("expect"))):
             for key in mapping(row):
                 if key not in plain and key != loaded.data.get("subject"):
-                    hint = nearest(key, [*plain, str(loaded.data.get("subject"))])
+                    hint = known.nearest(key, [*plain, str(loaded.data.get("subject"))])
                     path = ("tests", i, "expect", j, key)
                     yield loaded.positions.problem(path, "E201", f"unknown key {key}", hint, at_key=True)

@@ -20,7 +20,6 @@ from rules.check_walk import (
     selectors,
     used,
 )
-from rules.check_words import nearest
 from rules.errors import Problem
 from rules.fragments import parts as model_parts
 from rules.load import Loaded
@@ -33,24 +32,24 @@ _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 
 def check_requirements(loaded: Loaded, known: Known) -> Iterator[Problem]:
     """Yield the problems of the requirements and selectors of a certification or fragment."""
-    yield from _unknown_selectors(loaded)
+    yield from _unknown_selectors(loaded, known)
     yield from _unknown_fragments(loaded, known)
     yield from _unreachable(loaded)
     yield from _colliding_keys(loaded, known)
     yield from _placeholders(loaded)
     if loaded.data["kind"] == "Certification":
-        yield from _unused(loaded)
+        yield from _unused(loaded, known)
         yield from _short_minimum(loaded)
         yield from _endless(loaded)
 
 
-def _unknown_selectors(loaded: Loaded) -> Iterator[Problem]:
+def _unknown_selectors(loaded: Loaded, known: Known) -> Iterator[Problem]:
     names = mapping(loaded.data.get("evidence"))
     for root in roots(loaded.data):
         for each in below(root):
             for path, name in each.selectors():
                 if name not in names:
-                    hint = nearest(name, names)
+                    hint = known.nearest(name, names)
                     yield loaded.positions.problem(path, "E301", f"unknown selector {name}", hint)
 
 
@@ -63,13 +62,13 @@ def _unknown_fragments(loaded: Loaded, known: Known) -> Iterator[Problem]:
             yield loaded.positions.problem(path, "E303", message, at_key=True)
         elif fragment_id not in fragments:
             if known.published is not None:
-                hint = nearest(fragment_id, fragments)
+                hint = known.nearest(fragment_id, fragments)
                 hint = f"{hint}/{name}" if hint else None
                 yield loaded.positions.problem(path, "E303", f"unknown fragment {fragment_id}", hint)
         elif (fragment := fragments[fragment_id]) is not None:
             entries: Mapping[str, Any] = getattr(fragment, where)
             if name not in entries:
-                hint = nearest(name, entries)
+                hint = known.nearest(name, entries)
                 hint = f"{fragment_id}/{hint}" if hint else None
                 message = f"the fragment {fragment_id} has no {name} in its {where}"
                 yield loaded.positions.problem(path, "E303", message, hint)
@@ -167,8 +166,8 @@ def _misplaced(placeholder: str, released: bool, elsewhere: bool) -> str | None:
     return None
 
 
-def _unused(loaded: Loaded) -> Iterator[Problem]:
-    if loaded.document is None or any(True for _ in _unknown_selectors(loaded)):
+def _unused(loaded: Loaded, known: Known) -> Iterator[Problem]:
+    if loaded.document is None or any(True for _ in _unknown_selectors(loaded, known)):
         return  # a misspelt name would make a second problem here
     named = {name for root in roots(loaded.data) for each in below(root) for _, name in each.selectors()}
     for path, name, _ in selectors(loaded.data):

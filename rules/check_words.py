@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +20,18 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
         return lower[found[0]]
     starts = [name for name in names if len(short) >= 3 and name.lower().startswith(short)]
     return starts[0] if len(starts) == 1 else None
+
+
+class Suggestions:
+    """Looks for nearest words until a check has compared 100,000 of them, so that no file makes it slow."""
+
+    def __init__(self) -> None:
+        self.left = 100_000
+
+    def nearest(self, word: str, known: Collection[str]) -> str | None:
+        """Return the known word that is most like `word`; None where none is close or enough was compared."""
+        self.left -= len(known)
+        return nearest(word, known) if self.left >= 0 else None
 
 
 def listing(words: Iterable[str]) -> str:

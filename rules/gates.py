@@ -119,7 +119,8 @@ def _reasons(demand: Demand, gate: Gate, question: Question) -> Iterator[Reason]
 def _reason(demand: Demand, gate: Gate, question: Question) -> Reason:
     match demand:
         case TierAtLeast():
-            return _tier_reason(demand, question)
+            named = filled(demand.tier, gate.subject, question.subject)
+            return _tier_reason(replace(demand, tier=named), question)
         case SubmitterHolds():
             return _holding_reason(demand, gate, question)
         case _:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from rules.check import PublishedNames, SeenActivities, check
+from rules.check_words import Suggestions
 from rules.errors import Problem
 from rules.load import Loaded, load
 from rules.load_dump import document_hash
@@ -359,3 +360,11 @@ def test_a_loaded_file_says_what_it_is() -> None:
     assert isinstance(loaded, Loaded)
     assert loaded.document is not None
     assert loaded.document.title == "Sales Professional"
+
+
+def test_suggestions_stop_where_they_would_cost_too_much() -> None:
+    suggestions = Suggestions()
+    names = [f"name-{i}" for i in range(60_000)]
+    assert suggestions.nearest("name-7x", ["name-7"]) == "name-7"
+    assert suggestions.nearest("NAME-7", names) == "name-7"
+    assert suggestions.nearest("NAME-7", names) is None

@@ -292,3 +292,13 @@ def test_gates_are_answered_in_mode_active_with_the_order_of_another_file() -> N
 def test_a_gate_without_a_tier_order_cannot_be_run() -> None:
     (result,) = run("", GATE)
     assert result.error == "no programmes are at hand; name the one meant under tiers"
+
+
+def test_fields_of_the_subject_are_usable_as_the_tier_asked_for() -> None:
+    """2.9: in strings of `allow_when`."""
+    tiers = document("", TIERS.replace("SOUTH", "none"))
+    text = GATE.replace("{tier_at_least: silver}", '{tier_at_least: "{deal.tier}"}').replace(
+        "name: X", "name: X, tier: silver"
+    )
+    (result,) = run("", text, (tiers,))
+    assert result.ok, result.differences
