@@ -41,6 +41,7 @@ def check_requirements(loaded: Loaded, known: Known) -> Iterator[Problem]:
         yield from _unused(loaded, known)
         yield from _short_minimum(loaded)
         yield from _endless(loaded)
+        yield from _without_fixed_date(loaded)
 
 
 def _unknown_selectors(loaded: Loaded, known: Known) -> Iterator[Problem]:
@@ -217,3 +218,11 @@ def _endless(loaded: Loaded) -> Iterator[Problem]:
         message = "renewal does not go with lasts: forever"
         later = loaded.positions.later([("validity", "lasts"), ("renewal",)])
         yield loaded.positions.problem(later, "E308", message, at_key=True)
+
+
+def _without_fixed_date(loaded: Loaded) -> Iterator[Problem]:
+    """Refuse renewals on a common date where the validity names none (2.3)."""
+    renewal, validity = mapping(loaded.data.get("renewal")), mapping(loaded.data.get("validity"))
+    if renewal.get("counted_from") == "fixed_date" and validity.get("counted_from") != "fixed_date":
+        message = "counted_from: fixed_date goes only with validity.counted_from: fixed_date"
+        yield loaded.positions.problem(("renewal", "counted_from"), "E308", message, at_key=True)

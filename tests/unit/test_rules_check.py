@@ -199,6 +199,7 @@ SHAPE = [
     ("C", "lasts: 12 months", "lasts: 12 months\n  minimum: 6 months", "16:3 validity.minimum: minimum goes only with counted_from: fixed_date [E308]"),
     ("C", "lasts: 12 months", "lasts: 12 months\n  counted_from: fixed_date", "15:3 validity.fixed: counted_from: fixed_date needs fixed, one of the common expiry dates [E308]"),
     ("C", "lasts: 12 months", "lasts: forever\nrenewal: {}", "16:1 renewal: renewal does not go with lasts: forever [E308]"),
+    ("C", "validity:", "renewal: {counted_from: fixed_date}\nvalidity:", "14:11 renewal.counted_from: counted_from: fixed_date goes only with validity.counted_from: fixed_date [E308]"),
     ("C", "validity:", "on_voided: {revoke_after: 30 days}\nvalidity:", "14:13 on_voided.revoke_after: revoke_after goes only with action: suspend [E308]"),
     ("C", "validity:", "notices: [{before_expiry: [7 days], events: [award.issued], to: [holder]}]\nvalidity:", "14:37 notices[0].events: before_expiry does not go with events [E308]"),
     ("T", "tests:", "changes: {promote: at_review}\ntests:", "10:10 changes.reviews: promote: at_review needs reviews, a list of MM-DD [E308]"),
