@@ -31,8 +31,8 @@ def uid() -> str:
     return str(uuid.uuid4())
 
 
-def agent(name: str = "learner", **more: Any) -> Json:
-    return {"mbox": f"mailto:{name}@example.com", **more}
+def agent(local: str = "learner", **more: Any) -> Json:
+    return {"mbox": f"mailto:{local}@example.com", **more}
 
 
 def statement(**overrides: Any) -> Json:
