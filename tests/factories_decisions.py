@@ -55,7 +55,7 @@ def simple(validity: str = "lasts: 12 months", rest: str = "", when: str = "{don
 
 
 def statement(name: str, at: str | dt.datetime, **values: Any) -> Evidence:
-    """Return a statement `passed` on exam-like activities and `completed` on others, through a vendor client."""
+    """Return a statement through a vendor client: `passed` for exams, `completed` for others."""
     when = instant(at)
     stored = instant(values.pop("stored", at))
     verb = values.pop("verb", "passed" if name.startswith("exam") else "completed")
