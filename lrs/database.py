@@ -27,6 +27,7 @@ from lrs import (
     sessions,
     tenancy,
     users,
+    webhooks,
 )
 from lrs.analysis import indexes as analysis_indexes
 from lrs.settings import Settings, StartFailure
@@ -44,7 +45,7 @@ from rules import (
     tier_work,
     work,
 )
-from statements import attachments
+from statements import attachments, knowledge
 from statements import documents as statement_documents
 from statements import store as statement_store
 
@@ -76,11 +77,13 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     marks.INDEXES,
     backfill.INDEXES,
     plans.INDEXES,
+    webhooks.INDEXES,
     programmes.INDEXES,
     gatekeeping.INDEXES,
     analysis_indexes.INDEXES,
     statement_store.INDEXES,
     attachments.INDEXES,
+    knowledge.INDEXES,
     statement_documents.INDEXES,
 ]
 

@@ -12,9 +12,10 @@ from hashlib import blake2b
 from threading import Lock
 from typing import Any
 
-from pymongo import UpdateOne
+from pymongo import ASCENDING, IndexModel
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.write_concern import WriteConcern
 
 from statements.actor import ifi, person
 from statements.json_text import dump_text
@@ -25,6 +26,11 @@ from statements.validate import activities
 Json = Mapping[str, Any]
 Document = dict[str, Any]
 
+INDEXES: dict[str, list[IndexModel]] = {
+    "activities": [IndexModel([("id", ASCENDING), ("org", ASCENDING)], name="id")],
+    "agent_names": [IndexModel([("org", ASCENDING), ("ifi", ASCENDING)], name="ifi")],
+}
+DUPLICATE_KEY = 11000
 MERGED_MAPS = ("name", "description", "extensions")
 MAX_NAMES = 100
 MAX_DEFINITION_BYTES = 1024 * 1024
@@ -63,31 +69,33 @@ class Knowledge:
         self._org = org
         self._scope = (db.client, db.name, org)
         self._activities = db.get_collection("activities", write_concern=DURABLE)
-        self._names = db.get_collection("agent_names", write_concern=DURABLE)
+        # Names may be learned again from the next statement, so nobody waits for their durability.
+        self._names = db.get_collection("agent_names", write_concern=WriteConcern(w=1))
 
     def learn(self, documents: Sequence[Document], values: Sequence[Json]) -> None:
         """Merge the definitions and names of statements that were stored; `values` are their parsed contents."""
-        names: dict[str, set[str]] = {}
+        names: set[tuple[str, str]] = set()
         for document, value in zip(documents, values, strict=True):
             for activity in _defined(value):
                 self._learn_activity(activity, document["_id"])
             for agent in _named(value):
                 identifier = ifi(agent)
                 if identifier is not None:
-                    names.setdefault(identifier, set()).add(agent["name"])
+                    names.add((identifier, agent["name"]))
         self._learn_names(names)
 
     def definitions(self, activity_ids: set[str]) -> dict[str, dict[str, Any]]:
         """Return the merged definition of each known activity."""
         keys = [self._key(activity_id) for activity_id in activity_ids]
         found = self._activities.find({"_id": {"$in": keys}, "org": self._org})
-        return {document["activity"]: parse_json(document["definition"]) for document in found}
+        return {document["id"]: parse_json(document["definition"]) for document in found}
 
     def person(self, agent: Json) -> dict[str, Any]:
         """Return the Person object of an agent with every name seen."""
         identifier = ifi(agent)
-        found = self._names.find_one({"_id": self._key(identifier or ""), "org": self._org})
-        return person(agent, found["names"] if found else ())
+        which = {"org": self._org, "ifi": identifier}
+        found = self._names.find(which, {"name": 1}).limit(MAX_NAMES)
+        return person(agent, sorted(document["name"] for document in found))
 
     def _key(self, text: str) -> bytes:
         return blake2b(f"{self._org}\0{text}".encode(), digest_size=16).digest()
@@ -117,52 +125,44 @@ class Knowledge:
     def _write(
         self, key: bytes, activity_id: str, merged: Json, newest: bytes, stored: Document | None
     ) -> bool:
-        """Write the merged definition unless another process came first; tell whether it is in force."""
+        """Write the merged definition unless another process came first; tell whether it is in force.
+
+        `definition` is JSON text, because BSON has not every number and key; `name` is there for reports.
+        """
         text = dump_text(merged)
+        if stored is not None and (text == stored["definition"] or len(text) > MAX_DEFINITION_BYTES):
+            return True
+        fields = {"definition": text, "name": merged.get("name", {}), "newest": newest}
         if stored is None:
             try:
-                self._activities.insert_one(
-                    {
-                        "_id": key,
-                        "org": self._org,
-                        "activity": activity_id,
-                        "definition": text,
-                        "newest": newest,
-                    }
-                )
+                self._activities.insert_one({"_id": key, "org": self._org, "id": activity_id, **fields})
             except DuplicateKeyError:
                 return False
             return True
-        if text == stored["definition"] or len(text) > MAX_DEFINITION_BYTES:
-            return True
-        unchanged = {
-            "_id": key,
-            "org": self._org,
-            "newest": stored["newest"],
-            "definition": stored["definition"],
-        }
-        change = {"$set": {"definition": text, "newest": newest}}
-        return self._activities.update_one(unchanged, change).matched_count == 1
+        unchanged = {"_id": key, "org": self._org, "newest": stored["newest"], "definition": stored["definition"]}
+        return self._activities.update_one(unchanged, {"$set": fields}).matched_count == 1
 
-    def _learn_names(self, names: Mapping[str, set[str]]) -> None:
-        """Add names that are new to this process; an agent keeps the first MAX_NAMES."""
-        writes = []
-        learned = []
-        for identifier, seen in names.items():
-            new = [name for name in seen if not _RECENT.knows((*self._scope, identifier, name), 0)]
-            if not new:
-                continue
-            learned += [(*self._scope, identifier, name) for name in new]
-            which = {"_id": self._key(identifier), "org": self._org}
-            known = {"$ifNull": ["$names", []]}
-            added = {"$setDifference": [{"$literal": new}, known]}
-            names_field = {"$slice": [{"$concatArrays": [known, added]}, MAX_NAMES]}
-            change = [{"$set": {"ifi": {"$literal": identifier}, "names": names_field}}]
-            writes.append(UpdateOne(which, change, upsert=True))
-        if writes:
-            self._names.bulk_write(writes, ordered=False)
-        for memory_key in learned:
-            _RECENT.remember(memory_key, 0)
+    def _learn_names(self, seen: Iterable[tuple[str, str]]) -> None:
+        """Add names that are new to this process, one small document each; known ones are refused by their key."""
+        documents = []
+        for identifier, name in seen:
+            memory_key = (*self._scope, identifier, name)
+            if not _RECENT.knows(memory_key, 0):
+                _RECENT.remember(memory_key, 0)
+                documents.append(
+                    {
+                        "_id": self._key(f"{identifier}\0{name}"),
+                        "org": self._org,
+                        "ifi": identifier,
+                        "name": name,
+                    }
+                )
+        if documents:
+            try:
+                self._names.insert_many(documents, ordered=False)
+            except BulkWriteError as error:
+                if any(entry["code"] != DUPLICATE_KEY for entry in error.details["writeErrors"]):
+                    raise
 
 
 def merge_definitions(older: Json, newer: Json) -> dict[str, Any]:

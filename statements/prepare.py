@@ -126,7 +126,11 @@ def prepare(parsed: Parsed, setting: Setting, stored: int) -> Document:
     """Return the document of one checked statement; `stored` in microseconds."""
     statement = parsed.value
     text = statement.get("id")
-    statement_id = uuid4() if text is None else UUID(text)
+    if text is None:
+        statement_id = uuid4()
+        text = str(statement_id)
+    else:
+        statement_id = uuid_of(text)
     stored_text = timestamp_text(stored)
     stored_at = from_microseconds(stored // 1000 * 1000)  # BSON dates are milliseconds; so is this document
     timestamp = statement.get("timestamp")
@@ -139,7 +143,7 @@ def prepare(parsed: Parsed, setting: Setting, stored: int) -> Document:
         "_id": ORDER_KEYS.make(stored),
         "org": setting.org,
         "id": statement_id,
-        "raw": _raw(parsed, setting, str(statement_id), stored_text),
+        "raw": _raw(parsed, setting, text, stored_text),
         "stored": stored_at,
         "timestamp": at,
         "actor": ifi(actor),
@@ -156,7 +160,7 @@ def prepare(parsed: Parsed, setting: Setting, stored: int) -> Document:
     if (definition := target.get("definition")) and "type" in definition:
         document["activity_type"] = definition["type"]
     if target.get("objectType") == "StatementRef":
-        document["target"] = UUID(target["id"])
+        document["target"] = uuid_of(target["id"])
         if document["verb"] == VOIDED:
             document["voids"] = True
     if context:
@@ -167,6 +171,11 @@ def prepare(parsed: Parsed, setting: Setting, stored: int) -> Document:
     if extensions:
         document["extensions"] = extensions
     return document
+
+
+def uuid_of(text: str) -> UUID:
+    """Return the UUID of a checked text; half the time of UUID(text), which looks for braces and prefixes."""
+    return UUID(int=int(text.replace("-", ""), 16))
 
 
 def search_keys(statement: Json, common_keys: Iterable[int]) -> list[int]:
@@ -236,7 +245,7 @@ def _object(target: Json) -> Document:
 
 def _add_context(document: Document, context: Json) -> None:
     if (registration := context.get("registration")) is not None:
-        document["registration"] = UUID(registration)
+        document["registration"] = uuid_of(registration)
     for name in ("platform", "language"):
         if name in context:
             document[name] = context[name]

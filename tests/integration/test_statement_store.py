@@ -513,7 +513,7 @@ def test_person_has_every_name_seen(store: StatementStore) -> None:
         send(store, make_statement(actor={**agent(), "name": name}))
     send(store, make_statement(context={"team": {"objectType": "Group", "member": [{**agent(), "name": "A."}]}}))
     person = store.person({**agent(), "name": "asked"})
-    assert person == {"objectType": "Person", "name": ["Ann", "Anne", "A.", "asked"], "mbox": [agent()["mbox"]]}
+    assert person == {"objectType": "Person", "name": ["A.", "Ann", "Anne", "asked"], "mbox": [agent()["mbox"]]}
     assert store.person({"openid": "http://e.org"}) == {"objectType": "Person", "openid": ["http://e.org"]}
 
 

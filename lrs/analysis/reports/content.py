@@ -270,8 +270,8 @@ def _titles(db: Database[Document], whom: Audience, activities: set[str]) -> dic
     """Return a name for each activity, from the definitions of the stores in scope."""
     wanted = {**whom.scope.filter(), "id": {"$in": sorted(activities)}}
     found: dict[str, str] = {}
-    for row in db.activities.find(wanted, {"id": 1, "definition": 1}):
-        names = (row.get("definition") or {}).get("name") or {}
+    for row in db.activities.find(wanted, {"id": 1, "name": 1}):
+        names = row.get("name") or {}
         if names:
             found[row["id"]] = str(next(iter(names.values())))
     return found
