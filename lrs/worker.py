@@ -17,6 +17,7 @@ from pymongo.errors import PyMongoError
 from lrs import credential_desk
 from lrs.analysis import saved
 from lrs.context import utc_now
+from lrs.courier import Courier
 from lrs.database import Document, connect, ensure_indexes
 from lrs.people import admit
 from lrs.settings import Settings
@@ -39,6 +40,7 @@ class Workshop:
     settings: Settings
     db: Database[Document]
     engine: Engine
+    courier: Courier
     stop: threading.Event = field(default_factory=threading.Event)
     now: Callable[[], dt.datetime] = utc_now
 
@@ -62,7 +64,13 @@ def run_saved_queries(here: Workshop) -> None:
     saved.run_due(here.db, here.now())
 
 
+def deliver_events(here: Workshop) -> None:
+    """Start delivering to the webhook endpoints that are due; never waits for one."""
+    here.courier.tick()
+
+
 JOBS: list[Job] = [
+    Job("webhooks", deliver_events, dt.timedelta(milliseconds=500)),
     Job("status lists", republish_status_lists, dt.timedelta(seconds=30)),
     Job("saved queries", run_saved_queries, dt.timedelta(seconds=30)),
 ]
@@ -84,6 +92,7 @@ def run(settings: Settings) -> None:
         loop(here)
     finally:
         scheduler.shutdown()
+        here.courier.close()
         db.client.close()
 
 
@@ -91,7 +100,8 @@ def workshop(
     settings: Settings, db: Database[Document], now: Callable[[], dt.datetime] = utc_now
 ) -> Workshop:
     """Return what a worker over a database needs; tests pass their clock."""
-    return Workshop(settings, db, Engine(db, cache_of(db), admit), now=now)
+    engine = Engine(db, cache_of(db), admit)
+    return Workshop(settings, db, engine, Courier(settings, db, now), now=now)
 
 
 def schedule(here: Workshop) -> BackgroundScheduler:

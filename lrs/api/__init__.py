@@ -27,6 +27,7 @@ from lrs.api import (
     reports,
     rules,
     users,
+    webhooks,
 )
 
 PREFIX: Final = "/api/v1"
@@ -64,6 +65,7 @@ def blueprints() -> list[Blueprint]:
         awards.blp,
         gates.blp,
         events.blp,
+        webhooks.blp,
     ]
 
 
