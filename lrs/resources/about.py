@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import orjson
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response, g, request
 
 from lrs import protocol
 from lrs.auth import requires
@@ -20,13 +20,17 @@ blueprint = Blueprint("about", __name__)
 
 JSON: Final = "application/json"
 ABOUT: Final = orjson.dumps({"version": list(protocol.SERVED), "extensions": {}})
+# Libraries of that age refuse to read a list with versions that they do not know (edx-tincan).
+OLD: Final = frozenset({"1.0.0", "1.0.1", "1.0.2"})
+ABOUT_FOR_OLD: Final = orjson.dumps({"version": ["1.0.3"], "extensions": {}})
 
 
 @blueprint.get("/xapi/about")
 def about() -> Response:
     """Answer the versions served; needs no credentials and no version header."""
     protocol.parameters(())
-    return Response(ABOUT, content_type=JSON)
+    asked_by = request.environ.get("HTTP_X_EXPERIENCE_API_VERSION")
+    return Response(ABOUT_FOR_OLD if asked_by in OLD else ABOUT, content_type=JSON)
 
 
 @blueprint.get("/xapi/agents")
