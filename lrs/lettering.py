@@ -11,6 +11,7 @@ import html
 import io
 from dataclasses import dataclass
 from importlib.resources import as_file, files
+from pathlib import Path
 from typing import Any, Literal
 
 from fontTools.pens.svgPathPen import SVGPathPen
@@ -50,7 +51,7 @@ def font_path(face: Face) -> str:
 @functools.cache
 def open_font(face: Face) -> tuple[Any, dict[int, str], Any, float]:
     """Return glyph set, character map, advance widths and units per em of a face; read once per process."""
-    font = TTFont(font_path(face), lazy=True)
+    font = TTFont(io.BytesIO(Path(font_path(face)).read_bytes()), lazy=True)
     return font.getGlyphSet(), font.getBestCmap(), font["hmtx"], float(font["head"].unitsPerEm)
 
 
@@ -135,7 +136,7 @@ def web_font(face: Face) -> bytes:
     """Return a face as WOFF with the letters of European scripts; made once per process."""
     options = Options(flavor="woff", layout_features=["kern", "liga", "lnum", "tnum", "mark"], hinting=False)
     options.drop_tables += ["DSIG"]
-    font = load_font(font_path(face), options)
+    font = load_font(io.BytesIO(Path(font_path(face)).read_bytes()), options)
     cutter = Subsetter(options)
     cutter.populate(
         unicodes=[*range(0x20, 0x250), *range(0x370, 0x530), *range(0x2010, 0x2040), 0x20AC, 0x2122]
