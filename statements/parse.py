@@ -170,8 +170,9 @@ def _scan_whole(body: bytes, path: str) -> Parsed:
     string = _decode(body, path)
     start = _skip(string, 0)
     value, end = _scan(string, start, path)
-    if _skip(string, end) != len(string):
-        _malformed(string, end, "something follows the value", path)
+    rest = _skip(string, end)
+    if rest != len(string):
+        _malformed(string, rest, "something follows the value", path)
     text = body if start == 0 and end == len(string) else string[start:end].encode("utf-8")
     return Parsed(value, text, False)
 

@@ -134,7 +134,10 @@ def prepare(parsed: Parsed, setting: Setting, stored: int) -> Document:
     stored_text = timestamp_text(stored)
     stored_at = from_microseconds(stored // 1000 * 1000)  # BSON dates are milliseconds; so is this document
     timestamp = statement.get("timestamp")
-    at = stored_at if timestamp is None else milliseconds(parse_timestamp(timestamp, setting.version).at)
+    exact = (
+        from_microseconds(stored) if timestamp is None else parse_timestamp(timestamp, setting.version).at
+    )
+    at = milliseconds(exact)
     target = statement["object"]
     context = statement.get("context")
     actor = statement["actor"]
@@ -157,6 +160,8 @@ def prepare(parsed: Parsed, setting: Setting, stored: int) -> Document:
         "version": statement.get("version") or _DEFAULT_VERSION[setting.version],
         "keys": search_keys(statement, setting.common_keys),
     }
+    if exact != at:
+        document["timestamp_us"] = exact.microsecond % 1000  # what a BSON date leaves out
     if (definition := target.get("definition")) and "type" in definition:
         document["activity_type"] = definition["type"]
     if target.get("objectType") == "StatementRef":
