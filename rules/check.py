@@ -15,7 +15,7 @@ from rules.load import Loaded, document_hash
 from rules.load_positions import Path
 from rules.model import AnyDocument
 
-__all__ = ["Activities", "PublishedNames", "SeenActivities", "check", "resolved"]
+__all__ = ["Activities", "PublishedNames", "SeenActivities", "check", "check_each", "resolved"]
 
 
 def check(loaded: Sequence[Loaded], published: PublishedNames | None) -> list[Problem]:
@@ -23,12 +23,19 @@ def check(loaded: Sequence[Loaded], published: PublishedNames | None) -> list[Pr
 
     Names of the store are not judged where `published` is None; files loaded together know one another.
     """
+    return [problem for problems in check_each(loaded, published) for problem in problems]
+
+
+def check_each(loaded: Sequence[Loaded], published: PublishedNames | None) -> list[list[Problem]]:
+    """Return the problems of each file, as `check` does; two files may have one name."""
     known = Known(tuple(loaded), published)
-    problems: list[Problem] = []
-    for each in loaded:
-        found = [*each.problems, *(_of_document(each, known) if kind_of(each) in _KINDS else ())]
-        problems += sorted(dict.fromkeys(found), key=lambda one: (one.line, one.column, one.code))
-    return problems
+    found = [
+        [*each.problems, *(_of_document(each, known) if kind_of(each) in _KINDS else ())] for each in loaded
+    ]
+    return [
+        sorted(dict.fromkeys(problems), key=lambda one: (one.line, one.column, one.code))
+        for problems in found
+    ]
 
 
 def resolved(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rules.check import PublishedNames, check, resolved
+from rules.check import PublishedNames, check_each, resolved
 from rules.errors import Problem
 from rules.load import Loaded, document_hash, load
 from rules.load_positions import render
@@ -52,12 +52,11 @@ def check_files(
 ) -> list[CheckedFile]:
     """Check (name, content) pairs together, as section 3 says; None as `published` asks no store."""
     loaded = [load(text, name) for name, text in files]
-    problems = check(loaded, published)
     checked = []
-    for each in loaded:
-        own = tuple(problem for problem in problems if problem.file == each.file)
-        document = resolved(each, loaded, published) if not any(p.severity == "error" for p in own) else None
-        checked.append(CheckedFile(each, own, document))
+    for each, problems in zip(loaded, check_each(loaded, published), strict=True):
+        sound = all(problem.severity == "warning" for problem in problems)
+        document = resolved(each, loaded, published) if sound else None
+        checked.append(CheckedFile(each, tuple(problems), document))
     return checked
 
 

@@ -1,7 +1,5 @@
 """Every code of certification.md 3-4, with the place and the words of its problem."""
 
-# ruff: noqa: E501 -- a case is one line, as the problem it expects is
-
 from __future__ import annotations
 
 import datetime as dt
@@ -10,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rules.check import PublishedNames, SeenActivities, check
+from rules.check_files import check_files
 from rules.check_words import Suggestions
 from rules.errors import Problem
 from rules.load import Loaded, load
@@ -369,3 +368,9 @@ def test_suggestions_stop_where_they_would_cost_too_much() -> None:
     assert suggestions.nearest("name-7x", ["name-7"]) == "name-7"
     assert suggestions.nearest("NAME-7", names) == "name-7"
     assert suggestions.nearest("NAME-7", names) is None
+
+
+def test_two_files_of_one_name_keep_their_problems_apart() -> None:
+    """`POST /rules/check` gives files without a name the same one."""
+    sound, faulty = check_files([("rules.yaml", CERTIFICATION), ("rules.yaml", edited("R", '"6"', "6"))])
+    assert (sound.ok, sound.problems, faulty.ok, len(faulty.problems)) == (True, (), False, 1)
