@@ -108,8 +108,7 @@ def _scan(
         if name in rules.certifications
         for version in rules.certifications[name].versions
     ]
-    keys = tagging.selector_keys(documents)
-    pairs = [(org, wanted) for org in tagging.stores(db) for wanted in keys]
+    pairs = tagging.ranges(db, tagging.selector_keys(documents))
     page = tagging.tag_page(
         db,
         compile_relevance(documents),

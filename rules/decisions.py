@@ -377,12 +377,10 @@ def next_due(
 ) -> dt.datetime | None:
     """Return when the clock next changes something about a person: a state, or the end of a settle time (4.9-1)."""
     instants = [at for course in courses.values() if (at := course.next_change_after(now)) is not None]
-    for statement, touched in dossier.statements:
-        if statement.voided_at is None:
-            continue
+    for voided_at, touched in dossier.voidings():
         for name in touched:
             for version in certifications[name].versions:
                 document = version.document
-                settled = later_by(statement.voided_at, document.on_voided.settle, document.validity.timezone)
+                settled = later_by(voided_at, document.on_voided.settle, document.validity.timezone)
                 instants.append(settled)
     return min((at for at in instants if at > now), default=None)

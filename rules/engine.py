@@ -20,7 +20,7 @@ from pymongo.errors import PyMongoError
 from rules import facts, marks, outbox, people, standings, work
 from rules.decisions import Changes, Decided, changes_of, decide_person, next_due
 from rules.errors import RuleError
-from rules.histories import Dossier, Shared, load_dossiers
+from rules.histories import Dossier, load_dossiers
 from rules.marks import Mark
 from rules.model import Certification
 from rules.outbox import Event
@@ -76,6 +76,7 @@ class Writes:
     standings: list[Document] = field(default_factory=list)
     awards: list[Document] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)  # ids of standings and awards that the view has
     moved: set[str] = field(default_factory=set)  # persons whose standing changed: their organizations' tiers
 
     def __bool__(self) -> bool:
@@ -213,7 +214,7 @@ class Engine:
             instants = [next_due(rules.certifications, dossiers[person], decided[person].courses, now)]
             instants += [retry.get(person), row.due_at if row.due_at > now else None]
             due[person] = min((at for at in instants if at is not None), default=None)
-        work.release(self.db, taken, due, now, {person: one.signers for person, one in dossiers.items()})
+        work.release(self.db, taken, due, now, {person: one.signers() for person, one in dossiers.items()})
         report = Report(
             people=len(decided),
             facts=len(writes.facts),
@@ -221,7 +222,7 @@ class Engine:
             failures=sum(len(one.failures) for one in decided.values()),
             awards={row["_id"] for row in writes.awards if row.get("credential_due")},
         )
-        return report, [row for one in dossiers.values() for row in one.documents]
+        return report, [piece.document for one in dossiers.values() for piece in one.pieces]
 
     def _writes(
         self,
@@ -233,7 +234,7 @@ class Engine:
         """Collect what the decisions change against the record and the view."""
         known = standings.digests(self.db, list(decided))
         affiliations = people.affiliations_of(self.db, list(decided))
-        writes = Writes()
+        writes = Writes(known={one for rows in known.values() for one in rows})
         for person, one in decided.items():
             organization = people.organization_at(affiliations, person, now)
             touched = dossiers[person].certifications()
@@ -291,7 +292,9 @@ class Engine:
                 raise LeaseLost
             facts.append(self.db, writes.facts, session)
             outbox.append(self.db, writes.events, now, session)
-            standings.write(self.db, writes.standings, writes.awards, writes.gone, session, now)
+            standings.write(
+                self.db, writes.standings, writes.awards, writes.gone, session, known=writes.known, now=now
+            )
             if writes.moved:
                 mark_organizations(self.db, rules, writes.moved, now, session)
             self.at_step("written")

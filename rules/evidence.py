@@ -13,11 +13,11 @@ import orjson
 
 from rules.history import Evidence, Number
 from rules.selectors import practice_mode
+from statements.actor import ifi
 
 PersonOf = Callable[[str, dt.datetime], str | None]
 """From an IFI and an effective instant to the id of the person who owned it then."""
 
-_FINE_TIMESTAMP = re.compile(rb'"timestamp"\s*:\s*"[^"]{20,23}\d')
 _FRACTION = re.compile(r"^(.*T\d\d:\d\d:\d\d)(?:[.,](\d+))?(.*)$", re.IGNORECASE)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -30,8 +30,7 @@ def evidence(document: Mapping[str, Any], person_of: PersonOf = _nobody) -> Evid
     """Return a statement document of collection `statements` as the engine sees it.
 
     `person_of` resolves the signer: the person of `context.instructor`, else of an Agent in `authority`
-    (2.4). Instants have microseconds: `stored` from the order key, `timestamp` from `raw` where it is finer
-    than the field.
+    (2.4). Instants have microseconds: `stored` from the order key, `timestamp` with `timestamp_us`.
     """
     stored = stored_at(document)
     timestamp = _timestamp(document)
@@ -59,8 +58,8 @@ def evidence(document: Mapping[str, Any], person_of: PersonOf = _nobody) -> Evid
         parent=tuple(document.get("parent") or ()),
         grouping=tuple(document.get("grouping") or ()),
         category=tuple(document.get("category") or ()),
-        result_extensions={p["k"]: p["v"] for p in pairs if p["where"] == "result"} if pairs else {},
-        context_extensions={p["k"]: p["v"] for p in pairs if p["where"] == "context"} if pairs else {},
+        result_extensions=_extensions(document, "result"),
+        context_extensions=_extensions(document, "context"),
         signer=_signer(document, at, person_of),
         client_label=document.get("client_label"),
         controlled_by=document.get("controlled_by", "vendor"),
@@ -78,12 +77,21 @@ def stored_at(document: Mapping[str, Any]) -> dt.datetime:
 
 
 def _timestamp(document: Mapping[str, Any]) -> dt.datetime | None:
+    """Return `timestamp` with the microseconds that a BSON date leaves out."""
     timestamp = _aware(document.get("timestamp"))
-    raw = document.get("raw")
-    if timestamp is None or raw is None or not _FINE_TIMESTAMP.search(raw):
-        return timestamp
-    text = orjson.loads(raw).get("timestamp")
-    return parse_instant(text) if isinstance(text, str) else timestamp
+    rest = document.get("timestamp_us")
+    return timestamp + dt.timedelta(microseconds=rest) if timestamp is not None and rest else timestamp
+
+
+def _extensions(document: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return the extensions of result or context; from `raw` where one was too long for the typed field."""
+    pairs = document.get("extensions")
+    if not pairs:
+        return {}
+    if all("v" in pair for pair in pairs) or "raw" not in document:
+        return {pair["k"]: pair.get("v") for pair in pairs if pair["where"] == where}
+    found: dict[str, Any] = orjson.loads(document["raw"]).get(where, {}).get("extensions", {})
+    return found
 
 
 def parse_instant(text: str) -> dt.datetime:
@@ -108,12 +116,18 @@ def _signer(document: Mapping[str, Any], at: dt.datetime, person_of: PersonOf) -
         person = person_of(instructor, at)
         if person is not None:
             return person
+    return next((p for ifi in _authorities(document) if (p := person_of(ifi, at)) is not None), None)
+
+
+def _authorities(document: Mapping[str, Any]) -> list[str]:
+    """Return the Agents of `authority`: itself, or the members of a Group of client and user."""
     authority = document.get("authority")
-    for ifi in (authority,) if isinstance(authority, str) else authority or ():
-        person = person_of(ifi, at)
-        if person is not None:
-            return person
-    return None
+    if authority is not None:
+        return [authority]
+    if "raw" not in document:
+        return []
+    members = (orjson.loads(document["raw"]).get("authority") or {}).get("member", ())
+    return [found for member in members if (found := ifi(member)) is not None]
 
 
 def number(value: Any) -> Decimal | None:

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from pymongo.database import Database
 
 from rules import marks, people
-from rules.evidence import evidence
+from rules.evidence import evidence, stored_at
 from rules.facts import find_facts, to_fact
 from rules.history import Evidence, Fact, Membership, PersonHistory
 from rules.model import Certification
-from rules.people import Interval, Owners
+from rules.people import NOBODY, Identity, Owners
 from rules.relevance import relevance_of
 from rules.store import RuleSet
 
 Document = dict[str, Any]
+
+MILLISECOND: Final = dt.timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,41 +37,67 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """A stored statement of a person, with the certifications that may look at it.
+
+    `lost_at` is when a split took it away from the person, None while it is theirs (4.9-3).
+    """
+
+    document: Document
+    touched: frozenset[str]
+    lost_at: dt.datetime | None = None
+
+
+@dataclass(slots=True)
 class Dossier:
-    """What is stored about one person: statements with their certifications, facts, decisions on record."""
+    """What is stored about one person: statements, facts, decisions on record.
+
+    Statements become `Evidence` when a certification that may look at them is decided, once.
+    """
 
     person: str
-    statements: tuple[tuple[Evidence, frozenset[str]], ...]
-    facts: tuple[Fact, ...]
+    pieces: list[Piece]
+    facts: tuple[Fact, ...] = ()
     recorded: tuple[Document, ...] = ()
-    documents: tuple[Document, ...] = field(default=(), repr=False)
-    signers: frozenset[str] = frozenset()
+    _made: dict[int, Evidence] = field(default_factory=dict, repr=False)
 
     def known_at(self, now: dt.datetime) -> dt.datetime:
         """Return the instant up to which to decide: now, or later where another machine's clock is ahead.
 
         What was read was marked, and the mark is cleared; nothing of it may be left out.
         """
-        instants = [one.known for one, _ in self.statements] + [fact.decided_at for fact in self.facts]
-        return max([now, *instants])
+        newest = max((piece.document["stored"] for piece in self.pieces), default=now)
+        if newest >= now - MILLISECOND:  # a stored instant is cut to milliseconds
+            newest = max(stored_at(piece.document) for piece in self.pieces)
+        return max([now, newest, *(fact.decided_at for fact in self.facts)])
 
     def certifications(self) -> frozenset[str]:
         """Return the certifications that this person's evidence, facts or recorded decisions concern."""
-        found: set[str] = set()
-        for _, touched in self.statements:
-            found |= touched
-        found |= {fact.certification for fact in self.facts if fact.certification}
-        return frozenset(found | {row["certification"] for row in self.recorded})
+        found = {fact.certification for fact in self.facts if fact.certification}
+        found |= {row["certification"] for row in self.recorded}
+        return frozenset(found).union(*(piece.touched for piece in self.pieces))
+
+    def voidings(self) -> Iterator[tuple[dt.datetime, frozenset[str]]]:
+        """Yield when statements were voided or lost, with the certifications that may have counted them."""
+        for piece in self.pieces:
+            at = piece.document.get("voided") or piece.lost_at
+            if at is not None:
+                yield at, piece.touched
+
+    def signers(self) -> frozenset[str]:
+        """Return the identifiers of those who signed statements of this person."""
+        return frozenset(ifi for piece in self.pieces if (ifi := piece.document.get("instructor")))
 
     def history(
         self, certification: str, rules: RuleSet, shared: Shared, known_at: dt.datetime
     ) -> PersonHistory:
         """Return the input of the decision about one certification, without `holds`, as known at an instant."""
+        own = (
+            self._evidence(i, shared) for i, piece in enumerate(self.pieces) if certification in piece.touched
+        )
         return PersonHistory(
             person=self.person,
-            evidence=tuple(
-                one for one, touched in self.statements if certification in touched and one.known <= known_at
-            ),
+            evidence=tuple(one for one in own if one.known <= known_at),
             facts=tuple(
                 fact
                 for fact in self.facts
@@ -80,15 +108,25 @@ class Dossier:
             releases=tuple(one for one in rules.releases if one.decided_at <= known_at),
         )
 
+    def _evidence(self, index: int, shared: Shared) -> Evidence:
+        made = self._made.get(index)
+        if made is None:
+            piece = self.pieces[index]
+            made = evidence(piece.document, lambda ifi, at: people.owner_at(shared.signers, ifi, at))
+            if piece.lost_at is not None and (made.voided_at is None or piece.lost_at < made.voided_at):
+                made = replace(made, voided_at=piece.lost_at)
+            self._made[index] = made
+        return made
+
 
 def load_dossiers(
     db: Database[Document], rules: RuleSet, stores: Mapping[str, Collection[str]]
 ) -> tuple[dict[str, Dossier], Shared]:
     """Read everything about these people; `stores` maps each to the stores where they were seen."""
-    identities = people.ifis_of(db, stores)
+    identities = people.identities_of(db, stores)
     seen: dict[str, set[str]] = defaultdict(set)
-    for person, owned in identities.items():
-        for one in owned:
+    for person, identity in identities.items():
+        for one in (*identity.owned, *(lost for lost, _ in identity.lost)):
             seen[one.of].update(stores[person])
     documents = marks.evidence_documents(db, seen)
     shared = load_shared(db, rules, (row for rows in documents.values() for row in rows))
@@ -96,31 +134,34 @@ def load_dossiers(
     relevant = relevance_of(rules).certifications
     dossiers = {}
     for person in stores:
-        own = own_documents(identities.get(person, ()), documents)
         asserted, recorded = facts.get(person, ((), ()))
-        dossiers[person] = Dossier(
-            person=person,
-            statements=tuple(
-                (evidence(row, lambda ifi, at: people.owner_at(shared.signers, ifi, at)), touched)
-                for row in own
-                if (touched := relevant(row))
-            ),
-            facts=tuple(map(to_fact, asserted)),
-            recorded=recorded,
-            documents=tuple(own),
-            signers=frozenset(row["instructor"] for row in own if row.get("instructor")),
-        )
+        pieces = own_pieces(identities.get(person, NOBODY), documents, relevant)
+        dossiers[person] = Dossier(person, pieces, tuple(map(to_fact, asserted)), recorded)
     return dossiers, shared
 
 
-def own_documents(owned: Iterable[Interval], documents: Mapping[str, list[Document]]) -> list[Document]:
-    """Return the statements of identifiers whose effective time lies in the interval of ownership (1, person)."""
-    return [
-        row
-        for one in owned
+def own_pieces(
+    identity: Identity,
+    documents: Mapping[str, list[Document]],
+    relevant: Callable[[Document], frozenset[str]],
+) -> list[Piece]:
+    """Return the statements whose effective time lies in an interval of ownership (1, person), present or lost."""
+    owned = {
+        row["_id"]: Piece(row, touched)
+        for one in identity.owned
+        for row in documents.get(one.of, ())
+        if one.holds_at(min(row["timestamp"], row["stored"])) and (touched := relevant(row))
+    }
+    lost = {
+        row["_id"]: Piece(row, touched, lost_at)
+        for one, lost_at in identity.lost
         for row in documents.get(one.of, ())
         if one.holds_at(min(row["timestamp"], row["stored"]))
-    ]
+        and row["_id"] not in owned
+        and row["stored"] <= lost_at
+        and (touched := relevant(row))
+    }
+    return [*owned.values(), *lost.values()]
 
 
 def load_shared(db: Database[Document], rules: RuleSet, documents: Iterable[Document]) -> Shared:

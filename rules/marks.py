@@ -20,13 +20,14 @@ from statements.keys import evidence_key
 
 Document = dict[str, Any]
 
+READ: Final = 5000  # statements of one round trip
 FIELDS: Final[Mapping[str, int]] = dict.fromkeys(
     ("org", "id", "stored", "timestamp", "actor", "actor_type", "verb", "object", "activity_type", "registration",
      "success", "completion", "score", "platform", "language", "instructor", "parent", "grouping", "category",
      "extensions", "client", "client_label", "controlled_by", "authority",
-        "raw", "voided", "pending"), 1,
+        "timestamp_us", "voided", "pending"), 1,
 )  # fmt: skip
-"""What evidence is made of; `raw` for instants finer than a millisecond; the keys stay in the database."""
+"""What evidence is made of; `raw` and the keys stay in the database."""
 
 INDEXES: dict[str, list[IndexModel]] = {
     "statements": [
@@ -104,7 +105,7 @@ def evidence_documents(
     if not branches:
         return found
     wanted: Document = branches[0] if len(branches) == 1 else {"$or": branches}
-    for row in db.statements.find(wanted, FIELDS):
+    for row in db.statements.find(wanted, FIELDS, batch_size=READ):
         if row.get("actor") in found and (known_at is None or row["stored"] <= known_at):
             found[row["actor"]].append(row)
     return found

@@ -70,12 +70,32 @@ def owners_of(db: Database[Document], ifis: Collection[str]) -> dict[str, tuple[
     return {ifi: tuple(sorted(each, key=lambda one: one.start)) for ifi, each in found.items()}
 
 
-def ifis_of(db: Database[Document], persons: Collection[str]) -> dict[str, tuple[Interval, ...]]:
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The identifiers of a person: those owned, and those lost by a split with the instant of the loss."""
+
+    owned: tuple[Interval, ...] = ()
+    lost: tuple[tuple[Interval, dt.datetime], ...] = ()
+
+
+NOBODY: Final = Identity()
+
+
+def identities_of(db: Database[Document], persons: Collection[str]) -> dict[str, Identity]:
     """Return the identifiers of each of these persons with their intervals (`of` is the IFI)."""
-    people = db.people.find({"_id": {"$in": list(persons)}}, {"ifis": 1})
+    people = db.people.find({"_id": {"$in": list(persons)}}, {"ifis": 1, "former": 1})
     return {
-        person["_id"]: tuple(interval(owned["ifi"], owned) for owned in person["ifis"]) for person in people
+        person["_id"]: Identity(
+            tuple(interval(one["ifi"], one) for one in person["ifis"]),
+            tuple((interval(one["ifi"], one), one["lost_at"]) for one in person.get("former", ())),
+        )
+        for person in people
     }
+
+
+def ifis_of(db: Database[Document], persons: Collection[str]) -> dict[str, tuple[Interval, ...]]:
+    """Return the identifiers that each of these persons owns or owned, with their intervals."""
+    return {person: identity.owned for person, identity in identities_of(db, persons).items()}
 
 
 def interval(of: str, document: Mapping[str, Any]) -> Interval:

@@ -144,7 +144,7 @@ def tag_candidates(
 ) -> set[str]:
     """Give evidence keys to what new selectors may match, and return the persons; may be repeated."""
     documents = [one for one in sides.documents if isinstance(one, Certification)]
-    pairs = [(org, key) for org in tagging.stores(db) for key in tagging.selector_keys(documents)]
+    pairs = tagging.ranges(db, tagging.selector_keys(documents))
     relevance, persons = compile_relevance(documents), set[str]()
     following: Position | None = Position() if pairs else None
     while following is not None:

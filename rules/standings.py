@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
-from pymongo import ASCENDING, DeleteOne, IndexModel, ReplaceOne, UpdateOne
+from pymongo import ASCENDING, IndexModel, InsertOne, ReplaceOne, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
@@ -186,28 +186,26 @@ def write(
     awards: Iterable[Document],
     gone: Iterable[str],
     session: ClientSession | None,
+    *,
+    known: Collection[str],
     now: dt.datetime,
 ) -> None:
-    """Replace these standings and awards; `gone` are ids of standings and awards that are no more.
+    """Write these standings and awards; `gone` are ids of awards that are no more, `known` ids that are there.
 
     What others keep on an award (`credential_due`, what its holder displays) stays.
     """
-    lost = list(gone)
-    views = [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in standings]
-    changes: list[Any] = [*views, *(DeleteOne({"_id": one}) for one in lost if "/" in one)]
-    if changes:
-        db.standings.bulk_write(changes, ordered=False, session=session)
-    updates: list[Any] = [
-        UpdateOne({"_id": row["_id"]}, {"$set": {k: v for k, v in row.items() if k != "_id"}}, upsert=True)
+    views: list[Any] = [
+        ReplaceOne({"_id": row["_id"]}, row) if row["_id"] in known else InsertOne(row) for row in standings
+    ]
+    if views:
+        db.standings.bulk_write(views, ordered=False, session=session)
+    changes: list[Any] = [
+        UpdateOne({"_id": row["_id"]}, {"$set": {k: v for k, v in row.items() if k != "_id"}})
+        if row["_id"] in known
+        else InsertOne(row)
         for row in awards
     ]
-    updates += [
-        UpdateOne(
-            {"_id": one},
-            {"$set": {"annulled": True, "states": [], "periods": [], "digest": "", "credential_due": now}},
-        )
-        for one in lost
-        if "/" not in one
-    ]
-    if updates:
-        db.awards.bulk_write(updates, ordered=False, session=session)
+    ended = {"annulled": True, "states": [], "periods": [], "digest": "", "credential_due": now}
+    changes += [UpdateOne({"_id": one}, {"$set": ended}) for one in gone]
+    if changes:
+        db.awards.bulk_write(changes, ordered=False, session=session)

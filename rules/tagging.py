@@ -24,6 +24,7 @@ from statements.keys import evidence_key, key
 Document = dict[str, Any]
 
 PAGE: Final = 1000
+MERGED: Final = 100
 FIELDS: Final = dict.fromkeys(
     ("org", "actor", "actor_type", "verb", "object", "grouping", "category", "keys", "stored"), 1
 )
@@ -31,7 +32,7 @@ FIELDS: Final = dict.fromkeys(
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a scan came: which (store, key) pair, and the order key of the last statement of it."""
+    """How far a scan came: which (store, keys) pair, and the order key of the last statement of it."""
 
     pair: int = 0
     after: bytes | None = None
@@ -65,6 +66,15 @@ def selector_keys(certifications: Iterable[Certification]) -> list[int]:
     return sorted(found)
 
 
+def ranges(db: Database[Document], keys: Sequence[int]) -> list[tuple[str, tuple[int, ...]]]:
+    """Return the (store, keys) ranges of a scan.
+
+    MongoDB merges the index ranges of up to about 200 keys in order of `_id` without sorting.
+    """
+    chunks = [tuple(keys[i : i + MERGED]) for i in range(0, len(keys), MERGED)]
+    return [(org, chunk) for org in stores(db) for chunk in chunks]
+
+
 def order_key(stored: dt.datetime) -> bytes:
     """Return the smallest order key of statements stored at an instant or later."""
     micros = round((stored - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) / dt.timedelta(microseconds=1))
@@ -74,7 +84,7 @@ def order_key(stored: dt.datetime) -> bytes:
 def tag_page(
     db: Database[Document],
     relevance: Relevance,
-    pairs: Sequence[tuple[str, int]],
+    pairs: Sequence[tuple[str, tuple[int, ...]]],
     position: Position,
     now: dt.datetime,
     *,
@@ -82,7 +92,7 @@ def tag_page(
     admit: Admit = no_affiliation,
     limit: int = PAGE,
 ) -> Tagged:
-    """Tag one page of a scan over (store, key) pairs; each page may be repeated.
+    """Tag one page of a scan over (store, keys) pairs; each page may be repeated.
 
     `since` narrows it to statements stored at that instant or later. The stores where the persons were seen
     are on record afterwards.
@@ -91,7 +101,7 @@ def tag_page(
         return Tagged({}, 0, 0, None)
     org, wanted = pairs[position.pair]
     after = position.after or (order_key(since) if since else None)
-    query: Document = {"org": org, "keys": wanted}
+    query: Document = {"org": org, "keys": {"$in": list(wanted)}}
     if after is not None:
         query["_id"] = {"$gt": after}
     rows = list(db.statements.find(query, FIELDS).sort("_id", ASCENDING).limit(limit))
