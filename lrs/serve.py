@@ -24,6 +24,7 @@ from lrs.mongod import end_with_parent, find_mongod, locked_folder, start_mongod
 from lrs.settings import Settings, StartFailure, to_env
 
 Say = Callable[[str], None]
+WORKER = [sys.executable, "-m", "lrs", "worker"]
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
 # a child that ends by itself is started again, but not for ever
@@ -104,20 +105,30 @@ def serve(settings: Settings, *, own_mongodb: bool, say: Say, demo: bool = False
         children: list[Child] = []
         stack.callback(stop_all, children)
         children.append(start("gunicorn", gunicorn_command(listener), environ, listener))
-        children.append(start("worker", [sys.executable, "-m", "lrs", "worker"], environ))
+        if not demo:
+            children.append(start("worker", WORKER, environ))
         wait_until_ready(settings, children[0])
         announce(settings, say)
         if demo:
-            children.append(start("demo", [sys.executable, "-m", "lrs.demo"], environ))
+            load_demo(children, environ)
+            children.append(start("worker", WORKER, environ))
         watch([*mongodb, *children], say)
 
 
+def load_demo(children: list[Child], environ: dict[str, str]) -> None:
+    """Load the living example before the worker starts, so that nobody is decided on half a story."""
+    children.append(start("demo", [sys.executable, "-m", "lrs.demo"], environ))
+    status = children[-1].process.wait()
+    if status:
+        raise StartFailure(f"the demo was not loaded (status {status})", "its lines above say why")
+    children.pop()
+
+
 def watch(children: list[Child], say: Say) -> None:
-    """Keep the children alive until a signal comes; the demo loader may end when it is done."""
+    """Keep the children alive until a signal comes."""
     while True:
         for child in children:
-            if child.name != "demo" or child.process.poll():
-                child.revive(say)
+            child.revive(say)
         time.sleep(0.2)
 
 

@@ -1,0 +1,1 @@
+"""The living example of `lrs serve --demo`: partners, people, rules and two years of statements."""
