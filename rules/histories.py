@@ -68,7 +68,7 @@ class Dossier:
         """
         newest = max((piece.document["stored"] for piece in self.pieces), default=now)
         if newest >= now - MILLISECOND:  # a stored instant is cut to milliseconds
-            newest = max(stored_at(piece.document) for piece in self.pieces)
+            newest = max((stored_at(piece.document) for piece in self.pieces), default=now)
         return max([now, newest, *(fact.decided_at for fact in self.facts)])
 
     def certifications(self) -> frozenset[str]:
