@@ -1,4 +1,4 @@
-"""Selectors compiled once (certification.md 2.4): as a predicate for MongoDB, as a test on `Evidence`, as an index.
+"""Selectors compiled once (certification.md 2.4): as a predicate for MongoDB, as a test on `Evidence`.
 
 The predicate says what one statement document can say about itself. What it cannot say is tested here: who
 signed (dated group membership), practice modes whose mark is on the `launched` statement, and cmi5 moveOn
@@ -8,14 +8,13 @@ signed (dated group membership), practice modes whose mark is on the `launched` 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from rules.history import Evidence, Membership
-from rules.model import Certification, Selector
+from rules.model import Selector
 from statements.predicate import All, AnyOf, Compare, Extension, Not, Predicate
 
 ADL = "http://adlnet.gov/expapi/verbs/"
@@ -220,80 +219,12 @@ def _contexts(selector: Selector) -> Iterator[Predicate]:
         yield Extension(iri, "=", value, "context")
 
 
-# The index
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A selector of a certification that a statement can match."""
-
-    certification: str
-    version: str
-    selector: str
-
-
-class SelectorIndex:
-    """Which selectors of the published certifications a statement can match: a few dictionary lookups.
-
-    Answers from verb, activity and grouping alone, so it is a little wider than the selectors; `rules.book`
-    tests the rest. Built once per publication and reused for every statement.
-    """
-
-    def __init__(self, certifications: Iterable[Certification]) -> None:
-        self._exact: dict[str, list[tuple[frozenset[str], Match]]] = defaultdict(list)
-        self._prefix: dict[str, list[tuple[frozenset[str], Match]]] = defaultdict(list)
-        self._au: dict[str, list[Match]] = defaultdict(list)
-        for certification in certifications:
-            for selector in certification.evidence.values():
-                self._add(selector, Match(certification.id, certification.version, selector.name))
-        self._lengths = sorted({len(prefix) for prefix in self._prefix})
-        self._any = bool(self._exact or self._prefix or self._au)
-
-    def _add(self, selector: Selector, match: Match) -> None:
-        if selector.cmi5 is not None:
-            self._au[selector.cmi5.au].append(match)
-            return
-        verbs = frozenset(selector.verbs)
-        for activity in selector.activities:
-            if RELEASE in activity:
-                self._prefix[activity.split(RELEASE)[0]].append((verbs, match))
-            elif activity.endswith("*"):
-                self._prefix[activity[:-1]].append((verbs, match))
-            else:
-                self._exact[activity].append((verbs, match))
-
-    def matches(self, verb: str, activity: str, grouping: Iterable[str] = ()) -> list[Match]:
-        """Return the selectors that a statement with this verb, activity and grouping can match."""
-        found = [match for verbs, match in self._exact.get(activity, ()) if verb in verbs]
-        for length in self._lengths:
-            if length > len(activity):
-                break
-            found += [m for verbs, m in self._prefix.get(activity[:length], ()) if verb in verbs]
-        if self._au and verb in CMI5_VERBS:
-            for au in grouping:
-                found += self._au.get(au, ())
-        return found
-
-    def certifications(self, evidence: Iterable[Evidence]) -> set[str]:
-        """Return the ids of the certifications that any of these statements can matter to."""
-        return {m.certification for e in evidence for m in self.matches(e.verb, e.activity, e.grouping)}
-
-    def is_relevant(self, document: Mapping[str, Any]) -> bool:
-        """Tell whether the engine has to look at a statement document (fields as in collection `statements`)."""
-        if not self._any:
-            return False
-        target = document["object"]
-        if target.get("type", "Activity") != "Activity":
-            return False
-        verb: str = document["verb"]
-        return bool(self.matches(verb, target["id"], document.get("grouping", ()))) or (
-            verb == LAUNCHED and practice_mode(document.get("extensions", ()))
-        )
+# Practice
 
 
 def practice_mode(pairs: Iterable[Mapping[str, Any]]) -> bool:
     """Tell whether the extension pairs {where, k, v} of a document say Browse, Review or no credit (2.4)."""
-    return any(is_practice(pair["k"], pair["v"]) for pair in pairs if pair["where"] != "activity")
+    return any(is_practice(pair["k"], pair.get("v")) for pair in pairs if pair["where"] != "activity")
 
 
 def is_practice(iri: str, value: Any) -> bool:

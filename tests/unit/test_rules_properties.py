@@ -1,0 +1,369 @@
+"""Properties of decisions over generated histories: order, knowledge, voiding, identities, states."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import naive_decisions
+import pytest
+from factories_decisions import BASE, certification, history, version
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from rules.course import Course
+from rules.evaluate import decide
+from rules.history import END_OF_TIME, Evidence, Fact, Held, PersonHistory, PublishedRelease
+from rules.model import Certification
+from rules.published import PublishedCertification, published
+from rules.selectors import ADL
+from rules.timeline import trigger
+
+MANY = settings(
+    max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
+START = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
+NAMES = "abcx"
+
+WHENS = [
+    "a",
+    "{all: [a, b]}",
+    "{any: [a, {all: [b, c]}]}",
+    "{at_least: 2, of: [a, b, c]}",
+    "{score: a, at_least: 0.7}",
+    "{score: a, at_least: 0.7, attempt: latest}",
+    "{score: a, at_least: 0.7, attempt: first}",
+    "{score: a, at_least: 0.7, attempt: any}",
+    "{all: [{score: a, at_least: 0.7}, b], disqualified_by: x}",
+    "{count: a, at_least: 3}",
+    "{in_order: [a, b, a], within: 60 days}",
+    "{all: [{in_order: [a, b]}, {done: c, disqualified_by: x}]}",
+]
+RENEWALS = [
+    "",
+    "renewal: {opens: 60 days, grace: 20 days}\n",
+    "renewal: {opens: 3 months, counted_from: completion}\n",
+    "renewal: {opens: 30 days, grace: 1 month, when: {any: [b, c]}}\n",
+]
+WITHIN = ["", "  within: 2 months\n", "  within: 90 days\n"]
+LASTS = ["3 months", "100 days", "1 year"]
+
+
+@lru_cache(maxsize=1024)
+def rule(when: str, renewal: str, within: str, lasts: str, more: str = "") -> Certification:
+    names = "".join(f'  {n}: {{verb: completed, activity: "{BASE}{n}"}}\n' for n in NAMES)
+    delta = f'  delta: {{verb: completed, activity: "{BASE}delta-{{release}}"}}\n' if more == RELEASES else ""
+    return certification(
+    delta = f'  delta: {{verb: completed, activity: "{BASE}delta-{{release}}"}}\n'
+    names += delta if more == RELEASES else ""
+    )
+
+
+RELEASES = (
+    "release_rules:\n  - {when_release: {product: edge, level: major}, unless: {any: [delta, x]}, "
+    "ends_after: 40 days, reinstates_within: 50 days}\n"
+)
+VOIDS = [
+    "",
+    "on_voided: {action: suspend, revoke_after: 60 days}\n",
+    "on_voided: {action: review}\n",
+    "on_voided: {action: revoke, chain: true}\n",
+    "on_voided: {chain: true, settle: 3 days}\n",
+]
+
+
+PLAIN = st.just("")
+
+
+def rules(more: st.SearchStrategy[str] = PLAIN) -> st.SearchStrategy[Certification]:
+    return st.builds(
+        rule,
+        st.sampled_from(WHENS),
+        st.sampled_from(RENEWALS),
+        st.sampled_from(WITHIN),
+        st.sampled_from(LASTS),
+        more,
+    )
+
+
+instants = st.integers(0, 900 * 4).map(lambda quarter: START + dt.timedelta(hours=6 * quarter))
+
+
+@st.composite
+def rows(draw: Any, *, late: bool = False, voided: bool = False) -> list[Evidence]:
+    """Return up to 14 statements over two and a half years, at six-hour instants so that ties happen."""
+    found: list[Evidence] = []
+    for index in range(draw(st.integers(0, 14))):
+        at = draw(instants)
+        delay = draw(st.sampled_from([0, 0, 0, 1, 24 * 10, 24 * 29, *([24 * 45] if late else [])]))
+        stored = at + dt.timedelta(hours=delay)
+        gone = draw(st.sampled_from([None, None, None, 1, 24 * 20, 24 * 200])) if voided else None
+        name = draw(st.sampled_from([*NAMES, "a", "delta-1"]))
+        score = draw(st.sampled_from(["0.5", "0.65", "0.7", "0.9", None]))
+        found.append(
+            Evidence(
+                id=f"s{index:02d}",
+                at=at,
+                timestamp=at,
+                stored=stored,
+                verb=ADL + "completed",
+                activity=BASE + name,
+                score=None if score is None else Decimal(score),
+                registration=draw(st.sampled_from([None, None, "r1", "r2"])),
+                voided_at=None if gone is None else stored + dt.timedelta(hours=gone),
+            )
+        )
+    return found
+
+
+@st.composite
+def facts(draw: Any) -> tuple[Fact, ...]:
+    """Return up to three facts recorded by people."""
+    found = []
+    for index in range(draw(st.integers(0, 3))):
+        at = draw(instants)
+        kind = draw(st.sampled_from(["hold", "revocation", "withdrawal", "extension"]))
+        later = at + dt.timedelta(days=draw(st.integers(1, 200)))
+        found.append(
+            Fact(
+                kind=kind,
+                at=at,
+                decided_at=at + dt.timedelta(days=draw(st.integers(0, 20))),
+                id=f"f{index}",
+                until=later if kind == "hold" and draw(st.booleans()) else None,
+                until_day=later.date() if kind == "extension" else None,
+                revoke_at=later if kind == "hold" and draw(st.booleans()) else None,
+            )
+        )
+    return tuple(found)
+
+
+releases = st.lists(
+    st.builds(
+        lambda day: PublishedRelease("edge", "1", "major", (START + dt.timedelta(days=day)).date(), START),
+        st.integers(0, 900),
+    ),
+    max_size=1,
+).map(tuple)
+
+holds = st.lists(
+    st.builds(lambda a, d: Held(a, a + dt.timedelta(days=d), "1"), instants, st.integers(1, 300)), max_size=2
+).map(lambda held: {"prior": tuple(held)})
+
+
+def certain(cert: Certification) -> PublishedCertification:
+    return published(version(cert))
+
+
+def shape(course: Course) -> tuple[Any, ...]:
+    """Return everything of a course that is told to anybody."""
+    return course.segments, course.periods, course.awards, course.transitions, course.reviews
+
+
+def person(evidence: list[Evidence], **values: Any) -> PersonHistory:
+    return history(*evidence, **values)
+
+
+# 1. The reference
+
+
+@settings(MANY, max_examples=1500)
+@given(rules(), rows(), instants)
+def test_the_naive_reference_gives_the_same_periods_and_states(
+    cert: Certification, evidence: list[Evidence], at: dt.datetime
+) -> None:
+    course = decide(certain(cert), person(evidence), END_OF_TIME)
+    found = [(p.kind, p.awarded_at, p.valid_until) for p in course.periods]
+    assert found == [(p.kind, p.awarded_at, p.until) for p in naive_decisions.periods(cert, evidence)]
+    assert course.status_at(at).state == naive_decisions.state(cert, evidence, at)
+
+
+# 2. Order, duplication, batching
+
+
+@MANY
+@given(
+    rules(st.sampled_from([RELEASES, *VOIDS])),
+    rows(late=True, voided=True),
+    facts(),
+    releases,
+    holds,
+    st.randoms(),
+)
+def test_order_and_duplication_do_not_matter(
+    cert: Certification, evidence: list[Evidence], found: Any, released: Any, held: Any, random: Any
+) -> None:
+    known = {"releases": released, "holds": held}
+    expected = decide(certain(cert), person(evidence, facts=found, **known), END_OF_TIME)
+    shuffled = [*evidence, *(e for e in evidence if random.random() < 0.3)]
+    random.shuffle(shuffled)
+    mixed = list(found)
+    random.shuffle(mixed)
+    again = decide(certain(cert), person(shuffled, facts=tuple(mixed), **known), END_OF_TIME)
+    assert shape(again) == shape(expected)
+
+
+@MANY
+@given(rules(), rows(), st.randoms())
+def test_what_arrives_later_gives_what_would_have_been_known_at_once(
+    cert: Certification, evidence: list[Evidence], random: Any
+) -> None:
+    delayed = [
+        replace(e, stored=e.stored + dt.timedelta(days=random.randrange(0, 5)), timestamp=None)
+        for e in evidence
+    ]
+    delayed = [replace(e, at=o.at) for e, o in zip(delayed, evidence, strict=True)]
+    assume("disqualified" not in repr(cert.award.when) or all(not e.activity.endswith("x") for e in evidence))
+    expected = decide(certain(cert), person(evidence), END_OF_TIME)
+    course = decide(certain(cert), person(delayed), END_OF_TIME)
+    ties = len({e.at for e in evidence}) < len(evidence)
+    if not ties:
+        assert course.segments == expected.segments
+
+
+# 3. Knowledge grows
+
+
+@MANY
+@given(rules(st.sampled_from([RELEASES, *VOIDS])), rows(late=True, voided=True), facts(), releases, instants)
+def test_knowledge_at_d_is_what_a_history_of_that_day_gives(
+    cert: Certification, evidence: list[Evidence], found: Any, released: Any, d: dt.datetime
+) -> None:
+    then = [
+        replace(e, voided_at=e.voided_at if e.voided_at and e.voided_at <= d else None)
+        for e in evidence
+        if e.stored <= d
+    ]
+    early = tuple(f for f in found if f.decided_at <= d)
+    full = decide(certain(cert), person(evidence, facts=found, releases=released), d)
+    partial = decide(certain(cert), person(then, facts=early, releases=released), d)
+    assert shape(full) == shape(partial)
+
+
+@MANY
+@given(rules(), rows(late=True, voided=True), facts())
+def test_the_last_step_of_growing_knowledge_is_the_end_of_time(
+    cert: Certification, evidence: list[Evidence], found: Any
+) -> None:
+    horizon = START + dt.timedelta(days=365 * 5)
+    assert shape(decide(certain(cert), person(evidence, facts=found), horizon)) == shape(
+        decide(certain(cert), person(evidence, facts=found), END_OF_TIME)
+    )
+
+
+# 4. Voiding
+
+
+@MANY
+@given(rules(st.just("on_voided: {chain: true}\n")), rows(voided=True))
+def test_voiding_equals_never_having_had_it_after_settle(
+    cert: Certification, evidence: list[Evidence]
+) -> None:
+    without = [e for e in evidence if e.voided_at is None]
+    assert shape(decide(certain(cert), person(evidence), END_OF_TIME)) == shape(
+        decide(certain(cert), person(without), END_OF_TIME)
+    )
+
+
+# 5. Identities
+
+
+@MANY
+@given(rules(), rows())
+def test_splitting_identifiers_and_merging_again_is_neutral(
+    cert: Certification, evidence: list[Evidence]
+) -> None:
+    """Every second statement is of an identifier that belongs to the person only after a late merge."""
+    later = START + dt.timedelta(days=365 * 4)
+    split = [e for i, e in enumerate(evidence) if i % 2 == 0]
+    merged = [replace(e, known_at=max(later, e.stored)) if i % 2 else e for i, e in enumerate(evidence)]
+    just_before = later - dt.timedelta(days=1)
+    assert shape(decide(certain(cert), person(merged), just_before)) == shape(
+        decide(certain(cert), person(split), just_before)
+    )
+    if not any(naive_decisions.name_of(e) == "x" for e in evidence):
+        whole = decide(certain(cert), person(evidence), END_OF_TIME)
+        assert shape(decide(certain(cert), person(merged), END_OF_TIME)) == shape(whole)
+
+
+# 6. States
+
+
+@MANY
+@given(
+    rules(st.sampled_from([RELEASES, *VOIDS])),
+    rows(late=True, voided=True),
+    facts(),
+    releases,
+    holds,
+    instants,
+)
+def test_status_is_what_transitions_say_and_next_change_is_never_late(
+    cert: Certification, evidence: list[Evidence], found: Any, released: Any, held: Any, at: dt.datetime
+) -> None:
+    course = decide(certain(cert), person(evidence, facts=found, releases=released, holds=held), END_OF_TIME)
+    said = [t for t in course.transitions if t.effective_at <= at]
+    assert course.status_at(at).state == (said[-1].after if said else "in_progress")
+    following = course.next_change_after(at)
+    end = following or at + dt.timedelta(days=3000)
+    for step in range(1, 8):
+        between = at + (end - at) * step / 8
+        assert replace(course.status_at(between), missing=()) == replace(course.status_at(at), missing=())
+    if following is not None:
+        changed = replace(course.status_at(following), missing=(), since=None)
+        assert changed != replace(course.status_at(at), missing=(), since=None)
+
+
+@MANY
+@given(rules(st.sampled_from([RELEASES, *VOIDS])), rows(late=True, voided=True), facts(), releases, holds)
+def test_every_transition_is_in_the_table_and_joins_the_one_before(
+    cert: Certification, evidence: list[Evidence], found: Any, released: Any, held: Any
+) -> None:
+    course = decide(certain(cert), person(evidence, facts=found, releases=released, holds=held), END_OF_TIME)
+    before = "in_progress"
+    for change in course.transitions:
+        assert change.before == before
+        assert change.before == change.after or trigger(change.before, change.after), change
+        before = change.after
+    times = [t.effective_at for t in course.transitions]
+    assert times == sorted(times)
+
+
+@MANY
+@given(rules(st.sampled_from(["", RELEASES])), rows(), releases)
+def test_periods_of_an_award_do_not_overlap_and_hold_evidence_that_is_not_later(
+    cert: Certification, evidence: list[Evidence], released: Any
+) -> None:
+    course = decide(certain(cert), person(evidence, releases=released), END_OF_TIME)
+    by_id = {e.id: e for e in evidence}
+    for one, following in zip(course.periods, course.periods[1:], strict=False):
+        assert one.ends_at is not None
+        assert one.ends_at <= following.valid_from
+    for period in course.periods:
+        assert all(by_id[i].at <= period.awarded_at for i in period.evidence)
+        assert course.status_at(period.awarded_at).awarded == period.awarded
+
+
+@MANY
+@given(rules(), rows(), instants)
+def test_nothing_is_missing_exactly_when_the_candidate_instant_awards(
+    cert: Certification, evidence: list[Evidence], at: dt.datetime
+) -> None:
+    course = decide(certain(cert), person(evidence), END_OF_TIME)
+    for period in course.periods:
+        if period.kind == "first":
+            before = course.status_at(period.awarded_at - dt.timedelta(microseconds=1))
+            assert before.state == "in_progress"
+    found = course.status_at(at)
+    if found.state == "in_progress" and at in {e.at for e in evidence}:
+        assert found.missing
+
+
+@pytest.mark.parametrize("more", ["", RELEASES])
+def test_an_empty_history_is_in_progress_for_ever(more: str) -> None:
+    course = decide(certain(rule("a", "", "", "1 year", more)), person([]), END_OF_TIME)
+    assert [s.state for s in course.segments] == ["in_progress"]
+    assert course.status_at(START).missing == ("a",)
