@@ -41,6 +41,7 @@ WORDS: dict[str, bool | None] = {
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -93,8 +94,7 @@ def decode(text: bytes | str) -> str:
 
 
 def _not_utf8(before: str, what: str) -> Refused:
-    lines = re.split(r"\r\n|\r|\n", before)
-    return Refused(len(lines), len(lines[-1]) + 1, "E101", f"not UTF-8: {what} does not belong there")
+    return Refused(*_place_of(before, len(before)), "E101", f"not UTF-8: {what} does not belong there")
 
 
 def parse(text: bytes | str) -> Node:
@@ -157,12 +157,12 @@ def _events(text: str) -> Iterator[Event]:
 
 
 def _place_of(text: str, position: int) -> tuple[int, int]:
-    before = text[:position].split("\n")
-    return len(before), len(before[-1]) + 1
+    lines = _LINE_END.split(text[:position])
+    return len(lines), len(lines[-1]) + 1
 
 
 def _syntax(line: int, column: int, text: str, problem: str) -> Refused:
-    lines = text.splitlines() or [""]
+    lines = _LINE_END.split(text)
     line = min(line, len(lines))
     column = min(column, len(lines[line - 1]) + 1)
     if "\\t" in problem:

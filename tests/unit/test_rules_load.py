@@ -90,6 +90,7 @@ def refused(text: bytes | str) -> str:
         ("# only a comment\n", "1:1: the file holds no document [E102]"),
         ("a: [1\nb: 2", "2:2: not YAML"),
         ("a:\n\tb: 1", "2:1: a tab is not allowed here (did you mean spaces?) [E102]"),
+        ("a: 1\r\x01", "2:1: a control character is not allowed in YAML [E102]"),
         ("a: \x01", "1:4: a control character is not allowed in YAML [E102]"),
         ("b: 1\na: *x", "2:4: not YAML: nothing above is marked &x [E102]"),
         ('a: "\\U99999999"', "1:1: not YAML: an escape or directive cannot be read [E102]"),
