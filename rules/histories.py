@@ -112,7 +112,9 @@ class Dossier:
         made = self._made.get(index)
         if made is None:
             piece = self.pieces[index]
-            made = evidence(piece.document, lambda ifi, at: people.owner_at(shared.signers, ifi, at))
+            made = evidence(
+                marks.with_uuids(piece.document), lambda ifi, at: people.owner_at(shared.signers, ifi, at)
+            )
             if piece.lost_at is not None and (made.voided_at is None or piece.lost_at < made.voided_at):
                 made = replace(made, voided_at=piece.lost_at)
             self._made[index] = made

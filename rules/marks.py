@@ -12,7 +12,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
+from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions
 from pymongo import ASCENDING, IndexModel, UpdateMany
 from pymongo.database import Database
 
@@ -20,6 +23,9 @@ from statements.keys import evidence_key
 
 Document = dict[str, Any]
 
+PLAIN: Final[CodecOptions[Document]] = CodecOptions(
+    tz_aware=True, tzinfo=dt.UTC, uuid_representation=UuidRepresentation.UNSPECIFIED
+)
 READ: Final = 5000  # statements of one round trip
 FIELDS: Final[Mapping[str, int]] = dict.fromkeys(
     ("org", "id", "stored", "timestamp", "actor", "actor_type", "verb", "object", "activity_type", "registration",
@@ -91,6 +97,8 @@ def evidence_documents(
 ) -> dict[str, list[Document]]:
     """Return the relevant statements of many actors in one round trip: IFI -> statement documents.
 
+    UUIDs in them stay the 16 bytes they are stored as: most are never looked at (`with_uuids`).
+
     `seen` maps each IFI to the stores to look in. With `known_at`, later stored ones are left out.
     """
     ifis_by_store: dict[str, list[str]] = defaultdict(list)
@@ -105,7 +113,17 @@ def evidence_documents(
     if not branches:
         return found
     wanted: Document = branches[0] if len(branches) == 1 else {"$or": branches}
-    for row in db.statements.find(wanted, FIELDS, batch_size=READ):
+    for row in db.get_collection("statements", PLAIN).find(wanted, FIELDS, batch_size=READ):
         if row.get("actor") in found and (known_at is None or row["stored"] <= known_at):
             found[row["actor"]].append(row)
     return found
+
+
+def with_uuids(document: Document) -> Document:
+    """Return an evidence document with its UUIDs as such."""
+    found = {
+        name: UUID(bytes=bytes(value))
+        for name in ("id", "registration")
+        if isinstance(value := document.get(name), bytes)
+    }
+    return {**document, **found}
