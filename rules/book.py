@@ -1,4 +1,4 @@
-"""The statements of one person by selector, and views of them: which ones count where (certification.md 4.2, 4.5)."""
+"""The statements of one person by selector, and which ones count where (certification.md 4.2, 4.5)."""
 
 from __future__ import annotations
 
@@ -185,6 +185,6 @@ class View:
         return ats[low] if low < len(ats) else END_OF_TIME
 
     def ever(self, name: str, at: dt.datetime) -> bool:
-        """Tell whether a statement of a selector has an effective time <= `at`, whatever this view admits (2.5)."""
+        """Tell whether a selector has a statement of any effective time <= `at`, admitted or not (2.5)."""
         ats = self.book.rows(name, self.release).ats
         return bool(ats) and ats[0] <= at

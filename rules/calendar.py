@@ -51,7 +51,7 @@ def start_of(day: dt.date, timezone: str) -> dt.datetime:
 
 
 def _gap_end(guess: dt.datetime, local: ZoneInfo) -> dt.datetime:
-    """Return the instant of the change of offset near a midnight that does not exist, by bisection to the second."""
+    """Return the instant of the change of offset near a midnight that does not exist, by bisection."""
     low, high = guess - dt.timedelta(hours=26), guess + dt.timedelta(hours=26)
     before = low.astimezone(local).utcoffset()
     while high - low > dt.timedelta(seconds=1):
@@ -67,7 +67,7 @@ def _gap_end(guess: dt.datetime, local: ZoneInfo) -> dt.datetime:
 
 @lru_cache(maxsize=65536)
 def end_of(day: dt.date, timezone: str) -> dt.datetime:
-    """Return the exclusive end of a local date: the first instant, in UTC, whose local date is later (4.6-2)."""
+    """Return the exclusive end of a local date: the first instant whose local date is later (4.6-2)."""
     return start_of(day + dt.timedelta(days=1), timezone)
 
 
@@ -110,7 +110,7 @@ def _months(day: dt.date, n: int) -> dt.date:
 
 
 def later_by(at: dt.datetime, duration: Duration, timezone: str) -> dt.datetime:
-    """Return the instant a duration after another: hours, days and weeks as elapsed time, months by local date.
+    """Return the instant a duration after another: hours to weeks as elapsed time, months by local date.
 
     For `settle` and `max_lateness` (section 10, 4.1-3): n days are n x 24 hours; months keep the local wall
     time.

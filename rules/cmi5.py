@@ -1,4 +1,4 @@
-"""cmi5 evidence: when the moveOn of an assignable unit was met (certification.md 2.6), and practice sessions (2.4)."""
+"""cmi5 evidence: when a moveOn was met (certification.md 2.6), and sessions for practice (2.4)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def in_session(e: Evidence, sessions: frozenset[str]) -> bool:
 
 
 def met(compiled: CompiledSelector, evidence: Sequence[Evidence], person: str, groups: Groups) -> list[Met]:
-    """Return each registration's meeting of the moveOn of the selector's AU, in order of effective time (2.6)."""
+    """Return where registrations met the moveOn of the selector's AU, by effective time (2.6)."""
     cmi5 = compiled.selector.cmi5
     if cmi5 is None:
         return []

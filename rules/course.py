@@ -1,4 +1,4 @@
-"""The answer of a decision: the course of one certification in one person's life (certification.md, section 4).
+"""The answer of a decision: the course of one certification in a person's life (certification.md, 4).
 
 `rules.evaluate.decide` makes a `Course`; everything in it is a frozen value and a function of the history.
 """
@@ -204,7 +204,7 @@ class Course:
         )
 
     def next_change_after(self, at: dt.datetime) -> dt.datetime | None:
-        """Return the first instant after `at` at which state, version or shown expiry changes by the clock."""
+        """Return the first instant after `at` at which state, version or shown expiry changes."""
         index = bisect.bisect_right(self.segments, at, key=_start)
         return self.segments[index].at if index < len(self.segments) else None
 

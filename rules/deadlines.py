@@ -66,7 +66,7 @@ def upgrade_deadlines(search: Search, draft: Draft) -> Iterator[Deadline]:
 
 
 def gaps_of(deadlines: Iterable[Deadline]) -> list[tuple[dt.datetime, dt.datetime]]:
-    """Return the spans in which missed deadlines end a period, joined where they touch; END_OF_TIME = for good."""
+    """Return the joined spans in which missed deadlines end a period; END_OF_TIME means for good."""
     spans = sorted(
         (d.ends_at, d.restored_at or END_OF_TIME)
         for d in deadlines

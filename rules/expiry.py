@@ -1,4 +1,4 @@
-"""The expiry rules (certification.md 4.6-3, 4.7): from the local date of an award to the end of its period."""
+"""The expiry rules (certification.md 4.6-3, 4.7): from the date of an award to the end of its period."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _anchored(anchor: dt.date, lasts: Duration) -> Expiry:
 
 
 def _after(previous: Chain, lasts: Duration) -> Expiry:
-    """Return the expiry one length after the previous one: same anchor, next count; a new length starts anew."""
+    """Return the expiry one length after the previous one; a new length sets a new anchor."""
     if previous.lasts != lasts:
         return _anchored(previous.until, lasts)
     return Expiry(calendar.add(previous.anchor, lasts, previous.n + 1), previous.anchor, previous.n + 1)

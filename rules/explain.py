@@ -1,4 +1,4 @@
-"""Why, or why not yet (certification.md 6-3, 6-4): a tree of labels, observed against required, evidence, next dates.
+"""Why, or why not yet (certification.md 6-3, 6-4): observed against required, evidence, next dates.
 
 `explain` answers in values, `as_dict` in JSON form; `rules.explain_text` renders the text.
 """

@@ -20,8 +20,8 @@ class Question:
     """What a gate is asked: the subject's fields, and what holds at the instant of asking.
 
     `order` are the tiers from lowest to highest, `tier` the one of the organization (None without a running
-    agreement), `standings` what the submitter holds, `affiliated` whether the submitter's primary affiliation is the
-    organization.
+    agreement), `standings` what the submitter holds, `affiliated` whether the submitter's primary affiliation
+    is the organization.
     """
 
     order: tuple[str, ...]
@@ -45,7 +45,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class GateAnswer:
-    """The answer given. With `mode: evaluate` `answer` is allow, `enforced` false, `computed` the real one."""
+    """The answer given; under `mode: evaluate` it is allow, and `computed` is the real one."""
 
     answer: Answer
     computed: Answer

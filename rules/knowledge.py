@@ -44,7 +44,7 @@ class Knowledge:
         return bisect_right(self._effective, at) - 1
 
     def book(self, version: int, *, late: bool = False) -> Book:
-        """Return the statements of a version; `late` counts those that wait for a reviewer as well (4.1-3)."""
+        """Return the statements of a version; `late` adds those that wait for a reviewer (4.1-3)."""
         key = (version, late)
         if key not in self._books:
             published = self.versions[version]
@@ -73,7 +73,7 @@ class Knowledge:
 
 
 def is_late(e: Evidence, bound: Duration, timezone: str) -> bool:
-    """Tell whether `stored` - `timestamp` exceeds `max_lateness`: days as n x 24 h, months by local date (10)."""
+    """Tell whether `stored` - `timestamp` exceeds `max_lateness` (4.1-3; units by section 10)."""
     if e.timestamp is None:
         return False
     limit = calendar.later_by(e.timestamp, bound, timezone)

@@ -1,4 +1,4 @@
-"""The values a walk through an award makes (certification.md 4.2 to 4.8): decisions, drafts of periods, lives."""
+"""What a walk through awards makes (certification.md 4.2 to 4.8): decisions, drafts of periods, lives."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PinKey = tuple[PeriodKind, int, dt.datetime | None]
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Why a period begins: kind, instant, index of the version, statements, and the chain a renewal builds on."""
+    """Why a period begins: kind, instant, index of the version, statements, what a renewal builds on."""
 
     kind: PeriodKind
     at: dt.datetime
@@ -112,7 +112,7 @@ class Draft:
         return calendar.start_of(calendar.add(self.expiry.until, renewal.opens, -1), self.version.timezone)
 
     def finish(self, at: dt.datetime, ending: Ending | None) -> Period:
-        """Return the finished period, ended at `at` for the reason `ending` (None: END_OF_TIME, still open)."""
+        """Return the finished period, ended at `at` for the reason `ending`."""
         lapses_at = self.lapses_at if self.valid_until is not None else None
         ends_at: dt.datetime | None = min(at, self.ends_at)
         if ending is not None and ending != "expired":

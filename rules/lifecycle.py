@@ -147,7 +147,7 @@ class _Walk:
         return None
 
     def _verdict(self, decision: Decision, group: str) -> Fact | None:
-        """Return the earliest approval or denial by a member that does not precede the award instant (10, 4.5)."""
+        """Return the earliest verdict of a member that does not precede the award instant (10, 4.5)."""
         groups = self.known.around.groups
         for fact in self.facts:
             if fact.kind == "approval" and fact.at >= decision.at:

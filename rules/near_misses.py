@@ -30,7 +30,7 @@ class Ignored:
 def ignored(
     names: Iterable[str], view: View, knowledge: Knowledge, history: PersonHistory, at: dt.datetime
 ) -> list[Ignored]:
-    """Return the near misses of some selectors at an instant, oldest first: right verb and activity, yet no."""
+    """Return the near misses of some selectors, oldest first: right verb and activity, yet no match."""
     selectors = [s for name in names if (s := _selector(name, view)) is not None and s.selector.cmi5 is None]
     practice = cmi5.practice_sessions(history.evidence)
     found: dict[str, Ignored] = {}

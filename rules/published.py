@@ -125,7 +125,7 @@ def walk(requirement: Requirement) -> Iterator[Requirement]:
 
 
 def selectors_of(node: Requirement) -> tuple[str, ...]:
-    """Return the names of the selectors that one node reads as evidence (not its parts, not disqualifiers)."""
+    """Return the names of the selectors that one node itself reads as evidence."""
     if isinstance(node, Done | Score | Count | Sum):
         return (node.selector,)
     return node.selectors if isinstance(node, InOrder) else ()

@@ -42,7 +42,7 @@ def evidence_for(requirement: Requirement, view: View, at: dt.datetime) -> Ids |
 
 
 def missing_keys(requirement: Requirement, view: View, at: dt.datetime) -> Ids:
-    """Return the missing keys of a requirement at an instant, in document order; none if it is satisfied (2.5)."""
+    """Return the missing keys of a requirement in document order; none if it is satisfied (2.5)."""
     if evidence_for(requirement, view, at) is not None:
         return ()
     if requirement.key is not None:
@@ -255,7 +255,7 @@ def total(values: Iterable[Decimal]) -> Decimal:
 
 
 def _chain(columns: Sequence[Sequence[Evidence]], chosen: list[Evidence]) -> list[Evidence] | None:
-    """Return the earliest chain that goes on from the chosen statements, each used once; None if there is none.
+    """Return the earliest chain that goes on from the chosen statements, each used once; None without one.
 
     A statement taken for one name can only be wanted by a later name at the same instant, so only
     statements of that instant are tried in turn.
@@ -277,7 +277,7 @@ def _spans(chain: Sequence[Evidence], within: Duration, timezone: str) -> bool:
 
 
 def _version_reaches(held: Held, at_least: str | None, order: Sequence[str]) -> bool:
-    """Tell whether a version is at least another: by `effective_from` where known, else by equality (section 10)."""
+    """Tell whether a version is at least another: by `effective_from` where known, else if equal (10)."""
     if at_least is None or held.version == at_least:
         return True
     return held.version in order and at_least in order and order.index(held.version) >= order.index(at_least)

@@ -20,7 +20,7 @@ from rules.requirements import earliest, evidence_for
 
 
 class Search:
-    """The candidate instants of one person, with the decisions that stand in spite of missing evidence (pins)."""
+    """The candidate instants of one person; `pins` are decisions that stand without their evidence."""
 
     def __init__(self, knowledge: Knowledge, pins: Mapping[PinKey, Decision], *, late: bool) -> None:
         self.known = knowledge
@@ -67,7 +67,7 @@ class Search:
         return self._or_pinned(found, (kind, ordinal, previous.decision.at if previous else None), low, high)
 
     def renewal(self, draft: Draft, low: dt.datetime, high: dt.datetime) -> Decision | None:
-        """Return the smallest candidate of [low, high) in the window at which `renewal.when` is satisfied (4.7-1)."""
+        """Return the smallest candidate of [low, high) in the window that satisfies `renewal.when` (4.7-1)."""
         opens_at, until = draft.opens_at, draft.expiry.until
         if opens_at is None or until is None:
             return None
@@ -105,7 +105,7 @@ class Search:
     def _or_pinned(
         self, found: Decision | None, key: PinKey, low: dt.datetime, high: dt.datetime
     ) -> Decision | None:
-        """Return the decision that stands although its evidence was taken away, if nothing came before it (4.9)."""
+        """Return the decision that stands without its evidence, if nothing came before it (4.9)."""
         pinned = self.pins.get(key)
         if pinned is None or not low <= pinned.at < high or (found is not None and found.at < pinned.at):
             return found
@@ -131,7 +131,7 @@ class Search:
         return any(c.from_at <= at and (c.until_at is None or at < c.until_at) for c in self.known.closed)
 
     def first_met(self, requirement: Requirement, view: View) -> dt.datetime | None:
-        """Return the first instant at which a requirement is satisfied, over statements of any age (4.2-1)."""
+        """Return the first instant that satisfies a requirement, over statements of any age (4.2-1)."""
         own = {
             at
             for node in walk(requirement)
@@ -155,7 +155,7 @@ def candidates(knowledge: Knowledge, *, late: bool = False) -> list[dt.datetime]
 def first_met(
     requirement: Requirement, view: View, instants: Sequence[dt.datetime], low: dt.datetime
 ) -> dt.datetime | None:
-    """Return the first instant, not before `low`, at which a requirement is satisfied; None if there is none."""
+    """Return the first of some instants, from `low` on, that satisfies a requirement; None without one."""
     low = max(low, earliest(requirement, view))
     for at in instants[bisect_left(instants, low) :]:
         if evidence_for(requirement, view, at) is not None:

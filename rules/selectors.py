@@ -95,7 +95,7 @@ class CompiledSelector:
         return self.is_signed(e, person, groups) and _result_fits(self.selector, e) and self.in_context(e)
 
     def is_signed(self, e: Evidence, person: str, groups: Groups) -> bool:
-        """Tell whether the signer was a member of the group at the effective time, and not the person (2.4)."""
+        """Tell whether the signer was then a member of the group, and not the person (2.4)."""
         signed_by = self.selector.signed_by
         if signed_by is None:
             return True
@@ -228,7 +228,7 @@ def practice_mode(pairs: Iterable[Mapping[str, Any]]) -> bool:
 
 
 def is_practice(iri: str, value: Any) -> bool:
-    """Tell whether one extension marks an attempt as practice: cmi5 launchmode, SCORM mode or credit (2.4)."""
+    """Tell whether an extension marks practice: cmi5 launchmode, SCORM mode or credit (2.4)."""
     if not isinstance(value, str):
         return False
     if iri == CMI5_EXTENSION + "launchmode":

@@ -1,7 +1,8 @@
-"""The tier of an organization over time: a pure function of the fact history (certification.md 5-1, 5-4, 5-5).
+"""The tier of an organization over time, a pure function of facts (certification.md 5-1, 5-4, 5-5).
 
-What people hold and where they belong changes at dated instants; between two of them the reached tier is constant.
-`tier_course` walks these instants and applies promotion (at once or at a review date) and delayed demotion.
+What people hold and where they belong changes at dated instants; between two of them the reached tier is
+constant. `tier_course` walks these instants and applies promotion (at once or at a review date) and delayed
+demotion.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A person who counts for the organization while primarily affiliated with it (5-1), and what that person held.
+    """A person who counts while primarily affiliated with the organization (5-1), and what that person held.
 
     Under `subtree` the caller adds the people of the organizations below.
     """
@@ -62,8 +63,8 @@ class Programme:
 class TierSegment:
     """The tier from `at` to the next segment; None without a running agreement.
 
-    `reached` is the tier the people reach by then, `falls_at` the instant at which the clock of a demotion is over,
-    `unmet` what the held tier lacks meanwhile, `matched` who fills the demands of the tier.
+    `reached` is the tier the people reach by then, `falls_at` the instant at which the clock of a demotion is
+    over, `unmet` what the held tier lacks meanwhile, `matched` who fills the demands of the tier.
     """
 
     at: dt.datetime
@@ -229,7 +230,7 @@ def _without_time(segment: TierSegment) -> tuple[object, ...]:
 
 
 def clock_end(programme: PartnerTiers, at: dt.datetime) -> dt.datetime:
-    """Return when a tier falls whose requirement failed at an instant: the end of local date + `demote_after`."""
+    """Return when a tier falls whose requirement failed: the end of local date + `demote_after`."""
     day = calendar.add(calendar.local_date(at, programme.timezone), programme.changes.demote_after)
     return calendar.end_of(day, programme.timezone)
 

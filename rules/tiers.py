@@ -1,8 +1,8 @@
 """Which tier an organization's people reach (certification.md 5-1 to 5-3): matching people to demands.
 
-Under `one_requirement` a demand for n people is n slots, each person fills at most one slot of a tier, and a tier is
-reached exactly if all slots can be filled at once: a bipartite matching with demands as capacities. Under `many` each
-demand counts distinct people on its own.
+Under `one_requirement` a demand for n people is n slots, each person fills at most one slot of a tier, and
+a tier is reached exactly if all slots can be filled at once: a bipartite matching with demands as capacities.
+Under `many` each demand counts distinct people on its own.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Unmet:
 
 @dataclass(frozen=True, slots=True)
 class TierCheck:
-    """One tier on its own: whether its demands are met, by whom (demand key -> persons), and what is missing."""
+    """One tier on its own: whether it is met, by whom (demand key -> persons), and what is missing."""
 
     tier: str
     met: bool
@@ -114,7 +114,7 @@ def _lacking(check: TierCheck) -> int:
 
 
 def choices(demand: Demand) -> Iterator[tuple[PeopleHolding, ...]]:
-    """Yield the sets of demands that would satisfy a tree: one branch of each `any`, all parts of each `all`."""
+    """Yield the sets of demands that satisfy a tree: one branch of each `any`, all parts of each `all`."""
     match demand:
         case PeopleHolding():
             yield (demand,)

@@ -1,4 +1,4 @@
-"""From a life to public states (certification.md 4.11): segments, transitions, and what is missing at an instant."""
+"""From a life to public states (certification.md 4.11): segments, transitions, what is missing."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ class _States:
         return Segment(at=at, state="in_progress", reason=reason, award=award)
 
     def _after_final(self, award: LivedAward, at: dt.datetime, reason: str) -> Segment:
-        """Return the final state, or `in_progress` once a statement counts towards a new award (section 10)."""
+        """Return the final state, or `in_progress` once a statement counts anew (section 10)."""
         begun = self._before(at, reason)
         if begun.state == "pending_review" or (award.reopened_at is not None and award.reopened_at <= at):
             return begun
@@ -341,5 +341,5 @@ def _renewal_question(life: Life, at: dt.datetime, period: Period) -> list[tuple
 
 
 def renewal_end(period: Period) -> dt.datetime | None:
-    """Return the exclusive end of the renewal window, unknown to a superseded period (its successor's start)."""
+    """Return the exclusive end of the renewal window; a superseded period does not keep it."""
     return None if period.ending == "superseded" else period.lapses_at

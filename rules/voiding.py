@@ -45,7 +45,7 @@ class _Trigger:
 
 @dataclass(frozen=True, slots=True)
 class _Blow:
-    """A trigger, the life as known just before it, and the periods of that life that stood on the statement."""
+    """A trigger, the life as known just before it, and its periods that stood on the statement."""
 
     trigger: _Trigger
     life: Life
@@ -55,7 +55,7 @@ class _Blow:
 def reactions(
     certification: PublishedCertification, history: PersonHistory, known_at: dt.datetime
 ) -> Reaction:
-    """Return how the decisions that existed before each taking-away react to it, as known at an instant (4.9)."""
+    """Return how existing decisions react to what was taken away, as known at an instant (4.9)."""
     triggers = _triggers(certification, history, known_at)
     if not triggers:
         return Reaction()
@@ -77,7 +77,7 @@ def _triggers(
 def _late_disqualifiers(
     certification: PublishedCertification, history: PersonHistory, known_at: dt.datetime
 ) -> Iterator[_Trigger]:
-    """Yield the disqualifying statements with the instant from which they count: arrival or acceptance (4.9-3)."""
+    """Yield the disqualifying statements, each from its arrival or acceptance on (4.9-3)."""
     if not any(version.compiled.disqualifiers for version in certification.versions):
         return
     knowledge = know(certification, history, known_at)
@@ -115,7 +115,7 @@ class _Fold:
         return know(self.certification, self.history, at)
 
     def affected(self, life: Life, trigger: _Trigger, earlier: Reaction) -> tuple[Period, ...]:
-        """Return the periods that stood on the statement, or that are gone now that a disqualifier arrived."""
+        """Return the periods that stood on the statement, or that are gone by the disqualifier."""
         if (trigger.statement, trigger.at) in self.voided:
             return tuple(p for p in life.periods if trigger.statement in p.evidence)
         after = live(self.know(trigger.at), earlier.pins, earlier.facts)

@@ -86,7 +86,7 @@ def verb(iri: str) -> str:
 
 
 def percent(value: Number) -> str:
-    """Return a share as percent, at most two decimals, cut and not rounded so that 79.999 is not shown as 80."""
+    """Return a share as percent, cut to two decimals so that 79.999 is not shown as 80."""
     hundredths = int(value * 10_000)
     whole, rest = divmod(abs(hundredths), 100)
     sign = "-" if hundredths < 0 else ""
