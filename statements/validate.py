@@ -6,7 +6,8 @@ place; the sentences are ours.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from itertools import islice
 from typing import Any
 
@@ -71,11 +72,18 @@ def check_score(statement: Json, reject: Reject, version: Version) -> None:
     score = result.get("score") if result else None
     if not score:
         return
-    low, high, raw = score.get("min"), score.get("max"), score.get("raw")
+    low, high, raw = _comparable(score.get("min"), score.get("max"), score.get("raw"))
     if low is not None and high is not None and not low < high:
         raise reject("must be less than max", "result", "score", "min")
     if raw is not None and ((low is not None and raw < low) or (high is not None and raw > high)):
         raise reject("must lie between min and max", "result", "score", "raw")
+
+
+def _comparable(*numbers: float | Decimal | None) -> Sequence[float | Decimal | None]:
+    """Return numbers that compare as they are written: beside a Decimal, a float stands for its shortest text."""
+    if any(isinstance(one, Decimal) for one in numbers):
+        return [Decimal(repr(one)) if isinstance(one, float) else one for one in numbers]
+    return numbers
 
 
 def check_duration(statement: Json, reject: Reject, version: Version) -> None:

@@ -101,6 +101,8 @@ def test_documents_are_saved_merged_listed_and_deleted(
     again.etag = answer.response.getheader("ETag")  # the library looks for it in the wrong place
     assert lrs.save_activity_profile(again).success
     assert body_of(lrs.retrieve_activity_profile(activity, "p").content) == b"two"
+    assert lrs.delete_activity_profile(again).response.status == 412, "its ETag is that of the first content"
+    again.etag = None
     assert lrs.delete_activity_profile(again).success
 
     person = AgentProfileDocument(agent=agent, id="p", content=bytearray(b"a\r\nb"), content_type="text/x")
