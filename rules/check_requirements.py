@@ -1,21 +1,17 @@
-"""Checks inside one certification or fragment: selectors, placeholders, keys, reach (E301 to E308, W502)."""
+"""Checks inside one certification or fragment: selectors, fragments, keys, reach (E301 to E308, W502)."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rules.check_names import Known
+from rules.check_placeholders import check_placeholders
 from rules.check_walk import (
     Node,
-    activities,
-    award_roots,
     below,
-    fragment_roots,
     items,
     mapping,
-    release_roots,
     roots,
     selectors,
     used,
@@ -27,8 +23,6 @@ from rules.load_build import duration
 from rules.load_positions import render
 from rules.model import AllOf, AnyOf, AtLeast, Holds, InOrder, Requirement, Unit
 
-_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
-
 
 def check_requirements(loaded: Loaded, known: Known) -> Iterator[Problem]:
     """Yield the problems of the requirements and selectors of a certification or fragment."""
@@ -36,7 +30,7 @@ def check_requirements(loaded: Loaded, known: Known) -> Iterator[Problem]:
     yield from _unknown_fragments(loaded, known)
     yield from _unreachable(loaded)
     yield from _colliding_keys(loaded, known)
-    yield from _placeholders(loaded)
+    yield from check_placeholders(loaded, known)
     if loaded.data["kind"] == "Certification":
         yield from _unused(loaded, known)
         yield from _short_minimum(loaded)
@@ -136,35 +130,6 @@ def derived_keys(requirement: Requirement) -> list[str]:
             return ["in_order"]
         case _:
             return [str(getattr(each, "selector", "")) for each in model_parts(requirement)]
-
-
-def _placeholders(loaded: Loaded) -> Iterator[Problem]:
-    released = {
-        name for root in release_roots(loaded.data) for each in below(root) for _, name in each.selectors()
-    }
-    elsewhere = {
-        name
-        for root in [*award_roots(loaded.data), *fragment_roots(loaded.data)]
-        for each in below(root)
-        for _, name in each.selectors()
-    }
-    for selector_path, name, selector in selectors(loaded.data):
-        for path, activity in activities(selector, selector_path):
-            for found in _PLACEHOLDER.findall(activity):
-                reason = _misplaced(found, name in released, name in elsewhere)
-                if reason is not None:
-                    hint = "{release}" if found != "{release}" and name in released else None
-                    yield loaded.positions.problem(path, "E306", reason, hint)
-
-
-def _misplaced(placeholder: str, released: bool, elsewhere: bool) -> str | None:
-    if placeholder != "{release}":
-        return f"{placeholder} is not a placeholder of activities; only {{release}} is"
-    if elsewhere:
-        return "{release} stands for nothing outside release_rules, where this selector is used"
-    if not released:
-        return "{release} is only allowed in selectors used by release_rules"
-    return None
 
 
 def _unused(loaded: Loaded, known: Known) -> Iterator[Problem]:

@@ -374,3 +374,29 @@ def test_two_files_of_one_name_keep_their_problems_apart() -> None:
     """`POST /rules/check` gives files without a name the same one."""
     sound, faulty = check_files([("rules.yaml", CERTIFICATION), ("rules.yaml", edited("R", '"6"', "6"))])
     assert (sound.ok, sound.problems, faulty.ok, len(faulty.problems)) == (True, (), False, 1)
+
+
+DELTA = """\
+kind: Fragment
+id: delta
+version: "1"
+evidence:
+  module: {verb: completed, activity: "https://acme.example/delta-{release}"}
+requirements:
+  learned: {done: module}
+"""
+RULE = """\
+release_rules:
+  - {when_release: {product: acme, level: major}, ends_after: 90 days, unless: {use: delta/learned}}
+validity:"""
+
+
+def test_a_fragment_may_hold_release_where_release_rules_use_it() -> None:
+    """E306: the certification that uses it elsewhere is the one refused."""
+    assert lines(DELTA) == []
+    assert lines(edited("C", "validity:", RULE), DELTA) == []
+    assert lines(edited("C", "- done: demo", "- done: demo\n      - use: delta/learned"), DELTA) == [
+        "a.yaml:12:14 award.when.all[1].use: delta/learned needs {release}, which stands for nothing outside release_rules [E306]"
+    ]
+    text = edited("C", 'verb: completed, activity: "https://acme.example/demo"', "use: delta/module")
+    assert [(each.column, each.code) for each in problems(text, DELTA)] == [(15, "E306")]
