@@ -57,9 +57,15 @@ def store_statements(
     _check_right_to_void(documents, writer, paths)
     if is_relevant is not None:
         _mark_relevant(documents, is_relevant)
+    values = [parsed.value for parsed in batch]
+    names = store.knowledge.mark_names(documents, values)
     store.keep_parts(parts)
     fresh = store.insert(documents, version)
-    _learn(store, documents, fresh, batch)
+    if len(fresh) == len(documents):
+        store.knowledge.learn(documents, values)
+        store.knowledge.remember_names(names)
+    else:
+        _learn_from_some(store, documents, fresh, values)
     return [str(document["id"]) for document in documents]
 
 
@@ -110,17 +116,10 @@ def _mark_relevant(documents: Sequence[Document], is_relevant: Callable[[Documen
                 document["keys"].append(evidence_key(document["actor"]))
 
 
-def _learn(
-    store: StatementStore, documents: Sequence[Document], fresh: Sequence[Document], batch: Sequence[Parsed]
+def _learn_from_some(
+    store: StatementStore, documents: Sequence[Document], fresh: Sequence[Document], values: Sequence[Any]
 ) -> None:
-    """Learn definitions and names from new statements only."""
-    if len(fresh) == len(documents):
-        store.learn(documents, [parsed.value for parsed in batch])
-        return
+    """Learn from new statements only; repeats change nothing."""
     new = {document["_id"] for document in fresh}
-    kept = [
-        (document, parsed.value)
-        for document, parsed in zip(documents, batch, strict=True)
-        if document["_id"] in new
-    ]
-    store.learn([document for document, _ in kept], [value for _, value in kept])
+    kept = [pair for pair in zip(documents, values, strict=True) if pair[0]["_id"] in new]
+    store.knowledge.learn([document for document, _ in kept], [value for _, value in kept])

@@ -11,6 +11,7 @@ A key is the first 8 bytes of BLAKE2b over one letter, ":" and the value, as a s
 | O | related activities: o, contextActivities, the same in a SubStatement |
 | r | registration |
 | c | client that wrote the statement |
+| n | agent whose name was new to a process when the statement came |
 | s | sha2 of an attachment |
 | e | actor of evidence: set when a published certification looks at the statement |
 """

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from threading import Lock
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
+from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, DuplicateKeyError
-from pymongo.write_concern import WriteConcern
+from pymongo.errors import DuplicateKeyError
 
 from statements.actor import ifi, person
 from statements.json_text import dump_text
+from statements.keys import key
 from statements.parse import parse_json
 from statements.transaction import DURABLE
 from statements.validate import activities
@@ -28,11 +30,9 @@ Document = dict[str, Any]
 
 INDEXES: dict[str, list[IndexModel]] = {
     "activities": [IndexModel([("id", ASCENDING), ("org", ASCENDING)], name="id")],
-    "agent_names": [IndexModel([("org", ASCENDING), ("ifi", ASCENDING)], name="ifi")],
 }
-DUPLICATE_KEY = 11000
 MERGED_MAPS = ("name", "description", "extensions")
-MAX_NAMES = 100
+MAX_NAMES = 200
 MAX_DEFINITION_BYTES = 1024 * 1024
 
 
@@ -60,6 +60,13 @@ class RecentMemory:
 
 
 _RECENT = RecentMemory()
+_RECENT_NAMES = RecentMemory(size=200_000, seconds=86_400)
+
+
+@lru_cache(maxsize=64)
+def _place(db: Database[Document]) -> object:
+    """Return what stands for a database in memory keys; cheaper to hash than a client."""
+    return object()
 
 
 class Knowledge:
@@ -67,35 +74,58 @@ class Knowledge:
 
     def __init__(self, db: Database[Document], org: str) -> None:
         self._org = org
-        self._scope = (db.client, db.name, org)
-        self._activities = db.get_collection("activities", write_concern=DURABLE)
-        # Names may be learned again from the next statement, so nobody waits for their durability.
-        self._names = db.get_collection("agent_names", write_concern=WriteConcern(w=1))
+        self._scope = (_place(db), org)
+        self._db = db
+
+    @cached_property
+    def _activities(self) -> Collection[Document]:
+        return self._db.get_collection("activities", write_concern=DURABLE)
 
     def learn(self, documents: Sequence[Document], values: Sequence[Json]) -> None:
-        """Merge the definitions and names of statements that were stored; `values` are their parsed contents."""
-        names: set[tuple[str, str]] = set()
+        """Merge the definitions of statements that were stored; `values` are their parsed contents."""
         for document, value in zip(documents, values, strict=True):
             for activity in _defined(value):
                 self._learn_activity(activity, document["_id"])
+
+    def mark_names(self, documents: Sequence[Document], values: Sequence[Json]) -> list[tuple[Any, ...]]:
+        """Give a statement that brings a new name the key under which `person` finds it; return what is new.
+
+        So names cost no write of their own, and only a stored statement teaches one. The caller passes the result
+        to `remember_names` when the statements are stored.
+        """
+        new = []
+        for document, value in zip(documents, values, strict=True):
             for agent in _named(value):
                 identifier = ifi(agent)
                 if identifier is not None:
-                    names.add((identifier, agent["name"]))
-        self._learn_names(names)
+                    memory_key = (*self._scope, identifier, agent["name"])
+                    if not _RECENT_NAMES.knows(memory_key, 0):
+                        new.append(memory_key)
+                        document["keys"].append(key("n", identifier))
+        return new
+
+    def remember_names(self, names: Iterable[tuple[Any, ...]]) -> None:
+        """Note names whose statements are stored."""
+        for memory_key in names:
+            _RECENT_NAMES.remember(memory_key, 0)
 
     def definitions(self, activity_ids: set[str]) -> dict[str, dict[str, Any]]:
         """Return the merged definition of each known activity."""
-        keys = [self._key(activity_id) for activity_id in activity_ids]
-        found = self._activities.find({"_id": {"$in": keys}, "org": self._org})
+        primary = [self._key(activity_id) for activity_id in activity_ids]
+        found = self._activities.find({"_id": {"$in": primary}, "org": self._org})
         return {document["id"]: parse_json(document["definition"]) for document in found}
 
     def person(self, agent: Json) -> dict[str, Any]:
-        """Return the Person object of an agent with every name seen."""
+        """Return the Person object of an agent with the names of the statements that brought them."""
         identifier = ifi(agent)
-        which = {"org": self._org, "ifi": identifier}
-        found = self._names.find(which, {"name": 1}).limit(MAX_NAMES)
-        return person(agent, sorted(document["name"] for document in found))
+        which = {"org": self._org, "keys": key("n", identifier or "")}
+        names = {
+            named["name"]: None
+            for document in self._db.statements.find(which, {"raw": 1}).sort("_id", ASCENDING).limit(MAX_NAMES)
+            for named in _named(parse_json(document["raw"]))
+            if ifi(named) == identifier
+        }
+        return person(agent, names)
 
     def _key(self, text: str) -> bytes:
         return blake2b(f"{self._org}\0{text}".encode(), digest_size=16).digest()
@@ -106,9 +136,9 @@ class Knowledge:
         memory_key = (*self._scope, activity["id"])
         if _RECENT.knows(memory_key, hash(text)) or len(text) > MAX_DEFINITION_BYTES:
             return
-        key = self._key(activity["id"])
+        primary = self._key(activity["id"])
         for _ in range(50):
-            stored = self._activities.find_one({"_id": key, "org": self._org})
+            stored = self._activities.find_one({"_id": primary, "org": self._org})
             if stored is None:
                 merged, newest = definition, order_key
             else:
@@ -118,12 +148,12 @@ class Knowledge:
                     merge_definitions(known, definition) if newer else merge_definitions(definition, known)
                 )
                 newest = max(order_key, stored["newest"])
-            if self._write(key, activity["id"], merged, newest, stored):
+            if self._write(primary, activity["id"], merged, newest, stored):
                 _RECENT.remember(memory_key, hash(text))
                 return
 
     def _write(
-        self, key: bytes, activity_id: str, merged: Json, newest: bytes, stored: Document | None
+        self, primary: bytes, activity_id: str, merged: Json, newest: bytes, stored: Document | None
     ) -> bool:
         """Write the merged definition unless another process came first; tell whether it is in force.
 
@@ -135,34 +165,12 @@ class Knowledge:
         fields = {"definition": text, "name": merged.get("name", {}), "newest": newest}
         if stored is None:
             try:
-                self._activities.insert_one({"_id": key, "org": self._org, "id": activity_id, **fields})
+                self._activities.insert_one({"_id": primary, "org": self._org, "id": activity_id, **fields})
             except DuplicateKeyError:
                 return False
             return True
-        unchanged = {"_id": key, "org": self._org, "newest": stored["newest"], "definition": stored["definition"]}
+        unchanged = {"_id": primary, "org": self._org, "newest": stored["newest"], "definition": stored["definition"]}
         return self._activities.update_one(unchanged, {"$set": fields}).matched_count == 1
-
-    def _learn_names(self, seen: Iterable[tuple[str, str]]) -> None:
-        """Add names that are new to this process, one small document each; known ones are refused by their key."""
-        documents = []
-        for identifier, name in seen:
-            memory_key = (*self._scope, identifier, name)
-            if not _RECENT.knows(memory_key, 0):
-                _RECENT.remember(memory_key, 0)
-                documents.append(
-                    {
-                        "_id": self._key(f"{identifier}\0{name}"),
-                        "org": self._org,
-                        "ifi": identifier,
-                        "name": name,
-                    }
-                )
-        if documents:
-            try:
-                self._names.insert_many(documents, ordered=False)
-            except BulkWriteError as error:
-                if any(entry["code"] != DUPLICATE_KEY for entry in error.details["writeErrors"]):
-                    raise
 
 
 def merge_definitions(older: Json, newer: Json) -> dict[str, Any]:
@@ -185,7 +193,7 @@ def _defined(statement: Json) -> Iterator[Json]:
 
 
 def _named(statement: Json) -> Iterator[Json]:
-    """Yield every agent and identified group that bears a name."""
+    """Yield every agent and group that bears a name."""
     for agent in _agents(statement):
         if "name" in agent:
             yield agent

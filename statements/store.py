@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -65,6 +65,7 @@ class Stored:
     stored: dt.datetime
 
 
+@lru_cache(maxsize=8)
 def statements_of(db: Database[Document]) -> Collection[Document]:
     """Return the collection with durable writes, aware datetimes and standard UUIDs."""
     return db.get_collection("statements", codec_options=CODEC, write_concern=DURABLE)
@@ -84,8 +85,6 @@ class StatementStore:
         self.org = org
         self.only_client = only_client
         self._statements = statements_of(db)
-        self._knowledge = Knowledge(db, org)
-        self._parts = PartStore(db, org)
 
     def insert(self, documents: Sequence[Document], version: Version) -> list[Document]:
         """Store prepared documents, all or none; return those that were new.
@@ -176,24 +175,29 @@ class StatementStore:
         newest = max(keys, default=None)
         return Page(raws, following, None if newest is None else stored_of(newest))
 
-    def learn(self, documents: Sequence[Document], values: Sequence[Mapping[str, Any]]) -> None:
-        """Merge activity definitions and names of statements that were stored just now."""
-        self._knowledge.learn(documents, values)
+    @cached_property
+    def knowledge(self) -> Knowledge:
+        """What the store has learned: definitions and names."""
+        return Knowledge(self.db, self.org)
+
+    @cached_property
+    def _parts(self) -> PartStore:
+        return PartStore(self.db, self.org)
 
     def definitions(self, activity_ids: set[str]) -> Mapping[str, dict[str, Any]]:
         """Return the merged canonical definition of each known activity."""
-        return self._knowledge.definitions(activity_ids)
+        return self.knowledge.definitions(activity_ids)
 
     def activity(self, activity_id: str) -> dict[str, Any]:
         """Return the Activity object for GET /activities; one that was never seen has only objectType and id."""
-        known = self._knowledge.definitions({activity_id})
+        known = self.knowledge.definitions({activity_id})
         return {"objectType": "Activity", "id": activity_id} | (
             {"definition": known[activity_id]} if activity_id in known else {}
         )
 
     def person(self, agent: Mapping[str, Any]) -> dict[str, Any]:
         """Return the Person object for GET /agents: the union of the names seen with this identifier."""
-        return self._knowledge.person(agent)
+        return self.knowledge.person(agent)
 
     def keep_parts(self, parts: Sequence[Part]) -> None:
         """Store attachment bytes, each once; called before the statements that need them."""
