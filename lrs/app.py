@@ -5,12 +5,29 @@ from __future__ import annotations
 from flask import Blueprint, Flask
 from pymongo.database import Database
 
-from lrs import api, errors, health, protocol, registry, resources, schemas_view, tenancy, verification
+from lrs import (
+    api,
+    errors,
+    health,
+    protocol,
+    registry,
+    resources,
+    schemas_view,
+    tenancy,
+    unsubscribing,
+    verification,
+)
 from lrs.context import Laurel
 from lrs.database import Document, connect, ensure_indexes
 from lrs.settings import Settings
 
-BLUEPRINTS: list[Blueprint] = [*resources.BLUEPRINTS, schemas_view.blp, verification.blp, registry.blp]
+BLUEPRINTS: list[Blueprint] = [
+    *resources.BLUEPRINTS,
+    schemas_view.blp,
+    verification.blp,
+    registry.blp,
+    unsubscribing.blp,
+]
 
 
 def create_app(settings: Settings, db: Database[Document] | None = None) -> Flask:

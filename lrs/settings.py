@@ -77,6 +77,8 @@ class Settings:
     )
     mail_from: str = setting("laurel@localhost", "sender of mail")
     mail_folder: str = setting("", "where mail is written without a server; default DATA_FOLDER/mail")
+    programme_owner: str | None = setting(None, "mail address that notices `to: programme_owner` go to")
+    award_statements: bool = setting(True, "write awards back to the vendor's store as xAPI statements")
     issuer_name: str = setting("Laurel", "name of the issuer on credentials and public pages")
     issuer_tenant: str = setting(
         "", "path segment of the issuer: did:web:HOST:TENANT; empty for did:web:HOST"

@@ -14,11 +14,14 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from lrs import credential_desk
+from lrs import credential_desk, notices
 from lrs.analysis import saved
+from lrs.award_statements import write_back
 from lrs.context import utc_now
 from lrs.courier import Courier
 from lrs.database import Document, connect, ensure_indexes
+from lrs.mail import mailer
+from lrs.outgoing_mail import send_due
 from lrs.people import admit
 from lrs.settings import Settings
 from rules import backfill, outbox, programmes, work
@@ -69,7 +72,22 @@ def deliver_events(here: Workshop) -> None:
     here.courier.tick()
 
 
+def plan_notices(here: Workshop) -> None:
+    """Plan notices for new events, turn what is due into mails, and send them."""
+    notices.plan(here.db, here.now())
+    notices.tell_due(here.db, here.now(), here.settings.programme_owner)
+    send_due(here.settings, here.db, mailer(here.settings), here.now, here.stop.is_set)
+
+
+def write_award_statements(here: Workshop) -> None:
+    """Tell the vendor's store of new awards by xAPI statements."""
+    if here.settings.award_statements:
+        write_back(here.settings, here.db, here.now())
+
+
 JOBS: list[Job] = [
+    Job("notices", plan_notices, dt.timedelta(seconds=2)),
+    Job("award statements", write_award_statements, dt.timedelta(seconds=2)),
     Job("webhooks", deliver_events, dt.timedelta(milliseconds=500)),
     Job("status lists", republish_status_lists, dt.timedelta(seconds=30)),
     Job("saved queries", run_saved_queries, dt.timedelta(seconds=30)),

@@ -1,0 +1,59 @@
+"""`lrs notices`: see how notices read, and what was sent to whom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lrs.commands import json_option, show, with_laurel
+from lrs.context import Laurel
+from lrs.notice_mail import EXAMPLE, LANGUAGES, Line, kinds, message
+
+
+@click.group()
+def group() -> None:
+    """Preview notices and list mails."""
+
+
+@group.command()
+@click.argument("kind", type=click.Choice(kinds()))
+@click.option("--language", type=click.Choice(LANGUAGES), default="en", show_default=True)
+@click.option(
+    "--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the HTML part to a file."
+)
+@with_laurel
+def preview(here: Laurel, *, kind: str, language: str, html: Path | None) -> None:
+    """Show a notice as its recipient would get it, with made-up names."""
+    lines = [
+        Line(name, EXAMPLE) for name in (("award.issued", "award.expired") if kind == "digest" else (kind,))
+    ]
+    made = message(
+        here.settings,
+        to="ana@example.com",
+        name=EXAMPLE["name"],
+        language=language,
+        lines=lines,
+        now=here.now(),
+        key="preview",
+    )
+    click.echo(f"Subject: {made['Subject']}\n")
+    for part in made.iter_parts():
+        if part.get_content_type() == "text/plain":
+            click.echo(part.get_content())
+        elif html is not None:
+            html.write_text(part.get_content(), encoding="utf-8")
+
+
+@group.command(name="list")
+@click.option(
+    "--state", type=click.Choice(["waiting", "digest", "sent", "dead"]), help="Only mails in this state."
+)
+@click.option("--limit", default=50, show_default=True)
+@json_option
+@with_laurel
+def list_(here: Laurel, *, state: str | None, limit: int, as_json: bool) -> None:
+    """List mails, the newest first."""
+    found = here.db.mails.find({"state": state} if state else {}).sort("due_at", -1).limit(limit)
+    rows = [{**mail, "id": mail["_id"]} for mail in found]
+    show(rows, ("due_at", "state", "to", "template", "tries", "error"), as_json=as_json)

@@ -1,0 +1,129 @@
+"""Mails on their way: leased, sent, tried again like webhooks; digests; who refused what (8-4, 8-5).
+
+mails {_id, org: "vendor", notice, to, name, language, template, values, person, state
+       waiting|digest|sent|dead|dropped, due_at, tries, leased_until, sent_at, error}
+unsubscribed {_id "address|kind", org: "vendor", at}
+
+A mail is marked as sent right after the mail server took it. Should the process die between the two, it is
+sent again under the same Message-ID, by which mail systems drop the copy: SMTP offers no better.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import random
+from collections.abc import Callable
+from smtplib import SMTPException
+from typing import Any, Final
+
+from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
+from pymongo.database import Database
+
+from lrs.courier import JITTER, RETRIES
+from lrs.mail import Mailer
+from lrs.notice_mail import Line, message
+from lrs.settings import Settings
+from lrs.tenancy import VENDOR
+
+Document = dict[str, Any]
+LEASE: Final = dt.timedelta(minutes=2)
+
+INDEXES: dict[str, list[IndexModel]] = {
+    "mails": [
+        IndexModel([("state", ASCENDING), ("due_at", ASCENDING)]),
+        IndexModel([("org", ASCENDING), ("person", ASCENDING)]),
+    ],
+}
+
+
+def send_due(
+    settings: Settings,
+    db: Database[Document],
+    mailer: Mailer,
+    now: Callable[[], dt.datetime],
+    stopped: Callable[[], bool] = lambda: False,
+) -> int:
+    """Send every mail that is due; returns how many went out. Two workers never send the same one."""
+    sent = 0
+    gather_digests(db, now())
+    while not stopped() and (mail := _claim(db, now())) is not None:
+        sent += _send(settings, db, mailer, mail, now)
+    return sent
+
+
+def _claim(db: Database[Document], now: dt.datetime) -> Document | None:
+    return db.mails.find_one_and_update(
+        {"state": "waiting", "due_at": {"$lte": now}, "leased_until": {"$lte": now}},
+        {"$set": {"leased_until": now + LEASE}},
+        sort=[("due_at", ASCENDING)],
+        return_document=ReturnDocument.AFTER,
+    )
+
+
+def _send(
+    settings: Settings, db: Database[Document], mailer: Mailer, mail: Document, now: Callable[[], dt.datetime]
+) -> bool:
+    lines = [Line(part["template"], part["values"]) for part in mail.get("parts", [mail])]
+    made = message(
+        settings,
+        to=mail["to"],
+        name=mail["name"],
+        language=mail["language"],
+        lines=lines,
+        now=now(),
+        key=mail["_id"],
+    )
+    try:
+        mailer.send(made)
+    except (OSError, SMTPException) as error:
+        _postpone(db, mail, f"{type(error).__name__}: {error}"[:500], now())
+        return False
+    db.mails.update_one({"_id": mail["_id"]}, {"$set": {"state": "sent", "sent_at": now()}})
+    return True
+
+
+def _postpone(db: Database[Document], mail: Document, error: str, now: dt.datetime) -> None:
+    tries = mail["tries"] + 1
+    change: Document = {"tries": tries, "error": error, "leased_until": now}
+    if tries > len(RETRIES):
+        change["state"] = "dead"
+    else:
+        change["due_at"] = now + RETRIES[tries - 1] * random.uniform(1 - JITTER, 1 + JITTER)
+    db.mails.update_one({"_id": mail["_id"]}, {"$set": change})
+
+
+def gather_digests(db: Database[Document], now: dt.datetime) -> int:
+    """Put the digest rows that are due into one mail per recipient; a repeat makes no second."""
+    groups: dict[tuple[str, dt.datetime], list[Document]] = {}
+    for row in db.mails.find({"state": "digest", "due_at": {"$lte": now}}).sort("_id", ASCENDING):
+        groups.setdefault((row["to"], row["due_at"]), []).append(row)
+    for (to, due_at), rows in groups.items():
+        first = rows[0]
+        parts = [{"template": row["template"], "values": row["values"]} for row in rows]
+        key = hashlib.sha256(f"digest|{to}|{due_at.isoformat()}".encode()).hexdigest()[:32]
+        shared = {name: first[name] for name in ("org", "to", "name", "language")}
+        body = {"template": first["template"], "values": first["values"], "parts": parts, "state": "waiting"}
+        queue(db, [{"_id": key, **shared, **body, "due_at": now, "tries": 0, "leased_until": now}])
+        db.mails.update_many({"_id": {"$in": [row["_id"] for row in rows]}}, {"$set": {"state": "gathered"}})
+    return len(groups)
+
+
+def queue(db: Database[Document], mails: list[Document]) -> None:
+    """Write mails to be sent; one whose id is known already stays as it is."""
+    changes = [UpdateOne({"_id": mail["_id"]}, {"$setOnInsert": mail}, upsert=True) for mail in mails]
+    if changes:
+        db.mails.bulk_write(changes, ordered=False)
+
+
+def is_unsubscribed(db: Database[Document], address: str, kind: str) -> bool:
+    """Tell whether an address refused reminders of a kind."""
+    return db.unsubscribed.find_one({"_id": f"{address}|{kind}"}) is not None
+
+
+def unsubscribe(db: Database[Document], address: str, kind: str, now: dt.datetime) -> None:
+    """Note that an address refuses reminders of a kind; mails that wait for it are dropped."""
+    row = {"org": VENDOR, "at": now}
+    db.unsubscribed.update_one({"_id": f"{address}|{kind}"}, {"$setOnInsert": row}, upsert=True)
+    waiting = {"to": address, "template": kind, "state": {"$in": ["waiting", "digest"]}}
+    db.mails.update_many(waiting, {"$set": {"state": "dropped"}})
