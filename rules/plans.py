@@ -1,7 +1,8 @@
 """Plans: what a publication would change, kept for a day; and their application (certification.md 6).
 
-plans {_id, org: "vendor", sources, document_hash, base, computed_at, expires_at, by, summary, people, tiers,
-       applied_at?, applied_by?}
+plans       {_id, org: "vendor", sources, document_hash, base, computed_at, expires_at, by, summary, tiers,
+             applied_at?, applied_by?}
+plan_people {plan, person, certification, change, at, before, after, missing, reason?, name, expires_at}
 
 Both sides of a plan are computed by the very functions that decide live, over the same stored history.
 """
@@ -10,31 +11,27 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import islice
 from typing import Any, Final
 
 from pymongo import ASCENDING, IndexModel
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from rules import backfill, publishing, tagging, work
+from rules import backfill, plan_effects, publishing
 from rules.check import check, resolved
 from rules.check_names import PublishedNames
-from rules.course import Course
-from rules.decisions import decide_person
 from rules.errors import InvalidRuleFile, RuleError, StalePlan
-from rules.foresight import Difference, difference, line, watched_instants
-from rules.histories import Dossier, Shared, load_dossiers
+from rules.foresight import line
 from rules.load import Loaded, load
-from rules.load_dump import document_hash, dump
+from rules.load_dump import document_hash
 from rules.model import AnyDocument, Certification, PartnerTiers, Release
 from rules.people import Admit, no_affiliation
-from rules.relevance import compile_relevance
-from rules.store import RuleSet, RuleStore, compile_rows, effective_instant
-from rules.tagging import Position
+from rules.plan_sides import Sides, differences, people_concerned, sides_of, tag_candidates
+from rules.store import RuleSet, RuleStore, effective_instant
 from rules.testing import case_problems, run_tests
 from rules.ulid import encode
 
@@ -42,9 +39,14 @@ Document = dict[str, Any]
 
 VENDOR: Final = "vendor"
 LIVES: Final = dt.timedelta(hours=24)
-CHUNK: Final = 500
+REASONED: Final = 2000  # so many losses are listed with their reason; beyond, the explanation tells it
+LINES: Final = 1000
 
 INDEXES: dict[str, list[IndexModel]] = {
+    "plan_people": [
+        IndexModel([("plan", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=7 * 24 * 3600),
+    ],
     "plans": [IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=7 * 24 * 3600)],
 }
 
@@ -63,16 +65,6 @@ class SamePerson(RuleError):
     def __init__(self, plan: str, by: str) -> None:
         self.plan, self.by = plan, by
         super().__init__(f"plan {plan} was made by {by}; somebody else has to apply it")
-
-
-@dataclass(frozen=True, slots=True)
-class Sides:
-    """The rules as they are and as they would be, and the certifications a publication concerns."""
-
-    old: RuleSet
-    new: RuleSet
-    concerned: frozenset[str]
-    documents: tuple[AnyDocument, ...]
 
 
 def read_files(
@@ -98,89 +90,6 @@ def _failed_tests(loaded: Loaded, document: AnyDocument, others: Sequence[AnyDoc
     return case_problems(run_tests(document, others), loaded.positions)
 
 
-def sides_of(db: Database[Document], documents: Sequence[AnyDocument], now: dt.datetime) -> Sides:
-    """Return the rules before and after these documents would be published now."""
-    store = RuleStore(db)
-    rows = store.rows()
-    old = compile_rows(rows)
-    top = rows[-1]["seq"] if rows else 0
-    new = compile_rows([*rows, *(_as_if(document, now, top + 1 + i) for i, document in enumerate(documents))])
-    direct = {one.id for one in documents if isinstance(one, Certification)}
-    for release in (one for one in documents if isinstance(one, Release)):
-        direct |= {
-            name
-            for name, each in new.certifications.items()
-            if any(
-                rule.product == release.product for v in each.versions for rule in v.document.release_rules
-            )
-        }
-    concerned = frozenset(direct).union(*(new.dependents(name) for name in direct))
-    return Sides(old, new, concerned, tuple(documents))
-
-
-def _as_if(document: AnyDocument, now: dt.datetime, seq: int) -> Document:
-    """Return the row that a publication at this instant would make."""
-    _, instant = effective_instant(document, now)
-    return {
-        "action": "publish",
-        "kind": type(document).__name__,
-        "id": document.id,
-        "version": document.version,
-        "mode": document.mode,
-        "hash": document_hash(document),
-        "resolved": dump(document),
-        "effective_at": instant,
-        "decided_at": now,
-        "seq": seq,
-    }
-
-
-def tag_candidates(
-    db: Database[Document],
-    sides: Sides,
-    now: dt.datetime,
-    admit: Admit = no_affiliation,
-    since: dt.datetime | None = None,
-) -> set[str]:
-    """Give evidence keys to what new selectors may match, and return the persons; may be repeated."""
-    documents = [one for one in sides.documents if isinstance(one, Certification)]
-    pairs = tagging.ranges(db, tagging.selector_keys(documents))
-    relevance, persons = compile_relevance(documents), set[str]()
-    following: Position | None = Position() if pairs else None
-    while following is not None:
-        page = tagging.tag_page(db, relevance, pairs, following, now, since=since, admit=admit)
-        persons |= set(page.seen)
-        following = page.next
-    return persons
-
-
-def people_concerned(db: Database[Document], certifications: Collection[str]) -> set[str]:
-    """Return everybody who has a standing in one of these certifications."""
-    wanted = {"org": VENDOR, "certification": {"$in": sorted(certifications)}}
-    return set(db.standings.distinct("person", wanted))
-
-
-def differences(
-    db: Database[Document], sides: Sides, persons: Iterable[str], now: dt.datetime
-) -> Iterator[tuple[Dossier, Shared, str, Difference, Course]]:
-    """Yield, for each person and certification concerned, how the old and the new rules differ."""
-    watched = {name: watched_instants(sides.new.certifications[name]) for name in sides.concerned}
-    todo = iter(sorted(persons))
-    while chunk := list(islice(todo, CHUNK)):
-        rows = work.rows_of(db, chunk)
-        stores = {person: rows[person].stores if person in rows else () for person in chunk}
-        dossiers, shared = load_dossiers(db, sides.new, stores)
-        for person in chunk:
-            dossier = dossiers[person]
-            old = decide_person(
-                sides.old, dossier, shared, now, sides.concerned & set(sides.old.certifications)
-            )
-            new = decide_person(sides.new, dossier, shared, now, sides.concerned)
-            for name in sorted(sides.concerned & set(new.courses)):
-                found = difference(old.courses.get(name), new.courses[name], now, watched[name])
-                yield dossier, shared, name, found, new.courses[name]
-
-
 def make_plan(
     db: Database[Document],
     files: Sequence[tuple[str, bytes | str]],
@@ -195,12 +104,7 @@ def make_plan(
     documents = read_files(files, names, known)
     sides = sides_of(db, [document for document, _ in documents], now)
     persons = tag_candidates(db, sides, now, admit) | people_concerned(db, sides.concerned)
-    summary = dict.fromkeys(("gain", "change", "lose", "same"), 0)
-    lines = []
-    for dossier, _, name, found, course in differences(db, sides, persons, now):
-        summary[found.change] += 1
-        if found.change != "same":
-            lines.append(line(dossier.person, name, found, course.status_at(found.at).missing))
+    seen = look_ahead(db, sides, persons, now)
     plan: Document = {
         "_id": _plan_id(now),
         "org": VENDOR,
@@ -211,12 +115,53 @@ def make_plan(
         "computed_at": now,
         "expires_at": now + LIVES,
         "by": by,
-        "summary": summary,
-        "people": lines,
-        "tiers": [],
+        "summary": seen.summary,
+        "tiers": seen.tiers,
     }
+    kept = {"plan": plan["_id"], "expires_at": plan["expires_at"]}
+    for lines in batched(seen.people, LINES):
+        db.plan_people.insert_many([{**one, **kept} for one in lines])
     db.plans.insert_one(plan)
-    return plan
+    return plan | {"people": seen.people}
+
+
+@dataclass(slots=True)
+class Ahead:
+    """What a publication would change: counts, people, tiers."""
+
+    summary: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("gain", "change", "lose", "same"), 0)
+    )
+    people: list[Document] = field(default_factory=list)
+    tiers: list[Document] = field(default_factory=list)
+
+
+def look_ahead(db: Database[Document], sides: Sides, persons: Iterable[str], now: dt.datetime) -> Ahead:
+    """Return what would change for these people, with reasons, and for the tiers of their organizations."""
+    seen, moved = Ahead(), defaultdict[str, list[Document]](list)
+    for one in differences(db, sides, persons, now):
+        seen.summary[one.found.change] += 1
+        if one.found.change == "same":
+            continue
+        entry = line(
+            one.dossier.person, one.certification, one.found, one.new.status_at(one.found.at).missing
+        )
+        if one.found.change == "lose" and seen.summary["lose"] <= REASONED:
+            entry["reason"] = plan_effects.reason_of(sides, one, now)
+        seen.people.append(entry)
+        moved[one.dossier.person].append(plan_effects.new_standings(sides, one, now))
+    names = plan_effects.names_of(db, list(moved), now)
+    for entry in seen.people:
+        entry["name"] = names.get(entry["person"])
+    everywhere = any(isinstance(one, PartnerTiers) for one in sides.documents)
+    seen.tiers = plan_effects.tier_effects(db, sides, moved, now, everywhere=everywhere)
+    return seen
+
+
+def batched(rows: Sequence[Document], size: int) -> Iterator[Sequence[Document]]:
+    """Yield the rows in groups of at most `size`."""
+    for i in range(0, len(rows), size):
+        yield rows[i : i + size]
 
 
 def _plan_id(now: dt.datetime) -> str:
@@ -255,7 +200,8 @@ def get_plan(db: Database[Document], plan: str) -> Document:
     found = db.plans.find_one({"_id": plan, "org": VENDOR})
     if found is None:
         raise UnknownPlan(plan)
-    return found
+    lines = db.plan_people.find({"plan": plan}, {"_id": 0, "plan": 0, "expires_at": 0})
+    return found | {"people": list(lines.sort("_id", ASCENDING))}
 
 
 def apply_plan(
@@ -334,14 +280,15 @@ def unforeseen(
             db, sides, now, since=computed - backfill.BEFORE
         )
     planned = {(one["person"], one["certification"]): one for one in plan["people"]}
-    for dossier, _, name, found, _ in differences(db, sides, persons, now):
+    for one in differences(db, sides, persons, now):
+        found, person, name = one.found, one.dossier.person, one.certification
         if found.change not in {"change", "lose"}:
             continue
-        entry = planned.get((dossier.person, name))
+        entry = planned.get((person, name))
         if entry is None or entry["change"] != found.change:
             before = found.before.state if found.before else "in_progress"
             after = found.after.state if found.after else "in_progress"
-            yield f"{found.change} {dossier.person} {name} {before} -> {after} {found.at.date()}"
+            yield f"{found.change} {person} {name} {before} -> {after} {found.at.date()}"
 
 
 def _days(documents: Sequence[AnyDocument], now: dt.datetime) -> list[dt.date]:

@@ -1,0 +1,177 @@
+"""What a plan says beside the bare differences: names, reasons in the document's own places, tier effects (6-1)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from pymongo.database import Database
+
+from rules import explain, people, programmes
+from rules.decisions import full_history
+from rules.explain import Explanation, Node
+from rules.model import Certification, Requirement
+from rules.plan_sides import Compared, Sides
+from rules.requirements import key_of
+from rules.standings import standing_of
+from rules.tier_course import TierCourse, TierSegment
+
+Document = dict[str, Any]
+
+VENDOR: Final = "vendor"
+
+
+def reason_of(sides: Sides, one: Compared, now: dt.datetime) -> str | None:
+    """Return why somebody would lose or change: what is unmet under the new version, and where it stands there.
+
+    None where nothing is unmet: then dates or versions differ.
+    """
+    name, known_at = one.certification, one.dossier.known_at(now)
+    history = full_history(sides.new, one.dossier, one.shared, known_at, name)
+    found = explain.explain(sides.new.certifications[name], history, known_at, one.found.at)
+    unmet = next((node for node in leaves(found.tree) if not node.ok), None)
+    if unmet is None:
+        return None
+    place = place_of(sides, name, found, unmet)
+    return f"{unmet.label}: {unmet.observed}, required {unmet.required}{place}"
+
+
+def leaves(nodes: Sequence[Node]) -> Iterator[Node]:
+    """Yield the requirements without parts, in document order."""
+    for node in nodes:
+        if node.parts:
+            yield from leaves(node.parts)
+        else:
+            yield node
+
+
+def place_of(sides: Sides, name: str, found: Explanation, node: Node) -> str:
+    """Return where a requirement stands, as ` (v4 award.when.all[3])`; empty where it cannot be told."""
+    versions = {one.document.version: one.document for one in sides.new.certifications[name].versions}
+    document = versions.get(found.version)
+    if document is None:
+        return ""
+    path = next((path for path, one in places(document) if key_of_leaf(one) == node.key), None)
+    return f" (v{found.version} {path})" if path else ""
+
+
+def key_of_leaf(requirement: Requirement) -> str | None:
+    """Return the missing key of a requirement without parts."""
+    return None if getattr(requirement, "parts", ()) else key_of(requirement)
+
+
+def places(document: Certification) -> Iterator[tuple[str, Requirement]]:
+    """Yield each requirement of a certification with its path in the document."""
+    yield from _below("award.when", document.award.when)
+    if document.renewal is not None:
+        yield from _below("renewal.when", document.renewal.when)
+    for i, rule in enumerate(document.release_rules):
+        yield from _below(f"release_rules[{i}].unless", rule.unless)
+
+
+WORDS: Final = {"AllOf": "all", "AnyOf": "any", "AtLeast": "of"}
+
+
+def _below(path: str, requirement: Requirement) -> Iterator[tuple[str, Requirement]]:
+    yield path, requirement
+    word = WORDS.get(type(requirement).__name__)
+    for i, part in enumerate(getattr(requirement, "parts", ())):
+        yield from _below(f"{path}.{word}[{i}]", part)
+
+
+def names_of(db: Database[Document], persons: Collection[str], now: dt.datetime) -> dict[str, str]:
+    """Return how people are called in a listing: `name@organization`."""
+    affiliations = people.affiliations_of(db, persons)
+    found = {}
+    for row in db.people.find({"_id": {"$in": list(persons)}}, {"name": 1, "email": 1}):
+        name = row.get("name") or (row.get("email") or row["_id"]).partition("@")[0]
+        organization = people.organization_at(affiliations, row["_id"], now)
+        found[row["_id"]] = f"{name}@{organization}" if organization else str(name)
+    return found
+
+
+def new_standings(sides: Sides, one: Compared, now: dt.datetime) -> Document:
+    """Return the standing that a person would have."""
+    return standing_of(sides.new, one.dossier.person, one.new, now)
+
+
+def tier_effects(
+    db: Database[Document],
+    sides: Sides,
+    moved: Mapping[str, Sequence[Document]],
+    now: dt.datetime,
+    *,
+    everywhere: bool,
+) -> list[Document]:
+    """Return which organizations' tiers would differ, when and why.
+
+    `moved` maps persons to the standings they would have in the certifications concerned; `everywhere` asks
+    for all partners (a programme itself is in the plan).
+    """
+    rows = db.affiliations.find({"person": {"$in": list(moved)}, "primary": True}, {"org": 1})
+    organizations = {row["org"] for row in rows}
+    above = db.orgs.find({"_id": {"$in": sorted(organizations)}}, {"ancestors": 1})
+    organizations = organizations.union(*(row.get("ancestors", ()) for row in above))
+    if everywhere:
+        organizations = {row["_id"] for row in db.orgs.find({"kind": {"$ne": "vendor"}}, {"_id": 1})}
+    replaced = _whole(db, moved)
+    found = []
+    for programme in programmes.programme_ids(sides.new):
+        known = programme in programmes.programme_ids(sides.old)
+        for organization in sorted(organizations - {VENDOR}):
+            new = programmes.course_of(db, sides.new, programme, organization, replaced)
+            old = programmes.course_of(db, sides.old, programme, organization) if known else None
+            effect = tier_effect(old, new, now)
+            if effect is not None:
+                found.append(_told(programme, organization, effect))
+    return found
+
+
+def _whole(db: Database[Document], moved: Mapping[str, Sequence[Document]]) -> dict[str, list[Document]]:
+    """Return all standings that these persons would have: the new ones, and those that stay."""
+    whole: dict[str, list[Document]] = defaultdict(list)
+    for person, standings in moved.items():
+        whole[person] += standings
+    replaced = {row["_id"] for rows in moved.values() for row in rows}
+    for row in db.standings.find({"org": VENDOR, "person": {"$in": list(moved)}}):
+        if row["_id"] not in replaced:
+            whole[row["person"]].append(row)
+    return whole
+
+
+def tier_effect(
+    old: TierCourse | None, new: TierCourse, now: dt.datetime
+) -> tuple[dt.datetime, TierSegment | None, TierSegment] | None:
+    """Return the first instant from now on at which the tiers differ, with both; None where they never do."""
+    segments = [*new.segments, *(old.segments if old else ())]
+    for at in [now, *sorted({one.at for one in segments if one.at > now})]:
+        before, after = old.at(at) if old else None, new.at(at)
+        if (before.tier if before else None) != after.tier:
+            return at, before, after
+    return None
+
+
+def _told(
+    programme: str, organization: str, effect: tuple[dt.datetime, TierSegment | None, TierSegment]
+) -> Document:
+    at, before, after = effect
+    was = before.tier if before else None
+    lacking = after.unmet or (before.unmet if before else ())
+    unmet = [
+        {"key": one.key, "required": one.required, "observed": one.observed}
+        for check in lacking
+        for one in check.unmet
+    ]
+    why = ", ".join(f"{one['key']} {one['observed']} of {one['required']}" for one in unmet)
+    text = f"{organization} goes from {was or 'no tier'} to {after.tier or 'no tier'} on {at:%Y-%m-%d}"
+    return {
+        "programme": programme,
+        "organization": organization,
+        "before": was,
+        "after": after.tier,
+        "at": at,
+        "missing": unmet,
+        "text": f"{text} ({why})" if why else text,
+    }
