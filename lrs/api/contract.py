@@ -46,9 +46,20 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
         if "POST" in options.get("methods", ()):
             view_func = repeatable(view_func)
         if needs is not None:
-            view_func = self.doc(**_rights(needs))(view_func)
+            view_func = self.doc(**_rights(needs))(guarded_first(view_func, needs))
             view_func.needs = needs
         super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
+
+
+def guarded_first(view: View, needs: tuple[str, ...]) -> View:
+    """Check the right before the arguments are read, whatever the order of the decorators."""
+
+    @wraps(view)
+    def first(*args: Any, **kwargs: Any) -> Any:
+        check_scopes(current_principal(), needs)
+        return view(*args, **kwargs)
+
+    return first
 
 
 def _rights(needs: tuple[str, ...]) -> Document:
