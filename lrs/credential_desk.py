@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import functools
 from typing import Any
 
 from pymongo.database import Database
@@ -36,10 +35,18 @@ def make_desk(settings: Settings, db: Database[Document]) -> CredentialDesk:
     )
 
 
-@functools.lru_cache(maxsize=8)
+DESKS: dict[tuple[Settings, int, str], CredentialDesk] = {}
+MOST_DESKS = 16
+
+
 def desk_of(settings: Settings, db: Database[Document]) -> CredentialDesk:
-    """Return the desk that this process keeps for a database."""
-    return make_desk(settings, db)
+    """Return the desk that this process keeps for a client's database; its opened keys stay open."""
+    name = (settings, id(db.client), db.name)  # clients of one server are equal, also when one is closed
+    if name not in DESKS:
+        if len(DESKS) >= MOST_DESKS:
+            DESKS.clear()
+        DESKS[name] = make_desk(settings, db)
+    return DESKS[name]
 
 
 def links_of(settings: Settings) -> Links:

@@ -6,6 +6,7 @@ that is not retired signs; retired public keys stay published for ever, so that 
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import hmac
@@ -71,7 +72,7 @@ class KeyStore:
         """Return the name of the newest key that is not retired; the first one is made when asked for."""
         found = self._keys().find_one({"org": ORG, "retired_at": None}, sort=[("n", DESCENDING)])
         if found is None:
-            return self.add(self.default, dt.datetime.now(dt.UTC)).kid
+            return self._first()
         return str(found["kid"])
 
     def algorithm(self, kid: str) -> Algorithm:
@@ -89,19 +90,29 @@ class KeyStore:
             newest = self._keys().find_one({"org": ORG}, sort=[("n", DESCENDING)])
             if newest is not None:
                 self._unlock(newest["kid"])  # a second passphrase beside the first would help nobody
-            n = newest["n"] + 1 if newest else 1
-            kid = f"k{n}"
-            document = {
-                "_id": f"{ORG}:{kid}", "org": ORG, "n": n, "kid": kid, "alg": algorithm_of(private),
-                "jwk": public_jwk(private), "pem": lock(private, self.passphrase), "created_at": now,
-            }  # fmt: skip
+            document = self._document(newest["n"] + 1 if newest else 1, private, now)
             try:
                 self._keys().insert_one(document)
             except DuplicateKeyError:
-                if newest is None:  # another process made the first key at the same moment
-                    return self.public("k1")
                 continue
             return to_public(document)
+
+    def _first(self) -> str:
+        """Make the first key of a new deployment, unless another process just did; return its name."""
+        private = make_private_key(self.default)
+        document = self._document(1, private, dt.datetime.now(dt.UTC))
+        with contextlib.suppress(DuplicateKeyError):
+            self._keys().insert_one(document)
+        newest = self._keys().find_one({"org": ORG, "retired_at": None}, sort=[("n", DESCENDING)])
+        if newest is None:
+            raise UnknownKey("current")
+        return str(newest["kid"])
+
+    def _document(self, n: int, private: PrivateKey, now: dt.datetime) -> Document:
+        return {
+            "_id": f"{ORG}:k{n}", "org": ORG, "n": n, "kid": f"k{n}", "alg": algorithm_of(private),
+            "jwk": public_jwk(private), "pem": lock(private, self.passphrase), "created_at": now,
+        }  # fmt: skip
 
     def retire(self, kid: str, now: dt.datetime) -> PublicKey:
         """Let a key sign no more; its public half stays published. Refused for the last one that signs."""
