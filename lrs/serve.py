@@ -56,7 +56,10 @@ class Child:
             )
         say(f"{self.name} ended with status {self.process.returncode}; starting it again")
         time.sleep(0.1 * 2 ** len(self.ends))
-        self.process = self.start()
+        try:
+            self.process = self.start()
+        except StartFailure as failure:  # it died while it started: that counts as one more end
+            say(f"{self.name}: {failure}")
 
     def ask_to_stop(self) -> None:
         """Send SIGTERM."""
