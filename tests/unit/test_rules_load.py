@@ -412,6 +412,9 @@ def test_schema_and_checker_refuse_the_same_documents_for_their_shape(data: Any)
     ]
     assert VALIDATOR.is_valid(unrounded(data)) is not bool(shape), loaded.problems
     check([loaded], None)
+    if loaded.document is not None:
+        again = load(dump(loaded.document), "b")
+        assert again.document == loaded.document, again.problems
 
 
 def test_schema_describes_every_key() -> None:
