@@ -30,7 +30,7 @@ def decide(certification: PublishedCertification, history: PersonHistory, known_
 def lived(certification: PublishedCertification, history: PersonHistory, known_at: dt.datetime) -> Life:
     """Return the life behind a course: periods and awards with the statements they were decided from."""
     knowledge = know(certification, history, known_at)
-    reaction = reactions(certification, history, known_at)
+    reaction = reactions(certification, history, knowledge)
     life = live(knowledge, reaction.pins, reaction.facts)
     life.reviews.extend(reaction.reviews)
     add_late_evidence(life, reaction)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from rules import calendar
 from rules.book import Book, Surroundings, order
@@ -36,7 +37,9 @@ class Knowledge:
     lifecycle: tuple[LifecycleChange, ...] = ()
     closed: tuple[Closed, ...] = ()
     verdicts: dict[str, Fact] = field(default_factory=dict)
+    rejected: tuple[Evidence, ...] = ()
     _books: dict[tuple[int, bool], Book] = field(default_factory=dict)
+    _waiting: dict[int, frozenset[str]] = field(default_factory=dict)
     _effective: list[dt.datetime] = field(default_factory=list)
 
     def applicable(self, at: dt.datetime) -> int:
@@ -45,39 +48,49 @@ class Knowledge:
 
     def book(self, version: int, *, late: bool = False) -> Book:
         """Return the statements of a version; `late` adds those that wait for a reviewer (4.1-3)."""
-        key = (version, late)
-        if key not in self._books:
+        late = late and bool(self.waiting(version))
+        if (version, late) not in self._books:
+            waiting = frozenset() if late else self.waiting(version)
+            counted = [e for e in self.statements if e.id not in waiting] if waiting else self.statements
+            self._books[version, late] = Book(self.versions[version], counted, self.around)
+        return self._books[version, late]
+
+    def waiting(self, version: int) -> frozenset[str]:
+        """Return the late statements that no reviewer has accepted, under a version (4.1-3)."""
+        if version not in self._waiting:
             published = self.versions[version]
-            counted = [e for e in self.statements if late or not self.waits(e, published)]
-            if late and len(counted) == len(self.book(version).statements):
-                return self.book(version)
-            self._books[key] = Book(published, counted, self.around)
-        return self._books[key]
+            self._waiting[version] = frozenset(
+                e.id
+                for e in self.statements
+                if is_late(e, published.document.max_lateness, published.timezone)
+                and e.id not in self.verdicts
+            )
+        return self._waiting[version]
 
-    def waits(self, e: Evidence, version: PublishedVersion) -> bool:
-        """Tell whether a late statement is not accepted by a reviewer (4.1-3)."""
-        if e.timestamp is None or e.timestamp >= e.stored:
-            return False
-        if not is_late(e, version.document.max_lateness, version.timezone):
-            return False
-        verdict = self.verdicts.get(e.id)
-        return verdict is None or not verdict.allowed
-
-    def late(self) -> list[Evidence]:
-        """Return the late statements that no reviewer has accepted or rejected, under any version."""
-        return [
-            e
-            for e in self.statements
-            if e.id not in self.verdicts and any(self.waits(e, version) for version in self.versions)
-        ]
+    def matching(self, ids: Collection[str]) -> list[Evidence]:
+        """Return the statements with these ids that match a selector of any version, oldest first."""
+        if not ids:
+            return []
+        found: dict[str, Evidence] = {}
+        for index, version in enumerate(self.versions):
+            book = self.book(index, late=True)
+            found.update((e.id, e) for e in book.matched(version.compiled.by_name) if e.id in ids)
+        return sorted(found.values(), key=order)
 
 
 def is_late(e: Evidence, bound: Duration, timezone: str) -> bool:
     """Tell whether `stored` - `timestamp` exceeds `max_lateness` (4.1-3; units by section 10)."""
-    if e.timestamp is None:
+    if e.timestamp is None or e.stored - e.timestamp <= _never_late(bound.n, bound.unit):
         return False
     limit = calendar.later_by(e.timestamp, bound, timezone)
     return e.stored >= limit if bound.unit in {Unit.MONTHS, Unit.YEARS} else e.stored > limit
+
+
+@lru_cache(maxsize=1024)
+def _never_late(n: int, unit: Unit) -> dt.timedelta:
+    """Return a delay that is within a bound whatever the calendar: months have at least 28 days."""
+    days = {Unit.HOURS: 0, Unit.DAYS: 1, Unit.WEEKS: 7, Unit.MONTHS: 28, Unit.YEARS: 365}
+    return dt.timedelta(days=min(n * days[unit], 10**6))
 
 
 def know(certification: PublishedCertification, history: PersonHistory, at: dt.datetime) -> Knowledge:
@@ -97,6 +110,7 @@ def know(certification: PublishedCertification, history: PersonHistory, at: dt.d
         at=at,
         versions=tuple(versions),
         statements=[e for e in statements if e.id not in rejected] if rejected else statements,
+        rejected=tuple(e for e in statements if e.id in rejected),
         facts=facts,
         releases=tuple(
             sorted(

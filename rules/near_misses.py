@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rules import cmi5
 from rules.book import View, order, usable_until
 from rules.history import Evidence, PersonHistory
-from rules.knowledge import Knowledge
+from rules.knowledge import Knowledge, is_late
 from rules.selectors import (
     RELEASE,
     CompiledSelector,
@@ -76,10 +76,10 @@ def _reasons(
         yield "source not accepted"
     yield from _unsigned(e, selector, view)
     yield from _differing(e, selector)
-    verdict = knowledge.verdicts.get(e.id)
+    verdict, version = knowledge.verdicts.get(e.id), view.book.version
     if verdict is not None and not verdict.allowed:
         yield "late, rejected by a reviewer"
-    elif knowledge.waits(e, view.book.version):
+    elif verdict is None and is_late(e, version.document.max_lateness, version.timezone):
         yield "late"
     yield from _outside(e, view, at)
 

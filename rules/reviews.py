@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rules.course import Period, ReviewItem
-from rules.history import END_OF_TIME
+from rules.knowledge import Knowledge, is_late
 from rules.life import Life, Pending
 from rules.lifecycle import live
 from rules.voiding import Reaction
@@ -16,23 +16,39 @@ def add_late_evidence(life: Life, reaction: Reaction) -> None:
 
     A late statement never changes an award by itself, whatever the state of the award (section 10, 4.1-3).
     """
-    late = life.knowledge.late()
+    known = life.knowledge
+    if known.verdicts:
+        life.reviews.extend(_closed(known))
+    late = known.matching(frozenset().union(*(known.waiting(i) for i in range(len(known.versions)))))
     if not late:
         return
-    accepted = live(life.knowledge, reaction.pins, reaction.facts, late=True)
+    accepted = live(known, reaction.pins, reaction.facts, late=True)
     if _dates(accepted.periods) == _dates(life.periods) and _finals(accepted) == _finals(life):
         return
     would_be = accepted.periods[0] if accepted.periods else None
-    begun_at = life.awards[0].record.awarded_at if life.awards else END_OF_TIME
-    if would_be is not None and would_be.awarded_at < begun_at:
-        until = begun_at if life.awards else None
-        version = next(
-            i for i, v in enumerate(life.knowledge.versions) if v.document.version == would_be.version
+    begun_at = life.awards[0].record.awarded_at if life.awards else None
+    if would_be is not None and (begun_at is None or would_be.awarded_at < begun_at):
+        version = next(i for i, v in enumerate(known.versions) if v.document.version == would_be.version)
+        life.pending.append(
+            Pending(would_be.awarded_at, begun_at, "late evidence", version, would_be.evidence)
         )
-        life.pending.append(Pending(would_be.awarded_at, until, "late evidence", version, would_be.evidence))
     used = {i for period in accepted.periods for i in period.evidence}
     items = [e for e in late if e.id in used] or late
     life.reviews.extend(ReviewItem(kind="late_evidence", opened_at=e.known, statement=e.id) for e in items)
+
+
+def _closed(known: Knowledge) -> Iterator[ReviewItem]:
+    """Yield the items of late statements that a reviewer has accepted or rejected."""
+    for e in (*known.rejected, *known.matching(known.verdicts)):
+        verdict = known.verdicts[e.id]
+        if any(is_late(e, v.document.max_lateness, v.timezone) for v in known.versions):
+            yield ReviewItem(
+                kind="late_evidence",
+                opened_at=e.known,
+                statement=e.id,
+                closed_at=verdict.at,
+                outcome="accepted" if verdict.allowed else "rejected",
+            )
 
 
 def _dates(periods: Sequence[Period]) -> list[object]:

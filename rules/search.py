@@ -67,7 +67,7 @@ class Search:
         return self._or_pinned(found, (kind, ordinal, previous.decision.at if previous else None), low, high)
 
     def renewal(self, draft: Draft, low: dt.datetime, high: dt.datetime) -> Decision | None:
-        """Return the smallest candidate of [low, high) in the window that satisfies `renewal.when` (4.7-1)."""
+        """Return the smallest candidate of [low, high) in the window that `renewal.when` accepts (4.7-1)."""
         opens_at, until = draft.opens_at, draft.expiry.until
         if opens_at is None or until is None:
             return None

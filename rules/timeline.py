@@ -139,11 +139,8 @@ def _ends(period: Period) -> Iterator[_Boundary]:
     for day in (period.baseline_until, *(day for _, day in period.extensions)):
         if day is not None:
             yield _Boundary(calendar.end_of(day, period.timezone), "end of valid_until")
-    if period.ending == "superseded":
-        return
-    for at in (period.ends_at, period.lapses_at):
-        if at is not None:
-            yield _Boundary(at, period.ending or "expired")
+    if period.ending != "superseded" and period.lapses_at is not None:
+        yield _Boundary(period.lapses_at, period.ending or "expired")
 
 
 class _States:

@@ -52,38 +52,31 @@ class _Blow:
     periods: tuple[Period, ...]
 
 
-def reactions(
-    certification: PublishedCertification, history: PersonHistory, known_at: dt.datetime
-) -> Reaction:
+def reactions(certification: PublishedCertification, history: PersonHistory, known: Knowledge) -> Reaction:
     """Return how existing decisions react to what was taken away, as known at an instant (4.9)."""
-    triggers = _triggers(certification, history, known_at)
+    triggers = _triggers(history, known)
     if not triggers:
         return Reaction()
-    return _Fold(certification, history).run(triggers, known_at)
+    return _Fold(certification, history).run(triggers, known.at)
 
 
-def _triggers(
-    certification: PublishedCertification, history: PersonHistory, known_at: dt.datetime
-) -> list[_Trigger]:
+def _triggers(history: PersonHistory, known: Knowledge) -> list[_Trigger]:
     found = {
         _Trigger(e.voided_at, e.id)
         for e in history.evidence
-        if e.voided_at is not None and e.voided_at <= known_at and e.known < e.voided_at
+        if e.voided_at is not None and e.voided_at <= known.at and e.known < e.voided_at
     }
-    found.update(_late_disqualifiers(certification, history, known_at))
+    found.update(_late_disqualifiers(known))
     return sorted(found, key=lambda t: (t.at, t.statement))
 
 
-def _late_disqualifiers(
-    certification: PublishedCertification, history: PersonHistory, known_at: dt.datetime
-) -> Iterator[_Trigger]:
+def _late_disqualifiers(known: Knowledge) -> Iterator[_Trigger]:
     """Yield the disqualifying statements, each from its arrival or acceptance on (4.9-3)."""
-    if not any(version.compiled.disqualifiers for version in certification.versions):
-        return
-    knowledge = know(certification, history, known_at)
-    for index, version in enumerate(knowledge.versions):
-        for e in knowledge.book(index).matched(version.compiled.disqualifiers):
-            verdict = knowledge.verdicts.get(e.id)
+    for index, version in enumerate(known.versions):
+        if not version.compiled.disqualifiers:
+            continue
+        for e in known.book(index).matched(version.compiled.disqualifiers):
+            verdict = known.verdicts.get(e.id)
             at = e.known if verdict is None else max(e.known, verdict.decided_at)
             if at > e.at:
                 yield _Trigger(at, e.id)

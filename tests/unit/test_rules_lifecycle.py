@@ -146,7 +146,9 @@ def test_acceptance_decides_late_evidence(allowed: bool, state: str) -> None:
     course = course_of(simple(), late, facts=(verdict,))
     assert status(course, "2026-03-01").state == state
     assert status(course, "2026-01-05").state == state
-    assert course.reviews == ()
+    assert [(r.outcome, r.closed_at) for r in course.reviews] == [
+        ("accepted" if allowed else "rejected", instant("2026-02-20"))
+    ]
 
 
 def test_late_evidence_changes_no_existing_award_but_opens_a_review() -> None:
