@@ -114,13 +114,16 @@ class CredentialStore:
         certification: str | None = None,
         person: str | None = None,
         people: Sequence[str] | None = None,
+        after: str | None = None,
     ) -> Iterator[Record]:
-        """Yield the newest credential of each award, by award id."""
+        """Yield the newest credential of each award, by award id, those behind `after` only."""
         query: Raw = {"org": ORG}
         if certification is not None:
             query["certification"] = certification
         if person is not None or people is not None:
             query["person"] = person if person is not None else {"$in": list(people or ())}
+        if after is not None:
+            query["award"] = {"$gt": after}
         last: str | None = None
         for found in self.db["credentials"].find(query).sort([("award", ASCENDING), ("seq", DESCENDING)]):
             if found["award"] != last:
