@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import datetime as dt
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from rules import calendar
 from rules.history import BEGINNING
-from rules.model import PartnerTiers
-from rules.tiers import Reached, Standing, TierCheck, reached
+from rules.model import Holding, PartnerTiers
+from rules.tiers import Reached, Standing, TierCheck, counted_states, fits, holdings_of, reached_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +125,10 @@ def _instants(
     programmes: Iterable[Programme], agreements: Iterable[Span], members: Iterable[Member]
 ) -> set[dt.datetime]:
     """Return every instant at which the reached tier may change."""
-    spans = [*agreements]
-    for member in members:
-        spans += [*member.affiliated, *(held.span for held in member.held)]
     found = {BEGINNING, *(programme.effective_at for programme in programmes)}
-    for span in spans:
+    for member in members:
+        found.update(_boundaries(member))
+    for span in agreements:
         found.add(span.from_at)
         if span.until_at is not None:
             found.add(span.until_at)
@@ -144,6 +144,7 @@ class _Walk:
         self.programmes = programmes
         self.agreements = agreements
         self.members = members
+        self._rosters: dict[int, _Roster] = {}
         self.segments: list[TierSegment] = [TierSegment(BEGINNING, None, None)]
         self.events: list[TierEvent] = []
 
@@ -169,6 +170,14 @@ class _Walk:
         index = bisect_right(self.programmes, at, key=lambda p: p.effective_at) - 1
         return self.programmes[index].document if index >= 0 else None
 
+    def _roster(self, programme: PartnerTiers, at: dt.datetime) -> _Roster:
+        """Return who may fill the demands of a version of the programme at an instant."""
+        roster = self._rosters.get(id(programme))
+        if roster is None:
+            roster = self._rosters[id(programme)] = _Roster(programme, self.members)
+        roster.advance(at)
+        return roster
+
     def _visit(self, at: dt.datetime) -> None:
         last = self.segments[-1]
         segment = self._segment(last, at)
@@ -185,7 +194,7 @@ class _Walk:
         programme = self._programme(at)
         if programme is None or not any(span.covers(at) for span in self.agreements):
             return TierSegment(at, None, None)
-        now = reached(programme, self._people(at))
+        now = reached_by(programme, self._roster(programme, at))
         if last.tier is not None and last.tier not in programme.order:
             return _held(programme, now, at, now.tier)
         held = last.tier or programme.order[0]
@@ -201,14 +210,57 @@ class _Walk:
         unmet = tuple(c for c in now.checks[: rank(held) + 1] if not c.met)
         return TierSegment(at, held, now.tier, programme.version, falls_at, unmet)
 
-    def _people(self, at: dt.datetime) -> dict[str, list[Standing]]:
-        """Return who counts at an instant, and what each holds (5-1)."""
-        found: dict[str, list[Standing]] = {}
-        for member in self.members:
-            if any(span.covers(at) for span in member.affiliated):
-                held = [h.standing for h in member.held if h.span.covers(at)]
-                found.setdefault(member.person, []).extend(held)
-        return found
+
+class _Roster:
+    """Who may fill which demand as time goes on; only people with a change are looked at again."""
+
+    def __init__(self, programme: PartnerTiers, members: Sequence[Member]) -> None:
+        self._states = counted_states(programme.status)
+        self._holdings = holdings_of(programme)
+        self._members = members
+        self._changes = sorted((at, i) for i, member in enumerate(members) for at in _boundaries(member))
+        self._next = 0
+        self._holders: dict[Holding, Counter[str]] = {holding: Counter() for holding in self._holdings}
+        self._fitting: dict[int, frozenset[Holding]] = {}
+        self._sorted: dict[Holding, list[str]] = {}
+
+    def advance(self, at: dt.datetime) -> None:
+        """Go on to an instant, not before the one reached so far (5-1)."""
+        changed: set[int] = set()
+        while self._next < len(self._changes) and self._changes[self._next][0] <= at:
+            changed.add(self._changes[self._next][1])
+            self._next += 1
+        for index in changed:
+            self._update(index, at)
+
+    def _update(self, index: int, at: dt.datetime) -> None:
+        member, before = self._members[index], self._fitting.get(index, frozenset())
+        after = frozenset(self._fitting_now(member, at))
+        self._fitting[index] = after
+        for holding in before ^ after:
+            self._holders[holding][member.person] += 1 if holding in after else -1
+            self._sorted.pop(holding, None)
+
+    def _fitting_now(self, member: Member, at: dt.datetime) -> Iterator[Holding]:
+        """Yield which holdings of the programme a person has at an instant, while affiliated."""
+        if not any(span.covers(at) for span in member.affiliated):
+            return
+        for held in member.held:
+            if held.standing.state in self._states and held.span.covers(at):
+                yield from (h for h in self._holdings if fits(h, held.standing))
+
+    def of(self, holding: Holding) -> Sequence[str]:
+        """Return the people who hold it in a state that counts."""
+        if holding not in self._sorted:
+            self._sorted[holding] = sorted(p for p, n in self._holders[holding].items() if n > 0)
+        return self._sorted[holding]
+
+
+def _boundaries(member: Member) -> Iterator[dt.datetime]:
+    for span in (*member.affiliated, *(held.span for held in member.held)):
+        yield span.from_at
+        if span.until_at is not None:
+            yield span.until_at
 
 
 def _held(programme: PartnerTiers, now: Reached, at: dt.datetime, tier: str) -> TierSegment:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, product
-from typing import Literal
+from typing import Literal, Protocol
 
 from rules.model import AllDemands, AnyDemand, Demand, Holding, PartnerTiers, PeopleHolding
 
@@ -83,9 +83,22 @@ People = Mapping[str, Sequence[Standing]]
 """From a person to what that person holds."""
 
 
+class Eligible(Protocol):
+    """Who may fill which demand, each list in a fixed order."""
+
+    def of(self, holding: Holding) -> Sequence[str]:
+        """Return the people who hold it in a state that counts."""
+        ...
+
+
 def reached(programme: PartnerTiers, people: People) -> Reached:
     """Return the highest tier whose demands and those of all lower tiers are met by these people (5-3)."""
-    higher = (check_tier(name, programme.tiers[name], programme, people) for name in programme.order[1:])
+    return reached_by(programme, _Eligible(programme, people))
+
+
+def reached_by(programme: PartnerTiers, eligible: Eligible) -> Reached:
+    """Do what `reached` does, for people whose eligibility is already known."""
+    higher = (check_tier(name, programme, eligible) for name in programme.order[1:])
     checks = [TierCheck(programme.order[0], met=True), *higher]
     highest = checks[0].tier
     for check in checks[1:]:
@@ -95,12 +108,11 @@ def reached(programme: PartnerTiers, people: People) -> Reached:
     return Reached(highest, tuple(checks))
 
 
-def check_tier(name: str, demand: Demand, programme: PartnerTiers, people: People) -> TierCheck:
+def check_tier(name: str, programme: PartnerTiers, eligible: Eligible) -> TierCheck:
     """Check one tier on its own (5-2); the unmet demands are those of the choice that lacks fewest people."""
-    eligible = _Eligible(programme, people)
     match = _fill if programme.one_person_fills == "one_requirement" else _count
     best: TierCheck | None = None
-    for choice in islice(choices(demand), CHOICES):
+    for choice in islice(choices(programme.tiers[name]), CHOICES):
         check = _checked(name, choice, match(choice, eligible))
         if check.met:
             return check
@@ -130,7 +142,7 @@ def choices(demand: Demand) -> Iterator[tuple[PeopleHolding, ...]]:
 
 
 class _Eligible:
-    """Who may fill which demand, in a fixed order so that answers do not depend on the order of people."""
+    """Who may fill which demand, so ordered that answers do not depend on the order of people."""
 
     def __init__(self, programme: PartnerTiers, people: People) -> None:
         self._states = counted_states(programme.status)
@@ -164,12 +176,26 @@ def fits(holding: Holding, standing: Standing) -> bool:
     )
 
 
-def _count(demands: Sequence[PeopleHolding], eligible: _Eligible) -> list[list[str]]:
+def holdings_of(programme: PartnerTiers) -> tuple[Holding, ...]:
+    """Return what the demands of a programme ask people to hold, each once."""
+    found = [leaf.holding for demand in programme.tiers.values() for leaf in _leaves(demand)]
+    return tuple(dict.fromkeys(found))
+
+
+def _leaves(demand: Demand) -> Iterator[PeopleHolding]:
+    if isinstance(demand, PeopleHolding):
+        yield demand
+    elif isinstance(demand, AllDemands | AnyDemand):
+        for part in demand.parts:
+            yield from _leaves(part)
+
+
+def _count(demands: Sequence[PeopleHolding], eligible: Eligible) -> list[Sequence[str]]:
     """Return for each demand the distinct people on its own (`many`)."""
     return [eligible.of(demand.holding) for demand in demands]
 
 
-def _fill(demands: Sequence[PeopleHolding], eligible: _Eligible) -> list[list[str]]:
+def _fill(demands: Sequence[PeopleHolding], eligible: Eligible) -> list[Sequence[str]]:
     """Return a largest matching of people to the slots of the demands (`one_requirement`)."""
     candidates = [eligible.of(demand.holding) for demand in demands]
     taken: dict[str, int] = {}
@@ -180,7 +206,7 @@ def _fill(demands: Sequence[PeopleHolding], eligible: _Eligible) -> list[list[st
     filled: list[list[str]] = [[] for _ in demands]
     for person in sorted(taken):
         filled[taken[person]].append(person)
-    return filled
+    return [*filled]
 
 
 def _augment(start: int, candidates: Sequence[Sequence[str]], taken: dict[str, int]) -> bool:
