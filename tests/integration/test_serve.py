@@ -8,83 +8,16 @@ import re
 import signal
 import socket
 import subprocess
-import sys
-import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from serving import Serve, gone
 
 from lrs import mongod as embedded
 from lrs.mongod import find_mongod, free_port
 from lrs.settings import StartFailure
-
-LRS_SERVE = [sys.executable, "-m", "lrs", "serve", "--mongodb-cache-gb", "0.25"]
-ROOT = Path(__file__).parents[2]
-
-
-class Serve:
-    """One `lrs serve` with its output."""
-
-    def __init__(self, folder: Path, *options: str, **variables: str) -> None:
-        self.folder = folder
-        self.port = free_port()
-        self.output = Path(tempfile.mkstemp(prefix="serve-", dir=folder.parents[1])[1])
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("LRS_")}
-        with self.output.open("wb") as output:
-            self.process = subprocess.Popen(
-                [*LRS_SERVE, "--port", str(self.port), "--data-folder", str(folder), *options],
-                env=environ | variables, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )  # fmt: skip
-
-    @property
-    def text(self) -> str:
-        return self.output.read_text()
-
-    def wait_ready(self) -> Serve:
-        for _ in range(600):
-            if "Ready." in self.text:
-                return self
-            assert self.process.poll() is None, self.text
-            time.sleep(0.05)
-        raise AssertionError(self.text)
-
-    def status(self, path: str) -> int:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
-            return int(answer.status)
-
-    def children(self) -> list[int]:
-        return [
-            pid
-            for pid, command in processes()
-            if str(self.folder) in command or f"lrs:{self.port}" in command
-        ]
-
-    def end(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(30)
-
-
-def processes() -> Iterator[tuple[int, str]]:
-    """Every process with its command line and environment, as far as it may be read."""
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if folder.name.isdigit():
-                text = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
-                yield int(folder.name), text.decode(errors="replace")
-
-
-def gone(serve: Serve, seconds: float = 15) -> bool:
-    """Tell whether no process of this serve is left, waiting for those that are just ending."""
-    for _ in range(int(seconds * 20)):
-        if not serve.children():
-            return True
-        time.sleep(0.05)
-        print(time.time(), [(p, Path(f"/proc/{p}/cmdline").read_bytes()[:200], Path(f"/proc/{p}/stat").read_bytes()[:60]) for p in serve.children()])
-    return False
 
 
 @pytest.fixture
@@ -141,7 +74,7 @@ def test_after_sigkill_children_end_and_a_restart_finds_everything(run: Callable
 
 def test_a_child_that_dies_is_started_again(run: Callable[..., Serve]) -> None:
     serve = run().wait_ready()
-    web = [pid for pid, command in processes() if "fd://" in command and str(serve.folder) in command]
+    web = serve.children("fd://")
     for pid in web:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
