@@ -202,7 +202,7 @@ def issue_credentials(here: Workshop) -> bool:
 
 def decide_backlog(here: Workshop) -> bool:
     """Decide some of the people whom a publication concerns."""
-    return bool(here.engine.run_due(here.now(), 200, work.BACKLOG).people)
+    return bool(here.engine.run_due(here.now(), 200, [work.BACKLOG]).people)
 
 
 def backfill_page(here: Workshop) -> bool:

@@ -37,6 +37,7 @@ class Decided:
     person: str
     courses: Mapping[str, Course]
     failures: Mapping[str, str] = field(default_factory=dict)
+    whole: bool = False  # everything about the person was decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ def decide_person(
         dossier.person,
         {name: course for name, course in courses.items() if name in wanted},
         {name: reason for name, reason in failures.items() if name in wanted},
+        whole=only is None,
     )
 
 

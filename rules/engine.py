@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -55,7 +55,7 @@ class Report:
     facts: int = 0
     events: int = 0
     failures: int = 0
-    awards: set[str] = field(default_factory=set)
+    changed: list[Document] = field(default_factory=list)  # what the view said otherwise, by person
 
     def add(self, other: Report) -> None:
         """Add the numbers of another round."""
@@ -64,7 +64,7 @@ class Report:
         self.facts += other.facts
         self.events += other.events
         self.failures += other.failures
-        self.awards |= other.awards
+        self.changed += other.changed
 
 
 @dataclass(slots=True)
@@ -79,8 +79,22 @@ class Writes:
     known: set[str] = field(default_factory=set)  # ids of standings and awards that the view has
     moved: set[str] = field(default_factory=set)  # persons whose standing changed: their organizations' tiers
 
+    dropped: list[str] = field(default_factory=list)  # ids of standings that nothing supports any more
+
     def __bool__(self) -> bool:
-        return bool(self.facts or self.events or self.standings or self.awards or self.gone)
+        return bool(self.facts or self.events or self.standings or self.awards or self.gone or self.dropped)
+
+    def changed(self) -> list[Document]:
+        """Return what differs from the view, for a report."""
+        found = [
+            {"person": row["person"], "certification": row["certification"], "what": what}
+            for what, rows in (("standing", self.standings), ("award", self.awards))
+            for row in rows
+        ]
+        for one in self.dropped:
+            person, _, certification = one.partition("/")
+            found.append({"person": person, "certification": certification, "what": "standing dropped"})
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +135,11 @@ class Engine:
         report.marks = len(done)
         return report, found[-1].key if len(found) == limit else None
 
-    def run_due(self, now: dt.datetime, limit: int = BATCH, priority: int = work.LIVE) -> Report:
+    def run_due(
+        self, now: dt.datetime, limit: int = BATCH, priorities: Collection[int] = work.SOON
+    ) -> Report:
         """Decide up to `limit` people whose time has come or who were marked."""
-        taken = work.lease(self.db, work.due(self.db, now, limit, priority), now)
+        taken = work.lease(self.db, work.due(self.db, now, limit, priorities), now)
         if not taken.rows:
             return Report()
         report, _ = self._decide_safely(self.cache.get(fresh=True), taken, {}, now)
@@ -135,6 +151,15 @@ class Engine:
             self.cache.get(fresh=True), work.lease(self.db, list(persons), now), {}, now
         )
         return report
+
+    def recompute(self, persons: Iterable[str], now: dt.datetime) -> list[Document]:
+        """Decide these people wholly and return what the view said otherwise, which is put right.
+
+        People whom a worker holds are left out: it is deciding them this very moment.
+        """
+        taken = work.lease(self.db, list(persons), now)
+        report, _ = self._decide_safely(self.cache.get(fresh=True), taken, {}, now)
+        return report.changed
 
     def _owners(self, found: list[Mark], now: dt.datetime) -> dict[str, list[Mark]]:
         """Return the persons concerned by marks, each with its marks; their stores are on record afterwards."""
@@ -220,7 +245,7 @@ class Engine:
             facts=len(writes.facts),
             events=len(writes.events),
             failures=sum(len(one.failures) for one in decided.values()),
-            awards={row["_id"] for row in writes.awards if row.get("credential_due")},
+            changed=writes.changed(),
         )
         return report, [piece.document for one in dossiers.values() for piece in one.pieces]
 
@@ -249,6 +274,12 @@ class Engine:
                 writes.facts += changes.facts
                 writes.events += changes.events
                 self._view(rules, person, name, one, changes, known[person], writes, now)
+            if one.whole:
+                writes.dropped += [
+                    name
+                    for name, (of, _) in known[person].items()
+                    if "/" in name and of not in one.courses and of not in one.failures
+                ]
         return writes
 
     def _view(
@@ -295,6 +326,7 @@ class Engine:
             standings.write(
                 self.db, writes.standings, writes.awards, writes.gone, session, known=writes.known, now=now
             )
+            standings.drop(self.db, writes.dropped, session)
             if writes.moved:
                 mark_organizations(self.db, rules, writes.moved, now, session)
             self.at_step("written")

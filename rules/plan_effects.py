@@ -17,6 +17,7 @@ from rules.plan_sides import Compared, Sides
 from rules.requirements import key_of
 from rules.standings import standing_of
 from rules.tier_course import TierCourse, TierSegment
+from rules.tiers import Unmet
 
 Document = dict[str, Any]
 
@@ -125,7 +126,10 @@ def tier_effects(
             old = programmes.course_of(db, sides.old, programme, organization) if known else None
             effect = tier_effect(old, new, now)
             if effect is not None:
-                found.append(_told(programme, organization, effect))
+                at, before, after = effect
+                wanted = before.tier if before else None
+                unmet = programmes.unmet_at(db, sides.new, programme, organization, wanted, at, replaced)
+                found.append(_told(programme, organization, at, wanted, after.tier, unmet))
     return found
 
 
@@ -154,24 +158,21 @@ def tier_effect(
 
 
 def _told(
-    programme: str, organization: str, effect: tuple[dt.datetime, TierSegment | None, TierSegment]
+    programme: str,
+    organization: str,
+    at: dt.datetime,
+    was: str | None,
+    tier: str | None,
+    unmet: Sequence[Unmet],
 ) -> Document:
-    at, before, after = effect
-    was = before.tier if before else None
-    lacking = after.unmet or (before.unmet if before else ())
-    unmet = [
-        {"key": one.key, "required": one.required, "observed": one.observed}
-        for check in lacking
-        for one in check.unmet
-    ]
-    why = ", ".join(f"{one['key']} {one['observed']} of {one['required']}" for one in unmet)
-    text = f"{organization} goes from {was or 'no tier'} to {after.tier or 'no tier'} on {at:%Y-%m-%d}"
+    why = ", ".join(f"{one.key} {one.observed} of {one.required}" for one in unmet)
+    text = f"{organization} goes from {was or 'no tier'} to {tier or 'no tier'} on {at:%Y-%m-%d}"
     return {
         "programme": programme,
         "organization": organization,
         "before": was,
-        "after": after.tier,
+        "after": tier,
         "at": at,
-        "missing": unmet,
+        "missing": [{"key": one.key, "required": one.required, "observed": one.observed} for one in unmet],
         "text": f"{text} ({why})" if why else text,
     }

@@ -27,7 +27,7 @@ from rules.outbox import Event
 from rules.people import Interval
 from rules.store import RuleSet
 from rules.tier_course import Held, Member, Programme, Span, TierCourse, TierEvent, TierSegment, tier_course
-from rules.tiers import Standing, TierCheck
+from rules.tiers import Standing, TierCheck, Unmet, reached
 
 Document = dict[str, Any]
 
@@ -79,29 +79,72 @@ def programme_ids(rules: RuleSet) -> list[str]:
     return sorted(rule_id for kind, rule_id in rules.documents if kind == "PartnerTiers")
 
 
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """An organization in a programme: its agreement and the people who count for it."""
+
+    versions: tuple[Programme, ...]
+    agreements: tuple[Span, ...] = ()
+    members: tuple[Member, ...] = ()
+
+
+Replaced = Mapping[str, Sequence[Document]]
+"""Other standings for some persons than those stored: plans ask "what if"."""
+
+
+def partner(
+    db: Database[Document],
+    rules: RuleSet,
+    programme: str,
+    organization: str,
+    replaced: Replaced | None = None,
+) -> Partner:
+    """Return an organization in a programme, from what is stored."""
+    versions = tuple(
+        Programme(cast("PartnerTiers", one.document), BEGINNING if i == 0 else one.effective_at)
+        for i, one in enumerate(rules.documents["PartnerTiers", programme])
+    )
+    found = db.orgs.find_one({"_id": organization})
+    if found is None:
+        return Partner(versions)
+    counted = [organization]
+    if any(one.document.organizations == "subtree" for one in versions):
+        counted += [row["_id"] for row in db.orgs.find({"ancestors": organization}, {"_id": 1})]
+    return Partner(versions, tuple(agreements(found)), tuple(members(db, rules, counted, replaced or {})))
+
+
 def course_of(
     db: Database[Document],
     rules: RuleSet,
     programme: str,
     organization: str,
-    replaced: Mapping[str, Sequence[Document]] | None = None,
+    replaced: Replaced | None = None,
 ) -> TierCourse:
-    """Return the tier of an organization at every instant, from what is stored.
+    """Return the tier of an organization at every instant."""
+    one = partner(db, rules, programme, organization, replaced)
+    return tier_course(one.versions, one.agreements, one.members)
 
-    `replaced` gives other standings for some persons (plans ask "what if").
-    """
-    versions = [
-        Programme(cast("PartnerTiers", one.document), BEGINNING if i == 0 else one.effective_at)
-        for i, one in enumerate(rules.documents["PartnerTiers", programme])
-    ]
-    subtree = versions[-1].document.organizations == "subtree"
-    found = db.orgs.find_one({"_id": organization})
-    if found is None:
-        return tier_course(versions, [], [])
-    counted = [organization]
-    if subtree:
-        counted += [row["_id"] for row in db.orgs.find({"ancestors": organization}, {"_id": 1})]
-    return tier_course(versions, agreements(found), members(db, rules, counted, replaced or {}))
+
+def unmet_at(  # the question has as many parts
+    db: Database[Document],
+    rules: RuleSet,
+    programme: str,
+    organization: str,
+    tier: str | None,
+    at: dt.datetime,
+    replaced: Replaced | None = None,
+) -> tuple[Unmet, ...]:
+    """Return what an organization lacks for a tier at an instant."""
+    one = partner(db, rules, programme, organization, replaced)
+    document = one.versions[-1].document
+    if tier not in document.order:
+        return ()
+    who = {
+        member.person: [held.standing for held in member.held if held.span.covers(at)]
+        for member in one.members
+        if any(span.covers(at) for span in member.affiliated)
+    }
+    return reached(document, who).check(tier).unmet
 
 
 def agreements(organization: Mapping[str, Any]) -> list[Span]:
@@ -118,7 +161,7 @@ def members(
     db: Database[Document],
     rules: RuleSet,
     organizations: Collection[str],
-    replaced: Mapping[str, Sequence[Document]],
+    replaced: Replaced,
 ) -> list[Member]:
     """Return everybody who counted or counts for these organizations, with what they held (5-1)."""
     rows = db.affiliations.find({"org": {"$in": list(organizations)}, "primary": True}, {"person": 1})

@@ -209,3 +209,9 @@ def write(
     changes += [UpdateOne({"_id": one}, {"$set": ended}) for one in gone]
     if changes:
         db.awards.bulk_write(changes, ordered=False, session=session)
+
+
+def drop(db: Database[Document], standings: Collection[str], session: ClientSession | None) -> None:
+    """Remove standings that nothing supports any more."""
+    if standings:
+        db.standings.delete_many({"_id": {"$in": list(standings)}}, session=session)

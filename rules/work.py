@@ -24,6 +24,8 @@ Document = dict[str, Any]
 VENDOR: Final = "vendor"
 LIVE: Final = 0  # something happened just now
 BACKLOG: Final = 1  # a published version looks at old statements; live work goes first
+CLOCK: Final = 2  # nothing but the clock: due when its time comes, as soon as live work
+SOON: Final = (LIVE, CLOCK)
 FREE: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)  # `leased_until` of a row that nobody holds
 NEVER: Final = dt.datetime(9999, 12, 30, tzinfo=dt.UTC)  # `due_at` of a row that no clock will change
 LEASE: Final = dt.timedelta(seconds=60)
@@ -104,7 +106,7 @@ def mark_stores(
             "$setOnInsert": {"org": VENDOR, "leased_until": FREE, "leased_by": None},
         }
         if priority is None:
-            change["$setOnInsert"] |= {"marks": 0, "priority": LIVE, "due_at": NEVER}
+            change["$setOnInsert"] |= {"marks": 0, "priority": CLOCK, "due_at": NEVER}
         else:
             change |= {"$min": {"due_at": now, "priority": priority}, "$inc": {"marks": 1}}
         changes.append(UpdateOne({"_id": person}, change, upsert=True))
@@ -141,10 +143,17 @@ def rows_of(db: Database[Document], persons: Collection[str]) -> dict[str, Row]:
     return {row["_id"]: _row(row) for row in db.work.find({"_id": {"$in": list(persons)}})}
 
 
-def due(db: Database[Document], now: dt.datetime, limit: int, priority: int) -> list[str]:
+def due(
+    db: Database[Document], now: dt.datetime, limit: int, priorities: Collection[int] = SOON
+) -> list[str]:
     """Return persons that are due and free, the longest waiting first."""
     rows = db.work.find(
-        {"org": VENDOR, "priority": priority, "due_at": {"$lte": now}, "leased_until": {"$lte": now}},
+        {
+            "org": VENDOR,
+            "priority": {"$in": list(priorities)},
+            "due_at": {"$lte": now},
+            "leased_until": {"$lte": now},
+        },
         {"_id": 1},
     )
     return [row["_id"] for row in rows.sort("due_at", ASCENDING).limit(limit)]
@@ -187,7 +196,7 @@ def release(
         unmarked = {"$eq": ["$marks", row.marks]}
         fields: Document = {
             "due_at": {"$cond": [unmarked, instant or NEVER, "$due_at"]},
-            "priority": {"$cond": [unmarked, LIVE, "$priority"]},
+            "priority": {"$cond": [unmarked, CLOCK, "$priority"]},
             "leased_until": FREE,
             "leased_by": None,
             "decided_at": now,

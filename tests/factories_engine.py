@@ -44,7 +44,41 @@ tests:
 """
 
 
-def simple(id: str = "sales", version: str = "1", pass_mark: str = "0.8", more: str = "", title: str = "Sales") -> str:
+TIERS = """
+kind: PartnerTiers
+id: partners
+version: "1"
+order: [registered, silver]
+tiers:
+  silver: {people_holding: {role: sales}, at_least: 1}
+changes: {promote: at_once, demote_after: 60 days}
+tests:
+  - name: one person makes silver
+    roster: {north: [{who: a, holds: [{role: sales}]}]}
+    expect: {north: silver}
+"""
+
+GATE = """
+kind: Gate
+id: deal
+version: "1"
+subject: deal
+allow_when:
+  all:
+    - tier_at_least: silver
+    - submitter_holds: {role: sales, product: "{deal.product}"}
+refusal: "Silver and a sales certification for {deal.product} are needed."
+tests:
+  - name: silver and certified
+    tiers: {north: silver}
+    roster: {north: [{who: ana, holds: [{role: sales, product: x}]}]}
+    expect: [{organization: north, submitter: ana, deal: {product: x}, answer: allow}]
+"""
+
+
+def simple(
+    id: str = "sales", version: str = "1", pass_mark: str = "0.8", more: str = "", title: str = "Sales"
+) -> str:
     """Return a certification that one passed exam earns."""
     return SIMPLE.format(id=id, version=version, pass_mark=pass_mark, more=more, title=title)
 
@@ -91,11 +125,21 @@ class World:
     def send(self, statements: Sequence[Mapping[str, Any]], org: str = "vendor", **writer: Any) -> list[str]:
         """Store statements as a content client of the vendor writes them."""
         store = StatementStore(self.db, org)
-        who = Writer(**{"client": "content", "label": "content", "controlled_by": "vendor", **writer},
-                     authority={"objectType": "Agent", "account": {"homePage": "http://lrs.example", "name": "content"}})
+        is_relevant = writer.pop("relevant", None) or relevance(self.db)
+        who = Writer(
+            **{"client": "content", "label": "content", "controlled_by": "vendor", **writer},
+            authority={
+                "objectType": "Agent",
+                "account": {"homePage": "http://lrs.example", "name": "content"},
+            },
+        )
         return store_statements(
-            store, parse_statements(json.dumps(list(statements)).encode()), writer=who, version="1.0.3",
-            now=self.clock(), is_relevant=relevance(self.db),
+            store,
+            parse_statements(json.dumps(list(statements)).encode()),
+            writer=who,
+            version="1.0.3",
+            now=self.clock(),
+            is_relevant=is_relevant,
         )
 
     def settle(self) -> None:
@@ -129,7 +173,12 @@ def mbox(who: str) -> str:
 
 
 def done(
-    who: str, activity: str, at: dt.datetime | str, verb: str = "passed", scaled: float | None = None, **more: Any
+    who: str,
+    activity: str,
+    at: dt.datetime | str,
+    verb: str = "passed",
+    scaled: float | None = None,
+    **more: Any,
 ) -> dict[str, Any]:
     """Return a statement as content sends it."""
     statement: dict[str, Any] = {

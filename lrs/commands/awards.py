@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+import multiprocessing
+import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, wait
 from typing import Any
 
 import click
 
-from lrs.commands import json_option, show, with_laurel
-from lrs.commands.rules import INSTANT, by_option, exit_statuses, instant, operator
-from lrs.context import Laurel
-from rules import enquiries, rulings
+from lrs.commands import PROBLEMS, json_option, show, with_laurel
+from lrs.commands.rules import INSTANT, by_option, exit_statuses, instant, operator, print_json
+from lrs.context import Laurel, utc_now
+from lrs.database import connect
+from lrs.people import admit
+from lrs.settings import Settings
+from rules import enquiries, rebuild, rulings
+from rules.engine import Engine
 from rules.facts import REASONS
 from rules.history import Fact, FactKind
 from rules.people import find_person
@@ -208,3 +216,52 @@ def reviews(here: Laurel, certification: str | None, *, as_json: bool) -> None:
     """List what waits for a decision of a human being."""
     rows = map(rulings.review_reply, rulings.open_reviews(here.db, certification=certification))
     show(rows, ("what", "person", "certification", "statement", "opened_at", "review"), as_json=as_json)
+
+
+@group.command(name="rebuild")
+@click.option(
+    "--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="How many work on it."
+)
+@click.option("--afresh", is_flag=True, help="Begin a new one where another was not finished.")
+@json_option
+@with_laurel
+def rebuild_(here: Laurel, processes: int, *, afresh: bool, as_json: bool) -> None:
+    """Recompute everything derived and report what differed (nothing should); goes on where it was stopped."""
+    job = rebuild.begin(here.db, here.now(), afresh=afresh)
+    started = time.monotonic()
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        running = [pool.submit(work_on_rebuild, here.settings, job) for _ in range(processes)]
+        while wait(running, timeout=1).not_done:
+            tell_progress(rebuild.progress(here.db, job), started)
+        for one in running:
+            one.result()
+    ended = rebuild.finish(Engine(here.db, cache_of(here.db), admit), job, here.now())
+    seconds = time.monotonic() - started
+    if as_json:
+        print_json(
+            {name: ended[name] for name in ("people", "differences", "listed", "started_at", "finished_at")}
+        )
+    else:
+        rate = ended["people"] / max(seconds, 0.001)
+        click.echo(
+            f"{ended['people']:,} people in {seconds:.1f} s ({rate:,.0f}/s), {ended['differences']} differences"
+        )
+        show(ended["listed"], ("person", "certification", "what"), as_json=False)
+    if ended["differences"]:
+        sys.exit(PROBLEMS)
+
+
+def work_on_rebuild(settings: Settings, job: str) -> None:
+    """Work on a rebuild in a process of its own."""
+    db = connect(settings)
+    try:
+        rebuild.run(Engine(db, cache_of(db), admit), job, utc_now)
+    finally:
+        db.client.close()
+
+
+def tell_progress(progress: rebuild.Progress, started: float) -> None:
+    """Print one line of progress to standard error."""
+    rate = progress.people / max(time.monotonic() - started, 0.001)
+    text = f"{progress.people:,} of {progress.of:,} people, {rate:,.0f}/s, {progress.differences} differences"
+    click.echo(text, err=True)

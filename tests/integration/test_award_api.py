@@ -6,41 +6,10 @@ import dataclasses
 from typing import Any
 
 import pytest
-from factories_engine import START, World, exam, simple
+from factories_engine import GATE, START, TIERS, World, exam, simple
 
 from lrs import tenancy
 from lrs.app import create_app
-
-TIERS = """
-kind: PartnerTiers
-id: partners
-version: "1"
-order: [registered, silver]
-tiers:
-  silver: {people_holding: {role: sales}, at_least: 1}
-changes: {promote: at_once, demote_after: 60 days}
-tests:
-  - name: one person makes silver
-    roster: {north: [{who: a, holds: [{role: sales}]}]}
-    expect: {north: silver}
-"""
-
-GATE = """
-kind: Gate
-id: deal
-version: "1"
-subject: deal
-allow_when:
-  all:
-    - tier_at_least: silver
-    - submitter_holds: {role: sales, product: "{deal.product}"}
-refusal: "Silver and a sales certification for {deal.product} are needed."
-tests:
-  - name: silver and certified
-    tiers: {north: silver}
-    roster: {north: [{who: ana, holds: [{role: sales, product: x}]}]}
-    expect: [{organization: north, submitter: ana, deal: {product: x}, answer: allow}]
-"""
 
 
 @pytest.fixture
@@ -52,8 +21,15 @@ def world(db: Any) -> World:
 def api(world: World, settings: Any, auth: Any) -> Any:
     """Call the API as the vendor: api(method, path, json) -> response."""
     tenancy.create_client(
-        world.db, "vendor", now=world.clock(), scopes=tenancy.SCOPES, controlled_by="vendor",
-        label="bootstrap", vendor_wide=True, key="test-key", secret="test-secret",
+        world.db,
+        "vendor",
+        now=world.clock(),
+        scopes=tenancy.SCOPES,
+        controlled_by="vendor",
+        label="bootstrap",
+        vendor_wide=True,
+        key="test-key",
+        secret="test-secret",
     )
     app = create_app(settings, world.db)
     app.extensions["laurel"] = dataclasses.replace(app.extensions["laurel"], now=world.clock)
@@ -67,9 +43,17 @@ def api(world: World, settings: Any, auth: Any) -> Any:
 
 def test_rules_are_planned_and_applied_and_gates_answered_over_http(world: World, api: Any) -> None:
     world.partner("north")
-    plan = api("POST", "/rules/plans", {"files": [
-        {"file": "sales.yaml", "text": simple()}, {"file": "tiers.yaml", "text": TIERS}, {"file": "gate.yaml", "text": GATE},
-    ]})
+    plan = api(
+        "POST",
+        "/rules/plans",
+        {
+            "files": [
+                {"file": "sales.yaml", "text": simple()},
+                {"file": "tiers.yaml", "text": TIERS},
+                {"file": "gate.yaml", "text": GATE},
+            ]
+        },
+    )
     assert plan.status_code == 201, plan.json
     applied = api("POST", f"/rules/plans/{plan.json['plan_id']}/apply")
     assert [one["id"] for one in applied.json] == ["sales", "partners", "deal"]
@@ -86,7 +70,11 @@ def test_rules_are_planned_and_applied_and_gates_answered_over_http(world: World
     world.settle()
     allowed = api("POST", "/gates/deal/check", question)
     assert allowed.json["answer"] == "allow", allowed.json
-    batch = api("POST", "/gates/deal/check/batch", {"questions": [question, {**question, "deal": {"product": "other"}}]})
+    batch = api(
+        "POST",
+        "/gates/deal/check/batch",
+        {"questions": [question, {**question, "deal": {"product": "other"}}]},
+    )
     assert [one["answer"] for one in batch.json["answers"]] == ["allow", "refuse"]
     assert world.db.gate_answers.count_documents({}) == 4
     events = api("GET", "/events?after=0").json
@@ -129,7 +117,13 @@ def test_a_hold_suspends_until_it_is_lifted_and_history_shows_both(world: World,
     world.settle()
     assert world.standing("ana").state == "active"
     history = api("GET", f"/people/{person}/certifications/sales/history").json["items"]
-    assert [one.get("to") or one["what"] for one in history] == ["active", "hold", "suspended", "lift", "active"]
+    assert [one.get("to") or one["what"] for one in history] == [
+        "active",
+        "hold",
+        "suspended",
+        "lift",
+        "active",
+    ]
     listed = api("GET", "/awards?state=active").json["items"]
     assert [one["person"] for one in listed] == [person]
     assert {one["type"] for one in world.events()} >= {"award.suspended", "award.reinstated"}

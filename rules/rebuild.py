@@ -1,0 +1,159 @@
+"""Recompute everything that is derived and say what differs from what is there: nothing should.
+
+rebuilds {_id, org: "vendor", started_at, finished_at, shards: [{name, from, until, after, people, leased_until,
+          done}], people, differences, listed: [{person, certification, what}], tiers_done}
+
+People are decided anew from statements and facts, shard by shard; what the view says otherwise is counted, listed
+and put right. Each shard remembers how far it came, so a rebuild that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
+from pymongo.database import Database
+
+from rules import programmes
+from rules.engine import BATCH, Engine
+
+Document = dict[str, Any]
+
+VENDOR: Final = "vendor"
+LEASE: Final = dt.timedelta(seconds=120)
+FREE: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+BOUNDS: Final = ("", *(f"p_{digit}" for digit in "123456789abcdefghjkmnpqrstvwxyz"), None)
+LISTED: Final = 1000
+
+INDEXES: dict[str, list[IndexModel]] = {
+    "rebuilds": [IndexModel([("org", ASCENDING), ("started_at", DESCENDING)])],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a rebuild came."""
+
+    people: int
+    of: int
+    differences: int
+    done: bool
+
+
+def begin(db: Database[Document], now: dt.datetime, *, afresh: bool = False) -> str:
+    """Return the rebuild that was not finished, else a new one; `afresh` leaves an unfinished one alone."""
+    found = (
+        None
+        if afresh
+        else db.rebuilds.find_one({"org": VENDOR, "finished_at": None}, sort=[("started_at", -1)])
+    )
+    if found is not None:
+        return str(found["_id"])
+    name = "rb_" + secrets.token_hex(8)
+    shards = [
+        {"n": n, "from": low, "until": BOUNDS[n + 1], "after": None, "leased_until": FREE, "done": False}
+        for n, low in enumerate(BOUNDS[:-1])
+    ]
+    db.rebuilds.insert_one(
+        {
+            "_id": name, "org": VENDOR, "started_at": now, "finished_at": None, "shards": shards, "people": 0,
+            "differences": 0, "listed": [], "tiers_done": False,
+        }
+    )  # fmt: skip
+    return name
+
+
+def run(
+    engine: Engine,
+    name: str,
+    now: Callable[[], dt.datetime],
+    tell: Callable[[Progress], None] = lambda _: None,
+    limit: int = BATCH,
+) -> None:
+    """Work on the free shards of a rebuild until none is left; several processes may do so at once."""
+    while (shard := _take(engine.db, name, now())) is not None:
+        after = shard["after"]
+        while after is not None or not shard.get("entered"):
+            shard["entered"] = True
+            after = _page(engine, name, shard, after, now(), limit)
+            tell(progress(engine.db, name))
+        engine.db.rebuilds.update_one(
+            {"_id": name, "shards.n": shard["n"]}, {"$set": {"shards.$.done": True}}
+        )
+
+
+def finish(engine: Engine, name: str, now: dt.datetime) -> Document:
+    """Recompute the tiers once all shards are done, and return the rebuild with its differences."""
+    db, rules = engine.db, engine.cache.get(fresh=True)
+    for row in db.orgs.find({"kind": {"$ne": "vendor"}}, {"_id": 1}).sort("_id", ASCENDING):
+        for programme in programmes.programme_ids(rules):
+            course = programmes.course_of(db, rules, programme, row["_id"])
+            view = programmes.view_of(programme, row["_id"], course)
+            known = db.tiers.find_one({"_id": view["_id"]}, {"digest": 1})
+            if known is not None and known["digest"] != view["digest"]:
+                _count(db, name, [{"organization": row["_id"], "programme": programme, "what": "tier"}])
+            programmes.record(db, rules, programme, row["_id"], course, now)
+    ended = db.rebuilds.find_one_and_update(
+        {"_id": name},
+        {"$set": {"tiers_done": True, "finished_at": now}},
+        return_document=ReturnDocument.AFTER,
+    )
+    assert ended is not None  # noqa: S101 -- it was begun
+    return ended
+
+
+def progress(db: Database[Document], name: str) -> Progress:
+    """Return how far a rebuild came."""
+    job = db.rebuilds.find_one({"_id": name}) or {}
+    every = db.work.estimated_document_count()
+    done = all(shard["done"] for shard in job.get("shards", ()))
+    return Progress(job.get("people", 0), every, job.get("differences", 0), done)
+
+
+def _take(db: Database[Document], name: str, now: dt.datetime) -> Document | None:
+    """Take a shard that is neither done nor held; a shard of a process that died comes free again."""
+    free = {"$elemMatch": {"done": False, "leased_until": {"$lte": now}}}
+    token = secrets.token_hex(8)
+    job = db.rebuilds.find_one_and_update(
+        {"_id": name, "shards": free},
+        {"$set": {"shards.$.leased_until": now + LEASE, "shards.$.by": token}},
+        return_document=ReturnDocument.AFTER,
+    )
+    if job is None:
+        return None
+    return next(dict(shard) for shard in job["shards"] if shard.get("by") == token)
+
+
+def _page(
+    engine: Engine, name: str, shard: Document, after: str | None, now: dt.datetime, limit: int
+) -> str | None:
+    """Decide one page of a shard; returns where to go on, None at its end."""
+    db = engine.db
+    bounds: Document = {"$gt": after} if after is not None else {"$gte": shard["from"]}
+    if shard["until"] is not None:
+        bounds["$lt"] = shard["until"]
+    rows = list(db.work.find({"_id": bounds}, {"_id": 1, "due_at": 1}).sort("_id", ASCENDING).limit(limit))
+    waiting = {row["_id"] for row in rows if row.get("due_at") is not None and row["due_at"] <= now}
+    changed = engine.recompute([row["_id"] for row in rows], now)
+    _count(db, name, [one for one in changed if one["person"] not in waiting])
+    reached = rows[-1]["_id"] if rows else None
+    db.rebuilds.update_one(
+        {"_id": name, "shards.n": shard["n"]},
+        {
+            "$set": {"shards.$.after": reached, "shards.$.leased_until": now + LEASE},
+            "$inc": {"people": len(rows)},
+        },
+    )
+    return reached if len(rows) == limit else None
+
+
+def _count(db: Database[Document], name: str, found: list[Document]) -> None:
+    if found:
+        db.rebuilds.update_one(
+            {"_id": name},
+            {"$inc": {"differences": len(found)}, "$push": {"listed": {"$each": found, "$slice": LISTED}}},
+        )
