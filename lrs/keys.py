@@ -22,7 +22,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from lrs.settings import Settings, StartFailure
-from rules.credentials import Issuer
+from rules.credential_document import Issuer
 from rules.signing import (
     Algorithm,
     InvalidToken,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from rules.credentials import EvidenceNote
+from rules.credential_document import EvidenceNote
 from rules.history import Evidence
 from rules.model import (
     AllOf,

@@ -19,8 +19,9 @@ from pymongo.errors import PyMongoError
 
 from rules import outbox, people, work
 from rules.calendar import end_of, zone
+from rules.credential_document import Achievement, AwardPeriod
 from rules.credential_wording import criteria_text, evidence_notes
-from rules.credentials import Achievement, Announce, AwardPeriod, CredentialDesk, Standing, settle
+from rules.credentials import Announce, CredentialDesk, Standing, settle
 from rules.evidence import evidence
 from rules.history import Evidence
 from rules.model import Certification

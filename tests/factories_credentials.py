@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 from typing import Any
 
-from rules.credentials import Achievement, AwardPeriod, EvidenceNote, Issuer
+from rules.credential_document import Achievement, AwardPeriod, EvidenceNote, Issuer
 from rules.signing import MemorySigner, make_private_key
 
 ISSUER = Issuer(did="did:web:lrs.example", name="Northwind Academy", base="https://lrs.example")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lrs.fetching import Fetched, FetchRefused
 from lrs.verify import Inquiry, did_url, read_credential, verify_credential
-from rules.credentials import build_credential
+from rules.credential_document import build_credential
 from rules.signing import compact, public_jwk, read_compact
 from rules.statuslist import build_entry, build_list, empty, set_bits
 

@@ -7,16 +7,9 @@ import datetime as dt
 import pytest
 from factories_credentials import ISSUER, NOW, make_period
 
+from rules.credential_document import Achievement, build_credential, core_digest, digest, hash_identity
 from rules.credential_store import Record
-from rules.credentials import (
-    Achievement,
-    build_credential,
-    core_digest,
-    digest,
-    hash_identity,
-    is_wrong,
-    starts_at,
-)
+from rules.credentials import is_wrong, starts_at
 from rules.statuslist import build_entry
 
 STATUS = build_entry("https://lrs.example/status/1", 7)
