@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from typing import Any, Final, Literal, cast
-from urllib.parse import unquote_to_bytes
+from urllib.parse import parse_qsl
 
 from flask import Flask, request
 
@@ -28,6 +28,7 @@ PREFIX: Final = "/xapi"
 LATEST: Final[Version] = "2.0.0"
 SERVED: Final[tuple[Version, ...]] = ("1.0.3", "2.0.0")
 VERSION: Final = re.compile(r"([12])\.0(?:\.(?:0|[1-9][0-9]{0,8}))?")
+MAX_PARAMETERS: Final = 100
 METHODS: Final = "GET, HEAD, PUT, POST, DELETE, OPTIONS"
 
 # Any page may talk to an LRS: requests carry their own Authorization, never a cookie: `*` gives nothing away.
@@ -166,25 +167,27 @@ def parameters(allowed: Collection[str]) -> dict[str, list[str]]:
 
     Names are compared letter by letter (1.0.3 Communication 3.2; 2.0 4.1.5).
     """
-    if not request.query_string:
-        return {}
-    found: dict[str, list[str]] = dict(request.args.lists())
-    for name, values in found.items():
+    found: dict[str, list[str]] = {}
+    for name, value in _query():
         if name not in allowed:
             raise InvalidRequest(name, "unknown parameter of this resource and method")
-        if len(values) > 1:
+        if name in found:
             raise InvalidRequest(name, "given more than once")
-        if "\ufffd" in values[0]:
-            _check_utf8(name)
+        found[name] = [value]
     return found
 
 
-def _check_utf8(name: str) -> None:
-    """Refuse a query that is not UTF-8; U+FFFD itself may have been sent."""
+def _query() -> list[tuple[str, str]]:
+    """Return the pairs of the query string, strictly as UTF-8: two spellings never become one value."""
+    text: str = request.environ.get("QUERY_STRING", "")
+    if not text:
+        return []
     try:
-        unquote_to_bytes(request.query_string).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidRequest(name, "not UTF-8") from error
+        if not text.isascii():
+            text = text.encode("latin-1").decode("utf-8")
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
+    except ValueError as error:
+        raise InvalidRequest("query", f"not UTF-8, or more than {MAX_PARAMETERS} parameters") from error
 
 
 def media_type() -> str:

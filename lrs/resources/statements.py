@@ -36,11 +36,10 @@ LONGEST_QUERY: Final = 30.0  # seconds before MongoDB gives up on a list
 QUERY: Final = frozenset(
     {
         "statementId", "voidedStatementId", "agent", "verb", "activity", "registration", "related_activities",
-        "related_agents", "since", "until", "limit", "format", "attachments", "ascending",
+        "related_agents", "since", "until", "limit", "format", "attachments", "ascending", "more",
     }
 )  # fmt: skip
-MORE: Final = frozenset({"more"})
-WIDE: Final = frozenset({"org"})  # a vendor-wide reader names the store it reads
+QUERY_WIDE: Final = QUERY | {"org"}  # a vendor-wide reader names the store it reads
 
 
 @blueprint.post(PATH)
@@ -106,10 +105,11 @@ def get() -> Response:
     """Answer one statement by id, or a page of those that a query selects."""
     version = protocol.version()
     principal: Principal = g.principal
-    allowed = MORE if "more" in request.args else QUERY
-    given = protocol.parameters(allowed | WIDE if principal.vendor_wide else allowed)
+    given = protocol.parameters(QUERY_WIDE if principal.vendor_wide else QUERY)
     store = _readable(principal, given.pop("org", None))
     if "more" in given:
+        if len(given) > 1:
+            raise InvalidRequest("more", "goes with no other parameter: the query is part of it")
         cursor = _tokens().read(given["more"][0], _owner(principal, store), laurel().now())
         query = StatementQuery.resume(cursor)
     else:

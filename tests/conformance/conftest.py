@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 from conformance_support import BOTH, V1, V2, Lrs
+from conftest import basic, empty, worker_database
 from flask import Flask
 from flask.testing import FlaskClient
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from conftest import basic, empty, worker_database
 from lrs import tenancy
 from lrs.app import create_app
 from lrs.settings import Settings

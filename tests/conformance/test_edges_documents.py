@@ -1,11 +1,9 @@
 """Edge cases 60 to 70: document races and preconditions, odd documents, formats and definitions."""
 
 import hashlib
-
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
-
 
 import pytest
 import requests

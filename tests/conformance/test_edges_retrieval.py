@@ -215,7 +215,7 @@ def test_edge_33_more_is_for_its_client_for_a_day(
 
     app.extensions["laurel_more"] = MoreTokens(app.extensions["laurel"].db)
     assert lrs.more(link).status_code == 200, "another process reads it"
-    assert VALID_FOR >= dt.timedelta(hours=24)
+    assert dt.timedelta(hours=24) <= VALID_FOR
 
 
 def test_edge_34_more_repeats_and_keeps_its_options(lrs: Lrs) -> None:
@@ -236,7 +236,7 @@ def test_edge_34_more_repeats_and_keeps_its_options(lrs: Lrs) -> None:
 @pytest.mark.parametrize(
     ("limit", "status"),
     [("0", 200), (str(10**12), 200), ("007", 200), ("1e2", 400), ("-0", 400), ("+1", 400), ("1.0", 400),
-     ("", 400), ("-1", 400), ("abc", 400), ("１", 400), (" 1", 400)],
+     ("", 400), ("-1", 400), ("abc", 400), ("\uff11", 400), (" 1", 400)],
 )  # fmt: skip
 def test_edge_35_limits(lrs: Lrs, limit: str, status: int) -> None:
     lrs.store(statement(), statement())
