@@ -31,7 +31,7 @@ def validator(name: str) -> jsonschema_rs.Draft202012Validator:
 
 @cache
 def definition_validator(name: str, definition: str) -> jsonschema_rs.Draft202012Validator:
-    """Return the compiled validator of one entry of `$defs`: a value that stands alone, such as a parameter."""
+    """Return the compiled validator of one entry of `$defs`, for a value that stands alone."""
     schema = {"$ref": f"#/$defs/{definition}", "$defs": load(name)["$defs"]}
     return jsonschema_rs.Draft202012Validator(
         schema, formats=FORMATS, validate_formats=True, pattern_options=jsonschema_rs.RegexOptions()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-_GRANDFATHERED = frozenset(
-    "en-gb-oed i-ami i-bnn i-default i-enochian i-hak i-klingon i-lux i-mingo i-navajo i-pwn i-tao i-tay i-tsu "
-    "sgn-be-fr sgn-be-nl sgn-ch-de art-lojban cel-gaulish no-bok no-nyn zh-guoyu zh-hakka zh-min zh-min-nan "
-    "zh-xiang".split()
+_GRANDFATHERED_TEXT = (
+    "en-gb-oed i-ami i-bnn i-default i-enochian i-hak i-klingon i-lux i-mingo i-navajo i-pwn i-tao i-tay "
+    "i-tsu sgn-be-fr sgn-be-nl sgn-ch-de art-lojban cel-gaulish no-bok no-nyn zh-guoyu zh-hakka zh-min "
+    "zh-min-nan zh-xiang"
 )
+_GRANDFATHERED = frozenset(_GRANDFATHERED_TEXT.split())
 _LANGUAGE_TAG = re.compile(
     r"(?:[a-z]{2,3}(?:-[a-z]{3}){0,3}|[a-z]{4,8})"  # language and extended language
     r"(?:-[a-z]{4})?"  # script
@@ -22,7 +23,10 @@ _SINGLETON = re.compile(r"-([0-9a-wy-z])(?=-)")
 
 
 def is_language_tag(text: str) -> bool:
-    """Tell whether the text is a well-formed RFC 5646 tag: no singleton and no variant stands twice (2.2.9)."""
+    """Tell whether the text is a well-formed RFC 5646 tag: no singleton and no variant stands twice.
+
+    2.2.9.
+    """
     if len(text) > 200 or not text.isascii():
         return False
     tag = text.lower()

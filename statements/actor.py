@@ -16,8 +16,9 @@ _SPLIT_ACCOUNT = re.compile(r"@(?=[A-Za-z][A-Za-z0-9+.\-]*:)")
 def ifi(agent: Mapping[str, Any]) -> str | None:
     """Return the canonical identifier of a valid agent or group, None for an anonymous group.
 
-    `mbox::mailto:Bob@example.com` (domain in lower case, local part as it is), `mbox_sha1sum::<40 hex, lower case>`,
-    `openid::<IRI>`, `account::<name>@<homePage>`; two agents are the same exactly when these strings are equal.
+    `mbox::mailto:Bob@example.com` (domain in lower case, local part as it is), `mbox_sha1sum::<40 hex,
+    lower case>`, `openid::<IRI>`, `account::<name>@<homePage>`; two agents are the same exactly when these
+    strings are equal.
     """
     if (mbox := agent.get("mbox")) is not None:
         return mbox_ifi(mbox)
@@ -40,8 +41,8 @@ def mbox_ifi(mbox: str) -> str:
 def account_ifi(home_page: str, name: str) -> str:
     """Return the identifier of an account.
 
-    A name that could be mistaken for the start of a home page has its `@` and `%` percent-encoded, so that two
-    accounts never share a string.
+    A name that could be mistaken for the start of a home page has its `@` and `%` percent-encoded, so that
+    two accounts never share a string.
     """
     if _AMBIGUOUS_NAME.search(name):
         name = name.replace("%", "%25").replace("@", "%40")
@@ -49,7 +50,10 @@ def account_ifi(home_page: str, name: str) -> str:
 
 
 def agent_of(identifier: str) -> Json:
-    """Return the agent object of a canonical identifier (the inverse of `ifi`); ValueError when it is none."""
+    """Return the agent object of a canonical identifier (the inverse of `ifi`).
+
+    ValueError when it is none.
+    """
     kind, separator, value = identifier.partition("::")
     if not separator or kind not in IFI_NAMES:
         raise ValueError(f"not an agent identifier: {identifier!r}")
@@ -81,7 +85,7 @@ def identifiers(agent: Mapping[str, Any]) -> Iterator[str]:
 
 
 def person(agent: Mapping[str, Any], names: Iterable[str]) -> Json:
-    """Return the Person object of one agent (Communication 2.4): its identifier and every name seen with it."""
+    """Return the Person of an agent (Communication 2.4): its identifier and every name seen with it."""
     result: Json = {"objectType": "Person"}
     every_name = list(dict.fromkeys([*names, *([agent["name"]] if "name" in agent else [])]))
     if every_name:

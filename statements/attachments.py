@@ -74,7 +74,7 @@ def check_attachments(
 
 
 class PartStore:
-    """The attachment bytes of one organization: GridFS layout, one file per hash, never shared with another."""
+    """The attachment bytes of one organization: GridFS layout, one file per hash."""
 
     def __init__(self, db: Database[Document], org: str) -> None:
         self._org = org

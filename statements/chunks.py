@@ -1,4 +1,4 @@
-"""Bytes of any length in MongoDB, cut into chunks as GridFS lays them out (files_id, n, data), with the org beside."""
+"""Bytes of any length in MongoDB, in chunks as GridFS lays them out, with the org beside."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """State, agent profile and activity profile documents (Communication 2.2, 2.3, 2.6, 2.7).
 
-Every change reads the document's revision, decides by the precondition table, and writes under the condition that the
-revision is still the same; otherwise it reads and decides again. So a check and its write are one atomic step.
+Every change reads the document's revision, decides by the precondition table, and writes under the
+condition that the revision is still the same; otherwise it reads and decides again. So a check and its
+write are one atomic step.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def _read_agent(name: str, text: str, version: Version) -> str:
     return ifi(agent) or ""
 
 
-def _read_id(name: str, text: str, version: Version) -> str:
+def _read_id(_: str, text: str, _version: Version) -> str:
     return text
 
 
@@ -215,11 +216,11 @@ class DocumentStore:
         """
 
         def decide(row: Row | None) -> tuple[bytes, str | None]:
-            preconditions.check(row and row["etag"])
+            preconditions.check(None if row is None else row["etag"])
             may_overwrite = preconditions.given or (key.kind == "state" and version == "1.0.3")
             if row is not None and not may_overwrite:
                 raise DocumentConflict(
-                    "the document exists: read it and send its ETag as If-Match, or If-None-Match: * to only create"
+                    "the document exists: send its ETag as If-Match, or If-None-Match: * to create only"
                 )
             if must_say and not preconditions.given:
                 raise InvalidDocument("send If-None-Match: * to create the document, or its ETag as If-Match")
@@ -234,13 +235,13 @@ class DocumentStore:
         content_type: str | None,
         *,
         preconditions: Preconditions,
-        version: Version,
+        version: Version,  # noqa: ARG002 -- put and post are called alike; merging is the same in both
         now: dt.datetime,
     ) -> None:
         """Create, or merge two JSON objects atomically; InvalidDocument, PreconditionFailed."""
 
         def decide(row: Row | None) -> tuple[bytes, str | None]:
-            preconditions.check(row and row["etag"])
+            preconditions.check(None if row is None else row["etag"])
             if row is None:
                 if _is_json(content_type):
                     _read(content, "the posted document")
@@ -264,7 +265,7 @@ class DocumentStore:
             return
         for attempt in range(MAX_ATTEMPTS):
             row = self._row(key)
-            preconditions.check(row and row["etag"])
+            preconditions.check(None if row is None else row["etag"])
             if row is None:
                 return
             if self._documents.delete_one(self._unchanged(row)).deleted_count:
@@ -276,7 +277,7 @@ class DocumentStore:
     def _change(
         self, key: Key, decide: Callable[[Row | None], tuple[bytes, str | None]], now: dt.datetime
     ) -> None:
-        """Write what `decide` makes of the stored row, unless the row changed meanwhile: then decide again."""
+        """Write what `decide` makes of the stored row; when the row changed meanwhile, decide again."""
         for attempt in range(MAX_ATTEMPTS):
             row = self._row(key)
             content, content_type = decide(row)
@@ -330,7 +331,10 @@ class DocumentStore:
         return self._documents.find_one({"_id": key.digest(self.org), "org": self.org})
 
     def _scope(self, key: Key) -> Row:
-        """Return the filter of a list or bulk delete; without a registration it spans all of them (decision 4)."""
+        """Return the filter of a list or bulk delete.
+
+        Without a registration it spans all of them (decision 4).
+        """
         which: Row = {"org": self.org, "kind": key.kind, "activity": key.activity, "ifi": key.ifi}
         if key.registration is not None:
             which["registration"] = key.registration

@@ -58,7 +58,8 @@ class StatementConflict(StatementError):
         self.path = path
 
     def __str__(self) -> str:
-        return f"a different statement with the id {self.statement_id} is already stored (differs at {self.path})"
+        place = f"(differs at {self.path})"
+        return f"a different statement with the id {self.statement_id} is already stored {place}"
 
 
 class StatementNotFound(StatementError):

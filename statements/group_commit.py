@@ -1,9 +1,9 @@
 """Single statements of several threads go to MongoDB together, each with its own outcome.
 
-The first caller that finds no write under way becomes the writer: it sends every waiting document in one unordered
-insert, tells each caller what became of its own, and hands over to the next one that waits. A lone caller writes at
-once, so there is no added delay; sixteen callers share one journal flush. Nobody returns before the server has
-acknowledged majority and journal for the insert that held the document.
+The first caller that finds no write under way becomes the writer: it sends every waiting document in one
+unordered insert, tells each caller what became of its own, and hands over to the next one that waits. A
+lone caller writes at once, so there is no added delay; sixteen callers share one journal flush. Nobody
+returns before the server has acknowledged majority and journal for the insert that held the document.
 """
 
 from __future__ import annotations

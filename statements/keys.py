@@ -5,7 +5,7 @@ A key is the first 8 bytes of BLAKE2b over one letter, ":" and the value, as a s
 | letter | statement property (Communication 2.1.3) |
 |---|---|
 | a | actor, or object when it is an agent or group, and the members of either |
-| A | related agents: a, authority, instructor, team, contextAgents, contextGroups, the same in a SubStatement |
+| A | related agents: a, authority, instructor, team, contextAgents, contextGroups, also in a SubStatement |
 | v | verb id |
 | o | activity id of the object |
 | O | related activities: o, contextActivities, the same in a SubStatement |

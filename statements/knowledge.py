@@ -1,7 +1,7 @@
 """What a store has learned from accepted statements: activity definitions and the names of agents.
 
-Nothing here is on the way of an acknowledged statement for long: a process remembers what it merged last and writes
-only what is new. Merging the same statement again changes nothing, so it may be repeated at will.
+Nothing here is on the way of an acknowledged statement for long: a process remembers what it merged last
+and writes only what is new. Merging the same statement again changes nothing, so it may be repeated at will.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _RECENT_NAMES = RecentMemory(size=200_000, seconds=86_400)
 
 
 @lru_cache(maxsize=64)
-def _place(db: Database[Document]) -> object:
+def _place(db: Database[Document]) -> object:  # noqa: ARG001 -- the key of the cache
     """Return what stands for a database in memory keys; cheaper to hash than a client."""
     return object()
 
@@ -90,8 +90,8 @@ class Knowledge:
     def mark_names(self, documents: Sequence[Document], values: Sequence[Json]) -> list[tuple[Any, ...]]:
         """Give a statement that brings a new name the key under which `person` finds it; return what is new.
 
-        So names cost no write of their own, and only a stored statement teaches one. The caller passes the result
-        to `remember_names` when the statements are stored.
+        So names cost no write of their own, and only a stored statement teaches one. The caller passes the
+        result to `remember_names` when the statements are stored.
         """
         new = []
         for document, value in zip(documents, values, strict=True):
@@ -121,7 +121,9 @@ class Knowledge:
         which = {"org": self._org, "keys": key("n", identifier or "")}
         names = {
             named["name"]: None
-            for document in self._db.statements.find(which, {"raw": 1}).sort("_id", ASCENDING).limit(MAX_NAMES)
+            for document in self._db.statements.find(which, {"raw": 1})
+            .sort("_id", ASCENDING)
+            .limit(MAX_NAMES)
             for named in _named(parse_json(document["raw"]))
             if ifi(named) == identifier
         }
@@ -169,7 +171,11 @@ class Knowledge:
             except DuplicateKeyError:
                 return False
             return True
-        unchanged = {"_id": primary, "org": self._org, "newest": stored["newest"], "definition": stored["definition"]}
+        unchanged = {
+            "_id": primary,
+            "org": self._org,
+            **{name: stored[name] for name in ("newest", "definition")},
+        }
         return self._activities.update_one(unchanged, {"$set": fields}).matched_count == 1
 
 

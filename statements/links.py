@@ -1,17 +1,17 @@
 """References and voiding: what one statement lends to another, whatever the order of arrival.
 
-A statement whose object is a StatementRef is found by every filter that its target is found by, along the whole chain
-(Communication 2.1.3). So it carries the keys of the chain: `chain` holds {k: sorted keys} per statement of the chain
-(its own first), `keys` their union. `open` is the id at which the chain stops because that statement has not
-arrived; it is absent when the chain is complete.
+A statement whose object is a StatementRef is found by every filter that its target is found by, along the
+whole chain (Communication 2.1.3). So it carries the keys of the chain: `chain` holds {k: sorted keys} per
+statement of the chain (its own first), `keys` their union. `open` is the id at which the chain stops
+because that statement has not arrived; it is absent when the chain is complete.
 
-A referenced statement that has not arrived has a **placeholder**: a document with `org` and `id` alone, so that the
-unique index (org, id) stops the arriving statement and sends it here. That is why a statement that nobody refers to
-needs no look-up at all, and why no race can lose a link:
-- A reference and its missing target both write the placeholder (one updates it, the other replaces it), so MongoDB
-  lets one of them wait or try again.
-- A reference to a statement with an open chain writes that statement too (`touched`), for the same reason. Complete
-  chains never change and need no write.
+A referenced statement that has not arrived has a **placeholder**: a document with `org` and `id` alone, so
+that the unique index (org, id) stops the arriving statement and sends it here. That is why a statement
+that nobody refers to needs no look-up at all, and why no race can lose a link:
+- A reference and its missing target both write the placeholder (one updates it, the other replaces it), so
+  MongoDB lets one of them wait or try again.
+- A reference to a statement with an open chain writes that statement too (`touched`), for the same reason.
+  Complete chains never change and need no write.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ KeySet = list[int]
 MAX_CHAIN = 256
 """How many different key sets a chain holds: what bounds the work of an arriving statement and of a query.
 
-Statements with the same keys (same actor, verb, registration) count once, so real chains never come near it. A target
-behind more than that many different statements lends nothing.
+Statements with the same keys (same actor, verb, registration) count once, so real chains never come near
+it. A target behind more than that many different statements lends nothing.
 """
 _NEEDED = {
     "id": 1, "raw": 1, "stub": 1, "keys": 1, "chain": 1, "open": 1, "target": 1,
@@ -50,7 +50,7 @@ def placeholder_key() -> bytes:
 
 
 def own_keys(document: Document) -> KeySet:
-    """Return the filter keys of the statement itself, sorted: not those of its targets, not the evidence key."""
+    """Return the filter keys of the statement alone, sorted: not its targets', not the evidence key."""
     if "chain" in document:
         own: KeySet = document["chain"][0]["k"]
         return own
@@ -66,8 +66,8 @@ def lent(document: Document) -> list[KeySet]:
 class Linker:
     """Links the new statements of one transaction with each other and with what is stored.
 
-    Statements are taken one after the other, as if each arrived alone; updates of stored documents are collected and
-    sent together.
+    Statements are taken one after the other, as if each arrived alone; updates of stored documents are
+    collected and sent together.
     """
 
     def __init__(self, collection: Collection[Document], org: str, session: ClientSession) -> None:
@@ -91,7 +91,10 @@ class Linker:
         return self._known
 
     def link(self, documents: Sequence[Document]) -> None:
-        """Complete the documents, update stored ones, remove placeholders; the caller inserts the documents."""
+        """Complete the documents, update stored ones, remove placeholders.
+
+        The caller inserts the documents.
+        """
         self._coming = {document["id"] for document in documents}
         for document in documents:
             if "target" in document:
@@ -163,7 +166,10 @@ class Linker:
         """
         sets = lent(document)
         change: Document = {
-            "$addToSet": {"keys": {"$each": sorted(set().union(*sets))}, "chain": {"$each": [{"k": keys} for keys in sets]}},
+            "$addToSet": {
+                "keys": {"$each": sorted(set().union(*sets))},
+                "chain": {"$each": [{"k": keys} for keys in sets]},
+            },
             "$inc": {"touched": 1},
         }
         if "open" in document:
@@ -213,7 +219,7 @@ class Linker:
         self._writes.append(UpdateOne({**which, "org": self._org}, change))
 
     def _write_placeholder(self, statement_id: UUID, change: Document) -> None:
-        """Make or touch the placeholder, so that the arriving statement and this transaction cannot miss each other."""
+        """Make or touch the placeholder, so that the arriving statement cannot miss this transaction."""
         self._writes.append(
             UpdateOne(
                 {"org": self._org, "id": statement_id},
@@ -228,7 +234,10 @@ def _is_full(document: Document) -> bool:
 
 
 def _extend(document: Document, sets: Iterable[KeySet]) -> None:
-    """Add key sets to the chain and their keys to the union; a chain holds MAX_CHAIN different sets at most."""
+    """Add key sets to the chain and their keys to the union.
+
+    A chain holds MAX_CHAIN different sets at most.
+    """
     chain, keys = document["chain"], document["keys"]
     seen = {tuple(link["k"]) for link in chain}
     union = set(keys)

@@ -22,7 +22,10 @@ NOTHING: Filter = {"$nor": [{}]}
 
 
 def render(predicate: Predicate) -> Filter:
-    """Return the filter that selects exactly the documents for which `matches` is true; ValueError as `resolve`."""
+    """Return the filter that selects exactly the documents for which `matches` is true.
+
+    Raises ValueError as `resolve` does.
+    """
     match predicate:
         case Compare(field, name, value):
             operator, operand = resolve(name, value)

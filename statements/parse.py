@@ -1,8 +1,9 @@
 """Bytes to statements without loss: every number, key and string is kept as it was written.
 
-The fast way decodes with orjson and proves by encoding again that nothing was lost: equal bytes mean no repeated
-key, no number that a double cannot carry, no white space. A statement that fails the proof is read by the scanner of
-the json module, which gives exact slices, all keys of an object and the digits of every number.
+The fast way decodes with orjson and proves by encoding again that nothing was lost: equal bytes mean no
+repeated key, no number that a double cannot carry, no white space. A statement that fails the proof is
+read by the scanner of the json module, which gives exact slices, all keys of an object and the digits of
+every number.
 """
 
 from __future__ import annotations
@@ -66,7 +67,10 @@ def parse_statement(body: bytes) -> Parsed:
 
 
 def parse_json(text: bytes | str, parameter: str = "$") -> Any:
-    """Parse any JSON text with the same strictness (agent parameters, documents); InvalidStatement at `parameter`."""
+    """Parse any JSON text with the same strictness (agent parameters, documents).
+
+    InvalidStatement at `parameter`.
+    """
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     try:
         value = orjson.loads(data)
@@ -107,7 +111,10 @@ def _parse_one(value: Any, body: bytes) -> Parsed:
 
 
 def _parse_array(values: list[Any], body: bytes) -> Iterator[Parsed]:
-    """Cut the array at the lengths of its encoded statements; read what does not fit with the exact scanner."""
+    """Cut the array at the lengths of its encoded statements.
+
+    Read what does not fit with the exact scanner.
+    """
     if not values:
         return
     position = 1 if body[:1] == b"[" else len(body)
@@ -129,10 +136,13 @@ def _parse_array(values: list[Any], body: bytes) -> Iterator[Parsed]:
 
 
 def _scan_slice(text: bytes, path: str) -> Parsed | None:
-    """Read one statement that should fill the slice; None when it does not, so that the whole body must be read."""
+    """Read one statement that should fill the slice.
+
+    None when it does not, so that the whole body must be read.
+    """
     try:
         string = text.decode()
-        value, end = _scan(string, _SPACE.match(string).end(), path)  # type: ignore[union-attr]  # always matches
+        value, end = _scan(string, _skip(string, 0), path)
     except (InvalidStatement, UnicodeDecodeError):
         return None
     return Parsed(value, text.strip(b" \t\r\n"), False) if not string[end:].strip(" \t\r\n") else None
@@ -242,10 +252,11 @@ def _constant(text: str) -> NoReturn:
 
 
 def _scanner(hook: Callable[[list[tuple[str, Any]]], Any]) -> Callable[[str, int], tuple[Any, int]]:
-    decoder = JSONDecoder(
+    decoder: Any = JSONDecoder(
         object_pairs_hook=hook, parse_float=_float, parse_int=_int, parse_constant=_constant
     )
-    return decoder.scan_once
+    scan: Callable[[str, int], tuple[Any, int]] = decoder.scan_once
+    return scan
 
 
 _scan_once = _scanner(_object)

@@ -1,13 +1,13 @@
 """Conditions on statement documents: one table of operators for rules, analysts and xAPI parameters.
 
-The meaning is that of MongoDB, so that `matches` in memory and the filter of `statements.mongo_filter` select the same
-documents:
+The meaning is that of MongoDB, so that `matches` in memory and the filter of `statements.mongo_filter`
+select the same documents:
 
 - A field that is missing is the same as one that is null; `eq null` and `exists false` hold for both.
 - A field that holds a list satisfies a condition when one element does (`contains` is `eq` by another name).
 - `ne` is the opposite of `eq`: it holds for documents without the field.
-- Values are ordered within their kind only: numbers, texts (by code point), instants (whole milliseconds). A number is
-  never equal to a boolean; 1, 1.0 and a Decimal128 of 1 are equal.
+- Values are ordered within their kind only: numbers, texts (by code point), instants (whole milliseconds).
+  A number is never equal to a boolean; 1, 1.0 and a Decimal128 of 1 are equal.
 - A condition on an extension holds when one extension of that IRI (in that place) satisfies it; `ne` and
   `exists false` hold when none does the opposite.
 """
@@ -104,9 +104,9 @@ def matches(predicate: Predicate, document: Document) -> bool:
 
 
 def resolve(name: str, value: Any) -> tuple[Operator, Any]:
-    """Return the operator of a name (symbols are synonyms) and the value as BSON holds it; ValueError if unknown.
+    """Return the operator of a name and the value as BSON holds it; ValueError if unknown.
 
-    `exists` takes true or false; false is the negated operator.
+    Symbols are synonyms. `exists` takes true or false; false is the negated operator.
     """
     name = SYNONYMS.get(name, name)
     if name == "exists" and value is False:
@@ -123,7 +123,7 @@ def resolve(name: str, value: Any) -> tuple[Operator, Any]:
 
 
 def stored_form(value: Any) -> Any:
-    """Return a value as a document holds it: instants in milliseconds, numbers beyond 64 bits as Decimal128."""
+    """Return a value as documents hold it: instants in milliseconds, numbers beyond 64 bits as Decimal128."""
     if isinstance(value, dt.datetime):
         return value.replace(microsecond=value.microsecond // 1000 * 1000)
     if isinstance(value, Decimal) or (
@@ -136,7 +136,7 @@ def stored_form(value: Any) -> Any:
 
 
 def resolve_extension(name: str, value: Any) -> tuple[Operator, Any]:
-    """Do what `resolve` does for an extension, whose objects and arrays are searched as canonical JSON text."""
+    """Do as `resolve` for an extension, whose objects and arrays are searched as canonical JSON text."""
     return resolve(name, [_searched(item) for item in value] if name == "in" else _searched(value))
 
 
@@ -148,7 +148,7 @@ _DECIMAL128 = Context(prec=34, Emin=-6143, Emax=6144, clamp=1, traps=[])
 
 
 def _values(document: Document, field: str) -> Sequence[Any]:
-    """Return what stands under a dotted path: the elements of a list, one value, or None when there is none."""
+    """Return what stands under a dotted path: the elements of a list, or one value, None for nothing."""
     value: Any = document
     for step in field.split("."):
         value = value.get(step) if isinstance(value, Mapping) else None

@@ -1,7 +1,7 @@
 """A checked statement becomes the document that is stored: one pass, no copies.
 
-The document holds `raw`, the received text with the members that the LRS sets, and beside it typed fields and search
-keys. docs/statement-storage.md tells what each field is for.
+The document holds `raw`, the received text with the members that the LRS sets, and beside it typed fields
+and search keys. docs/statement-storage.md tells what each field is for.
 """
 
 from __future__ import annotations
@@ -86,7 +86,10 @@ class OrderKeys:
         self._counter = itertools.count(int.from_bytes(os.urandom(3), "big"))
 
     def make(self, stored: int) -> bytes:
-        """Return a new key for an instant in microseconds; keys sort as (stored, process, order of making)."""
+        """Return a new key for an instant in microseconds.
+
+        Keys sort as (stored, process, order of making).
+        """
         serial = next(self._counter) & 0xFFFFFFFF
         return stored.to_bytes(8, "big") + self._process + serial.to_bytes(4, "big")
 
@@ -134,9 +137,7 @@ def prepare(parsed: Parsed, setting: Setting, stored: int) -> Document:
     stored_text = timestamp_text(stored)
     stored_at = from_microseconds(stored // 1000 * 1000)  # BSON dates are milliseconds; so is this document
     timestamp = statement.get("timestamp")
-    exact = (
-        from_microseconds(stored) if timestamp is None else parse_timestamp(timestamp, setting.version).at
-    )
+    exact = from_microseconds(stored) if timestamp is None else parse_timestamp(timestamp, setting.version).at
     at = milliseconds(exact)
     target = statement["object"]
     context = statement.get("context")
@@ -184,7 +185,10 @@ def uuid_of(text: str) -> UUID:
 
 
 def search_keys(statement: Json, common_keys: Iterable[int]) -> list[int]:
-    """Return the search keys of a statement without its references (Communication 2.1.3; letters in statements.keys)."""
+    """Return the search keys of a statement without its references (Communication 2.1.3.
+
+    Letters in statements.keys).
+    """
     target = statement["object"]
     object_type = target.get("objectType", "Activity")
     direct = set(identifiers(statement["actor"]))
@@ -300,8 +304,8 @@ def _searched(value: Any) -> Any:
     return text if len(text) <= MAX_EXTENSION_TEXT else _TOO_LONG
 
 
-def bson_number(number: float | Decimal) -> Any:
-    """Return what BSON can hold: integers and doubles as they are, other numbers as Decimal128 of 34 digits."""
+def bson_number(number: Any) -> Any:
+    """Return what BSON holds: integers and doubles as they are, other numbers as Decimal128 of 34 digits."""
     if isinstance(number, float) or (isinstance(number, int) and number in _INT64):
         return number
     return Decimal128(_DECIMAL128.create_decimal(number))

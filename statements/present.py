@@ -1,4 +1,7 @@
-"""Statements going out: exact bytes are passed through, ids and canonical are rewritten (Communication 2.1.3)."""
+"""Statements going out: exact bytes are passed through, ids and canonical are rewritten.
+
+Communication 2.1.3.
+"""
 
 from __future__ import annotations
 
@@ -129,7 +132,10 @@ Range = tuple[str, float]
 
 @lru_cache(maxsize=1024)
 def language_ranges(header: str) -> tuple[Range, ...]:
-    """Return the ranges of Accept-Language with their quality (RFC 2616 14.4); malformed ones are left out."""
+    """Return the ranges of Accept-Language with their quality (RFC 2616 14.4).
+
+    Malformed ones are left out.
+    """
     ranges = []
     for item in header[:4096].split(","):
         name, *parameters = item.split(";")

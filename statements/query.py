@@ -48,7 +48,10 @@ class StatementQuery:
     def parse(
         cls, params: Mapping[str, Sequence[str]], version: Version, *, max_limit: int = MAX_LIMIT
     ) -> StatementQuery:
-        """Check every parameter; unknown, repeated or malformed ones raise InvalidQuery(parameter, reason)."""
+        """Check every parameter.
+
+        Unknown, repeated or malformed ones raise InvalidQuery(parameter, reason).
+        """
         values = single_values(params, PARAMETERS)
         checked = {name: PARAMETERS[name](name, text, version) for name, text in values.items()}
         ids = [name for name in ("statementId", "voidedStatementId") if name in checked]
@@ -77,8 +80,9 @@ class StatementQuery:
     def filter(self, org: str, only_client: str | None = None) -> Filter:
         """Return the MongoDB filter of the list query: an index range, voided statements left out.
 
-        With several keys one statement of the chain must have them all (decision 8). With `only_client` a reference
-        is found by its own keys alone, so that statements of other clients show nothing of themselves.
+        With several keys one statement of the chain must have them all (decision 8). With `only_client` a
+        reference is found by its own keys alone, so that statements of other clients show nothing of
+        themselves.
         """
         result: Filter = {"org": org, "_id": self._bounds(), "voided": {"$exists": False}}
         keys = list(self.keys)
@@ -179,19 +183,19 @@ def read_timestamp(name: str, text: str, version: Version) -> int:
         raise InvalidQuery(name, str(error)) from None
 
 
-def _read_boolean(name: str, text: str, version: Version) -> bool:
+def _read_boolean(name: str, text: str, _: Version) -> bool:
     if text not in {"true", "false"}:
         raise InvalidQuery(name, "must be true or false")
     return text == "true"
 
 
-def _read_limit(name: str, text: str, version: Version) -> int:
+def _read_limit(name: str, text: str, _: Version) -> int:
     if not _WHOLE_NUMBER.fullmatch(text):
         raise InvalidQuery(name, "must be a whole number, 0 or more")
     return int(text)
 
 
-def _read_format(name: str, text: str, version: Version) -> Format:
+def _read_format(name: str, text: str, _: Version) -> Format:
     if text not in FORMATS:
         raise InvalidQuery(name, f"must be one of {', '.join(FORMATS)}")
     return FORMATS[FORMATS.index(text)]

@@ -1,4 +1,7 @@
-"""Signed statements: the signature is checked as a safeguard against mistakes (Data 2.6, IEEE 9274.1.1 4.2.6)."""
+"""Signed statements: the signature is checked as a safeguard against mistakes.
+
+Data 2.6, IEEE 9274.1.1 4.2.6.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ def check_signatures(
 
 
 def _check(
-    statement: dict[str, Any], attachment: dict[str, Any], parts: Mapping[str, Part], version: Version
+    statement: Mapping[str, Any], attachment: Mapping[str, Any], parts: Mapping[str, Part], version: Version
 ) -> None:
     if attachment["contentType"].split(";")[0].strip().lower() != "application/octet-stream":
         raise _Unsigned("a signature must have the contentType application/octet-stream")
@@ -55,7 +58,7 @@ def _check(
     if match is None:
         raise _Unsigned("the signature must be a JWS in compact serialization")
     header = _json(match[1], "header")
-    digest = _HASHES.get(header.get("alg")) if isinstance(header.get("alg"), str) else None
+    digest = _HASHES.get(str(header.get("alg")))
     if digest is None:
         raise _Unsigned("the signature must use RS256, RS384 or RS512")
     payload = _json(match[2], "payload")
@@ -74,7 +77,7 @@ def _json(segment: bytes, what: str) -> dict[str, Any]:
     return value
 
 
-def _compare(payload: dict[str, Any], statement: dict[str, Any], version: Version) -> None:
+def _compare(payload: Mapping[str, Any], statement: Mapping[str, Any], version: Version) -> None:
     """The payload is the statement before the signature was added (digest part 5)."""
     try:
         if "id" in payload and "id" in statement and str(payload["id"]).lower() != statement["id"].lower():

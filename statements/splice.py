@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from json import JSONDecoder
-from json.decoder import scanstring
+from collections.abc import Callable, Iterator, Mapping
+from json import JSONDecoder, decoder
 from typing import Any, Final
 
 import orjson
@@ -22,11 +21,16 @@ WRAP: Final = _Wrap()
 Changes = Mapping[Path, bytes | _Wrap]
 
 _SPACE = " \t\r\n"
-_scan_once = JSONDecoder(parse_float=str, parse_int=str, parse_constant=str).scan_once
+_DECODER: Any = JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
+_scan_once: Callable[[str, int], tuple[Any, int]] = _DECODER.scan_once
+_scan_string: Callable[[str, int, bool], tuple[str, int]] = vars(decoder)["scanstring"]
 
 
 def replace_members(parsed: Parsed, changes: Changes) -> bytes:
-    """Return the text with the named members replaced by JSON texts; every path exists, the rest keeps its bytes."""
+    """Return the text with the named members replaced by JSON texts.
+
+    Every path exists, the rest keeps its bytes.
+    """
     if not changes:
         return parsed.text
     if parsed.compact:  # encoding again is exact: that is what `compact` says
@@ -68,7 +72,10 @@ def _span(text: str, path: Path) -> tuple[int, int]:
 
 
 def _member(text: str, position: int, name: str) -> tuple[int, int]:
-    """Return where the value of one member of the object at `position` stands; KeyError when there is none."""
+    """Return where the value of one member of the object at `position` stands.
+
+    KeyError when there is none.
+    """
     for key, _, start, end in _members(text, position):
         if key == name:
             return start, end
@@ -76,11 +83,11 @@ def _member(text: str, position: int, name: str) -> tuple[int, int]:
 
 
 def _members(text: str, position: int) -> Iterator[tuple[str, int, int, int]]:
-    """Yield name, start of the name, start and end of the value of every member of the object at `position`."""
+    """Yield name, its start, start and end of the value of every member of the object at `position`."""
     position = _skip(text, _skip(text, position) + 1)
     while text[position] == '"':
         name_start = position
-        name, position = scanstring(text, position + 1, True)
+        name, position = _scan_string(text, position + 1, True)
         start = _skip(text, _skip(text, position) + 1)
         _, position = _scan_once(text, start)
         yield name, name_start, start, position

@@ -78,7 +78,10 @@ def _group_commit(db: Database[Document]) -> GroupCommit:
 
 
 class StatementStore:
-    """The statements of one organization (`org`), never of another; with `only_client` those of one client."""
+    """The statements of one organization (`org`), never of another.
+
+    With `only_client` those of one client.
+    """
 
     def __init__(self, db: Database[Document], org: str, *, only_client: str | None = None) -> None:
         self.db = db
@@ -104,7 +107,10 @@ class StatementStore:
         )
 
     def _insert_plain(self, documents: Sequence[Document]) -> None:
-        """Insert statements that refer to none; the unique index tells whether any of them is known or awaited."""
+        """Insert statements that refer to none.
+
+        The unique index tells whether any of them is known or awaited.
+        """
         if len(documents) == 1:
             _group_commit(self.db).insert(documents[0])
         elif documents:
@@ -151,7 +157,8 @@ class StatementStore:
         A page ends at the limit or before MAX_PAGE_BYTES are exceeded; `next` tells whether there is more.
         """
         cursor = self._statements.find(
-            query.filter(self.org, self.only_client), {"raw": 1}, sort=[("_id", 1 if query.ascending else DESCENDING)],
+            query.filter(self.org, self.only_client), {"raw": 1},
+            sort=[("_id", ASCENDING if query.ascending else DESCENDING)],
             limit=query.limit + 1, batch_size=min(query.limit + 1, 101),
             hint="keys" if query.keys or self.only_client is not None else "order",
         )  # fmt: skip
@@ -189,7 +196,10 @@ class StatementStore:
         return self.knowledge.definitions(activity_ids)
 
     def activity(self, activity_id: str) -> dict[str, Any]:
-        """Return the Activity object for GET /activities; one that was never seen has only objectType and id."""
+        """Return the Activity object for GET /activities.
+
+        One that was never seen has only objectType and id.
+        """
         known = self.knowledge.definitions({activity_id})
         return {"objectType": "Activity", "id": activity_id} | (
             {"definition": known[activity_id]} if activity_id in known else {}
@@ -204,7 +214,10 @@ class StatementStore:
         self._parts.keep(parts)
 
     def parts(self, sha2s: set[str]) -> Iterator[Part]:
-        """Yield the stored bytes of these attachments, each once, in order of hash; unknown ones are left out."""
+        """Yield the stored bytes of these attachments, each once, in order of hash.
+
+        Unknown ones are left out.
+        """
         return self._parts.find(sha2s)
 
 

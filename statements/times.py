@@ -41,8 +41,8 @@ class Moment(NamedTuple):
 def parse_timestamp(text: str, version: Version) -> Moment:
     """Read a timestamp (1.0.3 Data 4.5, IEEE 9274.1.1 4.2.7); ValueError tells what is wrong with it.
 
-    The text given back is UTC with at least three fraction digits and every digit received. It differs from the
-    received one only where it must.
+    The text given back is UTC with at least three fraction digits and every digit received. It differs
+    from the received one only where it must.
     """
     if _USUAL.fullmatch(text):
         try:
@@ -113,7 +113,10 @@ def _offset(zone: str | None) -> dt.timedelta:
 
 @lru_cache(maxsize=4096)
 def duration_seconds(text: str) -> float:
-    """Return a duration in seconds (ISO 8601 4.4.3.2; year = 365 days, month = 30 days); ValueError if it is none."""
+    """Return a duration in seconds (ISO 8601 4.4.3.2.
+
+    Year = 365 days, month = 30 days); ValueError if it is none.
+    """
     match = _DURATION.fullmatch(text)
     if match is None or _LATE_FRACTION.search(text):
         raise ValueError("must be an ISO 8601 duration such as PT1H30M or P2W")
@@ -122,7 +125,7 @@ def duration_seconds(text: str) -> float:
         for number, seconds in zip(match.groups(), _SECONDS_OF, strict=True)
         if number
     )
-    return total if total < 1e300 else 1e300
+    return min(total, 1e300)
 
 
 def microseconds(at: dt.datetime) -> int:

@@ -25,8 +25,8 @@ Result = TypeVar("Result")
 def in_transaction(client: MongoClient[Any], work: Callable[[ClientSession], Result]) -> Result:
     """Run `work` in one durable transaction and return its result.
 
-    `work` may run several times, each time on a fresh snapshot; an exception of its own aborts the transaction.
-    Raises StoreBusy when conflicts with other writers do not end.
+    `work` may run several times, each time on a fresh snapshot; an exception of its own aborts the
+    transaction. Raises StoreBusy when conflicts with other writers do not end.
     """
     with client.start_session() as session:
         for attempt in range(MAX_ATTEMPTS):

@@ -1,7 +1,7 @@
 """Is it a statement? The compiled schema first, then the rules that a schema cannot say.
 
-`check_statement` raises InvalidStatement at the deepest place that is wrong. jsonschema-rs both decides and tells the
-place; the sentences are ours.
+`check_statement` raises InvalidStatement at the deepest place that is wrong. jsonschema-rs both decides
+and tells the place; the sentences are ours.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def check_timestamps(statement: Json, reject: Reject, version: Version) -> None:
                 raise reject(str(error), name) from None
 
 
-def check_score(statement: Json, reject: Reject, version: Version) -> None:
+def check_score(statement: Json, reject: Reject, _: Version) -> None:
     """`min` is less than `max`, and `raw` lies between the bounds that are there (Data 2.4.5.1)."""
     result = statement.get("result")
     score = result.get("score") if result else None
@@ -80,13 +80,13 @@ def check_score(statement: Json, reject: Reject, version: Version) -> None:
 
 
 def _comparable(*numbers: float | Decimal | None) -> Sequence[float | Decimal | None]:
-    """Return numbers that compare as they are written: beside a Decimal, a float stands for its shortest text."""
+    """Return numbers that compare as written: beside a Decimal, a float stands for its shortest text."""
     if any(isinstance(one, Decimal) for one in numbers):
         return [Decimal(repr(one)) if isinstance(one, float) else one for one in numbers]
     return numbers
 
 
-def check_duration(statement: Json, reject: Reject, version: Version) -> None:
+def check_duration(statement: Json, reject: Reject, _: Version) -> None:
     """`duration` is an ISO 8601 duration (Data 4.6); digits beyond 0.01 s are fine."""
     result = statement.get("result")
     if result and "duration" in result:
@@ -96,7 +96,7 @@ def check_duration(statement: Json, reject: Reject, version: Version) -> None:
             raise reject(str(error), "result", "duration") from None
 
 
-def check_activity_context(statement: Json, reject: Reject, version: Version) -> None:
+def check_activity_context(statement: Json, reject: Reject, _: Version) -> None:
     """`revision` and `platform` are only for statements about an Activity (Data 2.4.6)."""
     context = statement.get("context")
     if context and statement["object"].get("objectType", "Activity") != "Activity":
@@ -105,7 +105,7 @@ def check_activity_context(statement: Json, reject: Reject, version: Version) ->
                 raise reject("is only allowed when the object is an Activity", "context", name)
 
 
-def check_components(statement: Json, reject: Reject, version: Version) -> None:
+def check_components(statement: Json, reject: Reject, _: Version) -> None:
     """Component ids are unique within one list (Data 2.4.4.1)."""
     for steps, activity in activities(statement):
         definition = activity.get("definition")
@@ -119,13 +119,13 @@ def check_components(statement: Json, reject: Reject, version: Version) -> None:
                 seen.add(component["id"])
 
 
-def check_voiding(statement: Json, reject: Reject, version: Version) -> None:
+def check_voiding(statement: Json, reject: Reject, _: Version) -> None:
     """A voiding statement has a StatementRef as its object (Data 2.3.2)."""
     if statement["verb"]["id"] == VOIDED and statement["object"].get("objectType") != "StatementRef":
         raise reject("must be a StatementRef when the verb is voided", "object")
 
 
-def check_authority(statement: Json, reject: Reject, version: Version) -> None:
+def check_authority(statement: Json, reject: Reject, _: Version) -> None:
     """A group as authority is an OAuth consumer, known by its account, and a user (Data 2.4.9)."""
     authority = statement.get("authority")
     if (

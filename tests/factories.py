@@ -41,7 +41,10 @@ def make_statement(**overrides: Any) -> dict[str, Any]:
         "object": {
             "objectType": "Activity",
             "id": "http://example.com/courses/1",
-            "definition": {"name": {"en-US": "Course 1"}, "type": "http://adlnet.gov/expapi/activities/course"},
+            "definition": {
+                "name": {"en-US": "Course 1"},
+                "type": "http://adlnet.gov/expapi/activities/course",
+            },
         },
     }
     statement.update(overrides)

@@ -13,7 +13,9 @@ Json = dict[str, Any]
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 UUIDS = st.uuids(version=4).map(str)
 IRIS = st.one_of(
-    st.sampled_from(["http://example.com/x", "urn:x:$where", "tag:e.org,2026:a", "http://example.com/فعل", "a.b+c-d:é.$"]),
+    st.sampled_from(
+        ["http://example.com/x", "urn:x:$where", "tag:e.org,2026:a", "http://example.com/فعل", "a.b+c-d:é.$"]
+    ),
     st.integers(0, 10**9).map(lambda n: f"https://e.org/{n}#f?q=%20"),
 )
 TAGS = st.sampled_from(
@@ -30,7 +32,9 @@ VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), NUMBERS, TEXTS),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3),
-        st.dictionaries(st.one_of(TEXTS, st.sampled_from(["$set", "a.b", "", "__proto__", "_id"])), inner, max_size=3),
+        st.dictionaries(
+            st.one_of(TEXTS, st.sampled_from(["$set", "a.b", "", "__proto__", "_id"])), inner, max_size=3
+        ),
     ),
     max_leaves=8,
 )
@@ -54,7 +58,9 @@ def optional(required: Json, extra: Json) -> st.SearchStrategy[Json]:
 
 
 def joined(*parts: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
-    return st.tuples(*parts).map(lambda items: {name: value for item in items for name, value in item.items()})
+    return st.tuples(*parts).map(
+        lambda items: {name: value for item in items for name, value in item.items()}
+    )
 
 
 AGENTS = joined(IFIS, optional({}, {"objectType": st.just("Agent"), "name": TEXTS}))
@@ -67,8 +73,16 @@ ANONYMOUS_GROUPS = optional(
 GROUPS = st.one_of(IDENTIFIED_GROUPS, ANONYMOUS_GROUPS)
 ACTORS = st.one_of(AGENTS, GROUPS)
 VERBS = optional({"id": IRIS}, {"display": LANGUAGE_MAPS})
-COMPONENTS = st.lists(optional({"id": TEXTS}, {"description": LANGUAGE_MAPS}), max_size=3, unique_by=lambda c: c["id"])
-PLAIN = {"name": LANGUAGE_MAPS, "description": LANGUAGE_MAPS, "type": IRIS, "moreInfo": IRIS, "extensions": EXTENSIONS}
+COMPONENTS = st.lists(
+    optional({"id": TEXTS}, {"description": LANGUAGE_MAPS}), max_size=3, unique_by=lambda c: c["id"]
+)
+PLAIN = {
+    "name": LANGUAGE_MAPS,
+    "description": LANGUAGE_MAPS,
+    "type": IRIS,
+    "moreInfo": IRIS,
+    "extensions": EXTENSIONS,
+}
 DEFINITIONS = st.one_of(
     optional({}, PLAIN),
     optional(
@@ -87,7 +101,9 @@ ATTACHMENTS = st.lists(
     ),
     max_size=2,
 )  # fmt: skip
-SCORES = optional({}, {"scaled": st.floats(-1, 1), "raw": st.integers(0, 50), "min": st.just(0), "max": st.just(50)})
+SCORES = optional(
+    {}, {"scaled": st.floats(-1, 1), "raw": st.integers(0, 50), "min": st.just(0), "max": st.just(50)}
+)
 RESULTS = optional(
     {},
     {"score": SCORES, "success": st.booleans(), "completion": st.booleans(), "response": TEXTS, "duration": DURATIONS,
@@ -97,16 +113,18 @@ ACTIVITY_LISTS = st.one_of(ACTIVITIES, st.lists(ACTIVITIES, max_size=2))
 CONTEXTS_1 = {
     "registration": UUIDS, "instructor": ACTORS, "team": GROUPS, "language": TAGS, "statement": REFERENCES,
     "extensions": EXTENSIONS,
-    "contextActivities": optional({}, {k: ACTIVITY_LISTS for k in ("parent", "grouping", "category", "other")}),
+    "contextActivities": optional({}, dict.fromkeys(("parent", "grouping", "category", "other"), ACTIVITY_LISTS)),
 }  # fmt: skip
 RELEVANT = st.lists(IRIS, min_size=1, max_size=2)
 CONTEXTS_2 = {
     **CONTEXTS_1,
     "contextAgents": st.lists(
-        optional({"objectType": st.just("contextAgent"), "agent": AGENTS}, {"relevantTypes": RELEVANT}), max_size=2
+        optional({"objectType": st.just("contextAgent"), "agent": AGENTS}, {"relevantTypes": RELEVANT}),
+        max_size=2,
     ),
     "contextGroups": st.lists(
-        optional({"objectType": st.just("contextGroup"), "group": GROUPS}, {"relevantTypes": RELEVANT}), max_size=2
+        optional({"objectType": st.just("contextGroup"), "group": GROUPS}, {"relevantTypes": RELEVANT}),
+        max_size=2,
     ),
 }
 
@@ -117,13 +135,20 @@ def statements(version: str) -> st.SearchStrategy[Json]:
     about_activity = optional({}, {**context, "revision": TEXTS, "platform": TEXTS})
     common = {"result": RESULTS, "timestamp": TIMESTAMPS, "attachments": ATTACHMENTS}
 
-    def with_object(target: st.SearchStrategy[Json], inside: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
+    def with_object(
+        target: st.SearchStrategy[Json], inside: st.SearchStrategy[Json]
+    ) -> st.SearchStrategy[Json]:
         return optional({"actor": ACTORS, "verb": VERBS, "object": target}, {**common, "context": inside})
 
     others = st.one_of(joined(AGENTS, st.just({"objectType": "Agent"})), GROUPS, REFERENCES)
     basic = st.one_of(with_object(ACTIVITIES, about_activity), with_object(others, optional({}, context)))
     sub = basic.map(lambda statement: {"objectType": "SubStatement", **statement})
-    own = {"id": UUIDS, "stored": TIMESTAMPS, "version": st.sampled_from(["1.0", "1.0.9"]), "authority": AGENTS}
+    own = {
+        "id": UUIDS,
+        "stored": TIMESTAMPS,
+        "version": st.sampled_from(["1.0", "1.0.9"]),
+        "authority": AGENTS,
+    }
     return joined(st.one_of(basic, with_object(sub, optional({}, context))), optional({}, own)).filter(
         lambda s: s["verb"]["id"] != "http://adlnet.gov/expapi/verbs/voided"
     )

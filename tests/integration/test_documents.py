@@ -45,14 +45,28 @@ class Client:
     def __init__(self, store: DocumentStore, key: Key, version: Any = "2.0.0") -> None:
         self.store, self.key, self.version = store, key, version
 
-    def put(self, content: bytes, content_type: str | None = JSON, now: dt.datetime = NOW, **headers: str) -> None:
+    def put(
+        self, content: bytes, content_type: str | None = JSON, now: dt.datetime = NOW, **headers: str
+    ) -> None:
         self.store.put(
-            self.key, content, content_type, preconditions=Preconditions(**headers), version=self.version, now=now
+            self.key,
+            content,
+            content_type,
+            preconditions=Preconditions(**headers),
+            version=self.version,
+            now=now,
         )
 
-    def post(self, content: bytes, content_type: str | None = JSON, now: dt.datetime = NOW, **headers: str) -> None:
+    def post(
+        self, content: bytes, content_type: str | None = JSON, now: dt.datetime = NOW, **headers: str
+    ) -> None:
         self.store.post(
-            self.key, content, content_type, preconditions=Preconditions(**headers), version=self.version, now=now
+            self.key,
+            content,
+            content_type,
+            preconditions=Preconditions(**headers),
+            version=self.version,
+            now=now,
         )
 
     def delete(self, **headers: str) -> None:
@@ -132,11 +146,12 @@ def test_preconditions_of_put_post_and_delete(
 @KINDS
 def test_post_merges_top_level_members_byte_for_byte(store: DocumentStore, kind: Kind) -> None:
     client = Client(store, KEYS[kind])
-    client.post(b'{ "a" : 0.10, "n":{"x":1,"y":2}, "keep": 123456789012345678901234567890 }', "application/json; charset=utf-8")
-    client.post(b'{"a":1e400,"n":{"z":null},"new":null}')
-    assert client.content == (
-        b'{"a":1e400,"n":{"z":null},"keep": 123456789012345678901234567890,"new":null}'
+    client.post(
+        b'{ "a" : 0.10, "n":{"x":1,"y":2}, "keep": 123456789012345678901234567890 }',
+        "application/json; charset=utf-8",
     )
+    client.post(b'{"a":1e400,"n":{"z":null},"new":null}')
+    assert client.content == (b'{"a":1e400,"n":{"z":null},"keep": 123456789012345678901234567890,"new":null}')
     found = store.get(KEYS[kind])
     assert found is not None
     assert found.content_type == "application/json; charset=utf-8"
@@ -178,8 +193,12 @@ def test_post_of_a_new_document_must_be_what_it_says(store: DocumentStore) -> No
 
 
 @pytest.mark.parametrize("content_type", [None, "", "text/plain;charset=latin-1", "weird"])
-@pytest.mark.parametrize("content", [b"", b"\0\xff" * 10, b"z" * 300_000, bytes(range(256)) * 20_000], ids=len)
-def test_any_bytes_of_any_type_come_back(store: DocumentStore, content: bytes, content_type: str | None) -> None:
+@pytest.mark.parametrize(
+    "content", [b"", b"\0\xff" * 10, b"z" * 300_000, bytes(range(256)) * 20_000], ids=len
+)
+def test_any_bytes_of_any_type_come_back(
+    store: DocumentStore, content: bytes, content_type: str | None
+) -> None:
     """Edge case 64, small ones and those kept in chunks."""
     client = Client(store, KEYS["activity_profile"])
     client.put(content, content_type)
@@ -188,7 +207,9 @@ def test_any_bytes_of_any_type_come_back(store: DocumentStore, content: bytes, c
     assert (found.content, found.content_type, found.updated) == (content, content_type, NOW)
 
 
-def test_chunks_of_replaced_and_deleted_documents_are_removed(store: DocumentStore, db: Database[Any]) -> None:
+def test_chunks_of_replaced_and_deleted_documents_are_removed(
+    store: DocumentStore, db: Database[Any]
+) -> None:
     client = Client(store, KEYS["state"], "1.0.3")
     for length in (400_000, 500_000, 1):
         client.put(b"z" * length)
@@ -263,8 +284,12 @@ def run_together(count: int, job: Any) -> list[Any]:
     return outcomes
 
 
-@pytest.mark.parametrize("headers", [{"if_match": "{etag}"}, {"if_none_match": "*"}], ids=["update", "create"])
-def test_of_racing_writers_with_one_precondition_one_succeeds(store: DocumentStore, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "headers", [{"if_match": "{etag}"}, {"if_none_match": "*"}], ids=["update", "create"]
+)
+def test_of_racing_writers_with_one_precondition_one_succeeds(
+    store: DocumentStore, headers: dict[str, str]
+) -> None:
     """Edge case 60."""
     for _ in range(10):
         client = Client(store, KEYS["state"])
@@ -272,7 +297,7 @@ def test_of_racing_writers_with_one_precondition_one_succeeds(store: DocumentSto
         if "if_match" in headers:
             client.put(b"start")
             headers = {"if_match": client.etag}
-        outcomes = run_together(8, lambda index: client.put(str(index).encode(), **headers))
+        outcomes = run_together(8, lambda index, c=client, h=headers: c.put(str(index).encode(), **h))
         assert outcomes.count(None) == 1
         assert outcomes.count(PreconditionFailed) == 7
 
@@ -296,7 +321,11 @@ def test_racing_merges_lose_no_key(store: DocumentStore) -> None:
         ("agent_profile", {"agent": '{"objectType":"Group","mbox":"mailto:g@example.com"}'}, "agent"),
         ("agent_profile", {"agent": '{"objectType":"Group","member":[]}'}, "agent"),
         ("agent_profile", {"agent": "{}"}, "agent"),
-        ("agent_profile", {"agent": '{"mbox":"mailto:a@example.com","mbox":"mailto:b@example.com"}'}, "agent"),
+        (
+            "agent_profile",
+            {"agent": '{"mbox":"mailto:a@example.com","mbox":"mailto:b@example.com"}'},
+            "agent",
+        ),
         ("activity_profile", {"profileId": "x"}, "activityId"),
     ],
 )

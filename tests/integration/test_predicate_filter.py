@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -108,8 +107,8 @@ PREDICATES = st.recursive(
 
 
 @pytest.fixture
-def collection(db: Database[dict[str, Any]]) -> Iterator[Collection[dict[str, Any]]]:
-    yield db["predicates"]
+def collection(db: Database[dict[str, Any]]) -> Collection[dict[str, Any]]:
+    return db["predicates"]
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -94,14 +94,20 @@ def test_every_byte_of_numbers_and_strings_is_kept(store: StatementStore) -> Non
         b'{"http://e.org/x": {"a.b": 1e400, "$set": -0, "": 0.10, "big": 123456789012345678901234567890, "__proto__": '
         b'[1E+2, 0.1234567890123456789012345678901234567890, "\\u0000\\ud83d\\ude00", "e\xcc\x81", "\xc3\xa9"]}}'
     )
-    body = json.dumps(make_statement(id=None, result={"extensions": {}})).encode().replace(b'"extensions": {}', b'"extensions": ' + odd)
+    body = (
+        json.dumps(make_statement(id=None, result={"extensions": {}}))
+        .encode()
+        .replace(b'"extensions": {}', b'"extensions": ' + odd)
+    )
     raw = store.get(UUID(post_bytes(store, body)[0])).raw
     assert odd in raw
     assert raw.startswith(body[:-1])
 
 
 def test_members_of_the_lrs_replace_those_received(store: StatementStore) -> None:
-    sent = make_statement(stored="2001-01-01T00:00:00Z", authority=agent("liar"), timestamp="2026-01-01T02:00:00+02:00")
+    sent = make_statement(
+        stored="2001-01-01T00:00:00Z", authority=agent("liar"), timestamp="2026-01-01T02:00:00+02:00"
+    )
     returned = read(store, send(store, sent)[0])
     assert returned["authority"] == AUTHORITY
     assert returned["timestamp"] == "2026-01-01T00:00:00.000Z"
@@ -173,7 +179,13 @@ def test_id_in_other_letter_case_is_the_same_id(store: StatementStore) -> None:
     send(store, statement)
     assert send(store, {**statement, "id": statement["id"].upper()}) == [statement["id"]]
     with pytest.raises(DuplicateStatementId):
-        send(store, *(make_statement(id=text) for text in ("A" * 8 + "-aaaa-4aaa-8aaa-" + "a" * 12, "a" * 8 + "-aaaa-4aaa-8aaa-" + "a" * 12)))
+        send(
+            store,
+            *(
+                make_statement(id=text)
+                for text in ("A" * 8 + "-aaaa-4aaa-8aaa-" + "a" * 12, "a" * 8 + "-aaaa-4aaa-8aaa-" + "a" * 12)
+            ),
+        )
 
 
 def test_put_takes_its_id_from_the_parameter(store: StatementStore) -> None:
@@ -225,7 +237,9 @@ def test_overlapping_batches_are_never_stored_in_part(store: StatementStore) -> 
     """Edge case 3: batches that conflict in one id; the loser leaves nothing."""
     for _ in range(8):
         shared = new_id()
-        batches = [[make_statement(id=shared, verb={"id": f"http://e.org/{i}"}), make_statement()] for i in range(4)]
+        batches = [
+            [make_statement(id=shared, verb={"id": f"http://e.org/{i}"}), make_statement()] for i in range(4)
+        ]
         outcomes: dict[int, bool] = {}
 
         def attempt(index: int, batches: Any = batches, outcomes: Any = outcomes) -> None:
@@ -312,7 +326,9 @@ def bare_sub(**overrides: Any) -> Json:
     ],
     ids=str,
 )
-def test_reach_of_agent_and_related_agents(store: StatementStore, overrides: Json, direct: bool | None) -> None:
+def test_reach_of_agent_and_related_agents(
+    store: StatementStore, overrides: Json, direct: bool | None
+) -> None:
     statement_id = send(store, make_statement(**{"actor": agent("x"), **overrides}))[0]
     searched = {"mbox": "mailto:Someone@example.com", "name": "any name"}
     assert found_ids(store, agent=searched) == ([statement_id] if direct else [])
@@ -335,7 +351,10 @@ def test_account_names_are_case_sensitive_and_pages_are_told_apart(store: Statem
 
 
 def test_authority_members_are_related_agents(store: StatementStore) -> None:
-    oauth = {"objectType": "Group", "member": [{"account": {"homePage": "http://e.org", "name": "app"}}, SOMEONE]}
+    oauth = {
+        "objectType": "Group",
+        "member": [{"account": {"homePage": "http://e.org", "name": "app"}}, SOMEONE],
+    }
     statement_id = send(store, make_statement(), writer=Writer("c", None, "vendor", oauth))[0]
     assert found_ids(store, agent=SOMEONE, related_agents="true") == [statement_id]
     assert found_ids(store, agent=SOMEONE) == []
@@ -351,7 +370,9 @@ def test_authority_members_are_related_agents(store: StatementStore) -> None:
     ],
     ids=str,
 )  # fmt: skip
-def test_reach_of_activity_and_related_activities(store: StatementStore, overrides: Json, direct: bool) -> None:
+def test_reach_of_activity_and_related_activities(
+    store: StatementStore, overrides: Json, direct: bool
+) -> None:
     statement_id = send(store, make_statement(**overrides))[0]
     assert found_ids(store, activity="http://e.org/a") == ([statement_id] if direct else [])
     assert found_ids(store, activity="http://e.org/a", related_activities="true") == [statement_id]
@@ -360,7 +381,12 @@ def test_reach_of_activity_and_related_activities(store: StatementStore, overrid
 def test_registration_and_verb_are_those_of_the_statement_alone(store: StatementStore) -> None:
     registration = new_id()
     outer = send(store, make_statement(context={"registration": registration.upper()}))[0]
-    send(store, make_statement(object=bare_sub(verb={"id": "http://e.org/v"}, context={"registration": registration})))
+    send(
+        store,
+        make_statement(
+            object=bare_sub(verb={"id": "http://e.org/v"}, context={"registration": registration})
+        ),
+    )
     assert found_ids(store, registration=registration) == [outer]
     assert found_ids(store, verb="http://e.org/v") == []
 
@@ -452,7 +478,12 @@ def test_repeated_parameters_and_ids_with_filters_are_refused() -> None:
     with pytest.raises(InvalidQuery):
         StatementQuery.parse({"limit": ["1", "2"]}, "2.0.0")
     for name in ("limit", "agent", "ascending", "since", "voidedStatementId"):
-        value = {"limit": "1", "agent": json.dumps(SOMEONE), "ascending": "true", "since": "2026-01-01T00:00:00Z"}
+        value = {
+            "limit": "1",
+            "agent": json.dumps(SOMEONE),
+            "ascending": "true",
+            "since": "2026-01-01T00:00:00Z",
+        }
         with pytest.raises(InvalidQuery) as caught:
             StatementQuery.parse({"statementId": [new_id()], name: [value.get(name, new_id())]}, "2.0.0")
         assert caught.value.parameter == name
@@ -487,7 +518,9 @@ def test_every_list_query_is_an_index_walk(store: StatementStore, db: Database[J
 
 
 def test_canonical_takes_the_merged_definition_in_one_language(store: StatementStore) -> None:
-    definition = lambda **name: {"id": "http://e.org/a", "objectType": "Activity", "definition": {"name": name}}  # noqa: E731
+    def definition(**name: str) -> Json:
+        return {"id": "http://e.org/a", "objectType": "Activity", "definition": {"name": name}}
+
     statement = make_statement(object=definition(**{"en-US": "A"}))
     send(store, statement, make_statement(object=definition(fr="B")))
     assert store.activity("http://e.org/a")["definition"] == {"name": {"en-US": "A", "fr": "B"}}
@@ -511,9 +544,16 @@ def test_rejected_and_repeated_statements_teach_nothing(store: StatementStore) -
 def test_person_has_every_name_seen(store: StatementStore) -> None:
     for name in ("Ann", "Anne", "Ann"):
         send(store, make_statement(actor={**agent(), "name": name}))
-    send(store, make_statement(context={"team": {"objectType": "Group", "member": [{**agent(), "name": "A."}]}}))
+    send(
+        store,
+        make_statement(context={"team": {"objectType": "Group", "member": [{**agent(), "name": "A."}]}}),
+    )
     person = store.person({**agent(), "name": "asked"})
-    assert person == {"objectType": "Person", "name": ["A.", "Ann", "Anne", "asked"], "mbox": [agent()["mbox"]]}
+    assert person == {
+        "objectType": "Person",
+        "name": ["Ann", "Anne", "A.", "asked"],
+        "mbox": [agent()["mbox"]],
+    }
     assert store.person({"openid": "http://e.org"}) == {"objectType": "Person", "openid": ["http://e.org"]}
 
 
@@ -526,10 +566,14 @@ def attachment(content: bytes, algorithm: str = "sha256", **overrides: Any) -> t
 
 
 @pytest.mark.parametrize("algorithm", ["sha224", "sha256", "sha384", "sha512"])
-@pytest.mark.parametrize("content", [b"", b"\r\n--x\0\r\n", b"z" * (3 * 1024 * 1024)], ids=["empty", "odd", "large"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\r\n--x\0\r\n", b"z" * (3 * 1024 * 1024)], ids=["empty", "odd", "large"]
+)
 def test_attachment_comes_back_byte_for_byte(store: StatementStore, algorithm: str, content: bytes) -> None:
     described, part = attachment(content, algorithm)
-    statement_id = send(store, make_statement(attachments=[{**described, "sha2": described["sha2"].upper()}]), parts=[part])[0]
+    statement_id = send(
+        store, make_statement(attachments=[{**described, "sha2": described["sha2"].upper()}]), parts=[part]
+    )[0]
     raw = store.get(UUID(statement_id)).raw
     assert list(store.parts(attachment_hashes([raw]))) == [part]
 

@@ -50,7 +50,9 @@ def is_voided(store: StatementStore, statement_id: str) -> bool:
 
 @pytest.mark.parametrize("together", [True, False], ids=["one batch", "two requests"])
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["target first", "voider first"])
-def test_target_is_voided_in_either_order(store: StatementStore, together: bool, order: tuple[int, int]) -> None:
+def test_target_is_voided_in_either_order(
+    store: StatementStore, together: bool, order: tuple[int, int]
+) -> None:
     target = make_statement(verb=verb("x"))
     statements = [target, voider(target["id"])]
     arriving = [statements[index] for index in order]
@@ -82,7 +84,9 @@ def test_voider_of_itself_is_stored_and_voids_nothing(store: StatementStore) -> 
     assert not is_voided(store, own)
 
 
-def test_second_voider_is_accepted_and_the_first_one_counts(store: StatementStore, db: Database[Json]) -> None:
+def test_second_voider_is_accepted_and_the_first_one_counts(
+    store: StatementStore, db: Database[Json]
+) -> None:
     target = make_statement()
     first, second = voider(target["id"]), voider(target["id"])
     for statement in (target, first, second):
@@ -196,19 +200,29 @@ def test_one_statement_of_the_chain_has_to_satisfy_all_filters(store: StatementS
     send(store, target, ref)
     assert found_ids(store, verb=VERB + "x", agent={"mbox": "mailto:two@example.com"}) == []
     assert found_ids(store, verb=VERB + "y", agent={"mbox": "mailto:one@example.com"}) == []
-    assert found_ids(store, verb=VERB + "x", agent={"mbox": "mailto:one@example.com"}) == [ref["id"], target["id"]]
+    assert found_ids(store, verb=VERB + "x", agent={"mbox": "mailto:one@example.com"}) == [
+        ref["id"],
+        target["id"],
+    ]
 
 
 def test_context_statement_and_reference_in_a_substatement_lend_nothing(store: StatementStore) -> None:
     target = make_statement(verb=verb("x"))
-    inner = {"objectType": "SubStatement", "actor": target["actor"], "verb": verb("y"), "object": reference(target["id"])}
+    inner = {
+        "objectType": "SubStatement",
+        "actor": target["actor"],
+        "verb": verb("y"),
+        "object": reference(target["id"]),
+    }
     send(store, target)
     send(store, make_statement(verb=verb("z"), context={"statement": reference(target["id"])}))
     send(store, make_statement(verb=verb("z"), object=inner))
     assert found_ids(store, verb=VERB + "x") == [target["id"]]
 
 
-def test_reference_does_not_reach_a_target_in_another_store(store: StatementStore, db: Database[Json]) -> None:
+def test_reference_does_not_reach_a_target_in_another_store(
+    store: StatementStore, db: Database[Json]
+) -> None:
     other = make_store(db, "other")
     target = make_statement(verb=verb("secret"))
     send(other, target)
@@ -244,7 +258,9 @@ def test_chain_of_a_thousand_links(store: StatementStore, backwards: bool, disti
     ids = [new_id() for _ in range(1_000)]
     chain = [make_statement(id=ids[0], verb=verb("end"))]
     chain += [
-        make_statement(id=own, verb=verb("r"), object=reference(target), actor=agent(own if distinct else "one"))
+        make_statement(
+            id=own, verb=verb("r"), object=reference(target), actor=agent(own if distinct else "one")
+        )
         for target, own in itertools.pairwise(ids)
     ]
     if backwards:
@@ -299,7 +315,8 @@ def test_race_of_a_whole_chain_links_all_of_it(store: StatementStore) -> None:
     for round_ in range(25):
         ids = [new_id() for _ in range(5)]
         chain = [
-            make_statement(id=ids[i], verb=verb(f"{round_}-{i}"), object=reference(ids[i + 1])) for i in range(4)
+            make_statement(id=ids[i], verb=verb(f"{round_}-{i}"), object=reference(ids[i + 1]))
+            for i in range(4)
         ]
         chain.append(make_statement(id=ids[4], verb=verb(f"{round_}-4")))
         random.shuffle(chain)
@@ -311,7 +328,9 @@ def test_race_of_a_whole_chain_links_all_of_it(store: StatementStore) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_any_graph_in_any_order_and_batching_matches_the_definition(store: StatementStore, data: st.DataObject) -> None:
+def test_any_graph_in_any_order_and_batching_matches_the_definition(
+    store: StatementStore, data: st.DataObject
+) -> None:
     """The filters equal a plain walk along the references over random graphs with voiders, cycles and gaps."""
     size = data.draw(st.integers(2, 7), "size")
     ids = [new_id() for _ in range(size)]
@@ -336,7 +355,9 @@ def test_any_graph_in_any_order_and_batching_matches_the_definition(store: State
         count = data.draw(st.integers(1, len(order)), "batch")
         send(store, *order[:count])
         order = order[count:]
-    voided = {t for own, (t, voids) in targets.items() if voids and t != own and t in targets and not targets[t][1]}
+    voided = {
+        t for own, (t, voids) in targets.items() if voids and t != own and t in targets and not targets[t][1]
+    }
     for index, wanted in enumerate(ids):
         expected = set()
         for own in ids:

@@ -27,13 +27,19 @@ def test_compact_text_takes_the_fast_way_and_other_text_is_kept_as_it_is() -> No
 
 
 def test_texts_that_look_like_boundaries_do_not_confuse_the_cutting() -> None:
-    for items in (['{"a":"},{"}', '{"a":1}'], ['{"a": 1}', '{"a":"]"}', '{"a":1}'], ['{"a":1.0}', '{"a":1.50}', '{"a":1.0}']):
+    for items in (
+        ['{"a":"},{"}', '{"a":1}'],
+        ['{"a": 1}', '{"a":"]"}', '{"a":1}'],
+        ['{"a":1.0}', '{"a":1.50}', '{"a":1.0}'],
+    ):
         assert [item.text.decode() for item in parse_statements(f"[{','.join(items)}]".encode())] == items
 
 
 @settings(max_examples=300, deadline=None)
 @given(
-    values=st.lists(st.dictionaries(st.text(st.characters(exclude_categories=("Cs",))), VALUES, max_size=3), max_size=4),
+    values=st.lists(
+        st.dictionaries(st.text(st.characters(exclude_categories=("Cs",))), VALUES, max_size=3), max_size=4
+    ),
     styles=st.lists(st.sampled_from(["compact", "spaced", "ascii", "indented"]), min_size=4, max_size=4),
 )
 def test_any_batch_is_read_as_written(values: list[Any], styles: list[str]) -> None:
@@ -43,7 +49,11 @@ def test_any_batch_is_read_as_written(values: list[Any], styles: list[str]) -> N
         if style == "compact":
             texts.append(dump_text(value))
         else:
-            texts.append(json.dumps(value, ensure_ascii=style == "ascii", indent=1 if style == "indented" else None).encode())
+            texts.append(
+                json.dumps(
+                    value, ensure_ascii=style == "ascii", indent=1 if style == "indented" else None
+                ).encode()
+            )
     parsed = parse_statements(b"[" + b",".join(texts) + b"]")
     assert [item.text for item in parsed] == texts
     assert [item.value for item in parsed] == values
@@ -73,7 +83,9 @@ def test_numbers_keep_their_exact_value(text: str, value: Any) -> None:
     assert type(read) is type(value)
 
 
-@pytest.mark.parametrize("text", ["1e99999999999999999999", "-1.5e-99999999999999999999", "9" * 10_000, "0." + "1" * 10_000])
+@pytest.mark.parametrize(
+    "text", ["1e99999999999999999999", "-1.5e-99999999999999999999", "9" * 10_000, "0." + "1" * 10_000]
+)
 def test_absurd_numbers_are_neither_refused_nor_expanded(text: str) -> None:
     parsed = parse_statement(f'{{"n":{text}}}'.encode())
     assert parsed.text.decode() == f'{{"n":{text}}}'
@@ -149,7 +161,12 @@ def test_oversized_statements_and_batches_are_refused(monkeypatch: pytest.Monkey
     monkeypatch.setattr(parse, "MAX_STATEMENT_BYTES", 1_000)
     monkeypatch.setattr(parse, "MAX_BATCH", 3)
     parse_statements(b'[{"a":1},{"a":1}, {"a":1}]')
-    for body in (b"[{},{},{},{}]", b"[{ },{},{},{}]", b'{"a":"' + b"x" * 1_000 + b'"}', b'[{},{"a": "' + b"x" * 1_000 + b'"}]'):
+    for body in (
+        b"[{},{},{},{}]",
+        b"[{ },{},{},{}]",
+        b'{"a":"' + b"x" * 1_000 + b'"}',
+        b'[{},{"a": "' + b"x" * 1_000 + b'"}]',
+    ):
         with pytest.raises(TooLarge):
             parse_statements(body)
 
@@ -162,7 +179,12 @@ def test_put_takes_one_object() -> None:
 
 
 @settings(max_examples=500, deadline=None)
-@given(body=st.one_of(st.binary(max_size=40), st.text('[]{}",:01e.-\\u tfn\ud800', max_size=40).map(lambda t: t.encode("utf-8", "surrogatepass"))))
+@given(
+    body=st.one_of(
+        st.binary(max_size=40),
+        st.text('[]{}",:01e.-\\u tfn\ud800', max_size=40).map(lambda t: t.encode("utf-8", "surrogatepass")),
+    )
+)
 def test_no_body_raises_anything_else(body: bytes) -> None:
     try:
         for parsed in parse_statements(body):

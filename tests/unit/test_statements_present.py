@@ -31,7 +31,9 @@ Json = dict[str, Any]
 
 
 def shown(statement: Json, format_: Any, languages: str | None = None, known: Json | None = None) -> Any:
-    return json.loads(present([json.dumps(statement).encode()], format_, languages, lambda ids: known or {})[0])
+    return json.loads(
+        present([json.dumps(statement).encode()], format_, languages, lambda ids: known or {})[0]
+    )
 
 
 # Formats
@@ -43,7 +45,12 @@ def test_ids_keeps_identifiers_alone() -> None:
     activity = {"objectType": "Activity", "id": "http://e/a", "definition": {"name": {"en": "x"}}}
     statement = make_statement(
         actor={"objectType": "Group", "mbox": "mailto:g@example.com", "name": "G", "member": [agent("m")]},
-        object={"objectType": "SubStatement", "actor": group, "verb": {"id": "http://e/v", "display": {}}, "object": activity},
+        object={
+            "objectType": "SubStatement",
+            "actor": group,
+            "verb": {"id": "http://e/v", "display": {}},
+            "object": activity,
+        },
         context={
             "instructor": {**agent("i"), "name": "I"},
             "contextActivities": {"parent": [activity]},
@@ -68,7 +75,13 @@ def test_canonical_shows_one_language_per_map_everywhere() -> None:
     """Trap 36, edge case 68: definitions of the store, components, SubStatement, context, attachments."""
     two = {"en-US": "a", "en-GB": "b"}
     components = [{"id": "1", "description": two}, {"id": "2"}]
-    definition = {"name": two, "description": {}, "type": "http://e/t", "interactionType": "choice", "choices": components}
+    definition = {
+        "name": two,
+        "description": {},
+        "type": "http://e/t",
+        "interactionType": "choice",
+        "choices": components,
+    }
     activity = {"id": "http://e/a", "definition": {"name": {"fr": "old"}}}
     attachment = {"usageType": "http://e/u", "display": two, "description": two, "sha2": "A" * 64}
     inner = {"objectType": "SubStatement", "actor": agent(), "verb": {"id": "http://e/v", "display": two}, "object": activity,
@@ -82,7 +95,10 @@ def test_canonical_shows_one_language_per_map_everywhere() -> None:
     expected = {**definition, "name": one, "choices": [{"id": "1", "description": one}, {"id": "2"}]}
     assert found["verb"]["display"] == found["object"]["verb"]["display"] == one
     assert found["object"]["object"]["definition"] == expected
-    assert found["context"]["contextActivities"]["other"] == [{**activity, "definition": expected}, {"id": "http://e/unknown"}]
+    assert found["context"]["contextActivities"]["other"] == [
+        {**activity, "definition": expected},
+        {"id": "http://e/unknown"},
+    ]
     for place in (found, found["object"]):
         assert place["attachments"] == [{**attachment, "display": one, "description": one}]
 
@@ -114,7 +130,10 @@ def test_language_choice(header: str, tags: list[str], chosen: str) -> None:
 
 def test_statement_result_is_always_whole() -> None:
     assert json.loads(statement_result([], "")) == {"statements": [], "more": ""}
-    assert statement_result([b'{"n":0.10}', b"{}"], "/xapi/x") == b'{"statements":[{"n":0.10},{}],"more":"/xapi/x"}'
+    assert (
+        statement_result([b'{"n":0.10}', b"{}"], "/xapi/x")
+        == b'{"statements":[{"n":0.10},{}],"more":"/xapi/x"}'
+    )
 
 
 def test_attachment_hashes_are_found_in_substatements_too() -> None:
@@ -161,7 +180,7 @@ def test_two_accounts_never_share_an_identifier(one: tuple[str, str], other: tup
 
 @pytest.mark.parametrize("text", ["", "mbox", "phone::1", "account::nobody", "account::a@b"])
 def test_text_that_is_no_identifier_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="identifier|home page"):
+    with pytest.raises(ValueError, match=r"identifier|home page"):
         agent_of(text)
 
 
@@ -191,7 +210,10 @@ def test_compact_text_is_rewritten_without_touching_the_value() -> None:
 
 
 def test_merged_objects_keep_their_bytes() -> None:
-    assert merge_objects(b'{"a":1.0, "b" :2}', b' { "b":[ ],"c":"\xc3\xa9"} ') == b'{"a":1.0,"b":[ ],"c":"\xc3\xa9"}'
+    assert (
+        merge_objects(b'{"a":1.0, "b" :2}', b' { "b":[ ],"c":"\xc3\xa9"} ')
+        == b'{"a":1.0,"b":[ ],"c":"\xc3\xa9"}'
+    )
     assert merge_objects(b"{}", b"{ }") == b"{}"
 
 
@@ -269,7 +291,9 @@ def test_signature_is_accepted(alg: str, header: Json) -> None:
     ],
     ids=lambda value: value[:12].decode() if isinstance(value, bytes) else None,
 )  # fmt: skip
-def test_broken_signature_is_refused_at_its_attachment(signature: bytes, overrides: Json, reason: str) -> None:
+def test_broken_signature_is_refused_at_its_attachment(
+    signature: bytes, overrides: Json, reason: str
+) -> None:
     with pytest.raises(InvalidStatement, match=reason) as caught:
         check(SIGNED, signature, **overrides)
     assert caught.value.path == "$.attachments[0]"
