@@ -14,6 +14,8 @@ from werkzeug.exceptions import HTTPException
 from lrs import problems, refusals, xapi_errors
 from lrs.credential_view import UnknownCredential
 from lrs.fetching import FetchRefused
+from lrs.keys import KeyInUse
+from lrs.verify import Failed
 from rules import engine, gatekeeping, plans, rulings, store
 from rules import errors as rule_errors
 from rules.baking import NotBaked
@@ -38,6 +40,8 @@ STATUS: dict[type[Exception], int] = {
     SeqTaken: 409,
     IssueConflict: 409,
     FetchRefused: 400,
+    Failed: 400,
+    KeyInUse: 409,
     statement_errors.InvalidStatement: 400,
     statement_errors.DuplicateStatementId: 400,
     statement_errors.AttachmentMismatch: 400,
