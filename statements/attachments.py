@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -96,6 +97,18 @@ class PartStore:
         which = {"org": self._org, "sha2": {"$in": list(sha2s)}}
         for file in list(self._files.find(which).sort("sha2")):
             yield Part(file["sha2"], file["contentType"], b"".join(self._chunks.read(file["_id"])))
+
+    def stored_before(self, before: dt.datetime) -> Iterator[str]:
+        """Yield the hashes of parts stored before an instant."""
+        for file in self._files.find({"org": self._org, "uploadDate": {"$lt": before}}, {"sha2": 1}):
+            yield file["sha2"]
+
+    def delete(self, sha2s: Sequence[str]) -> None:
+        """Remove parts: first the entries, so that nobody finds half a part."""
+        which = {"org": self._org, "sha2": {"$in": list(sha2s)}}
+        ids = [file["_id"] for file in self._files.find(which, {"_id": 1})]
+        self._files.delete_many({"_id": {"$in": ids}, "org": self._org})
+        self._chunks.delete(ids)
 
     def _store(self, part: Part) -> None:
         """Write the chunks, then the file entry: a half-written file is never found."""

@@ -21,6 +21,7 @@ from statements.attachments import Part, PartStore
 from statements.compare import first_difference
 from statements.errors import QueryTimeout, StatementConflict, StatementNotFound
 from statements.group_commit import GroupCommit
+from statements.keys import key
 from statements.knowledge import Knowledge
 from statements.links import Linker
 from statements.parse import parse_json
@@ -42,6 +43,9 @@ INDEXES: dict[str, list[IndexModel]] = {
         ),
     ]
 }
+MAX_GROUPED_BYTES = (
+    256 * 1024
+)  # a large statement travels alone, so that it cannot spoil the insert of others
 MAX_PAGE_BYTES = 16 * 1024 * 1024
 CODEC: CodecOptions[Document] = CodecOptions(
     tz_aware=True, tzinfo=dt.UTC, uuid_representation=UuidRepresentation.STANDARD
@@ -111,7 +115,9 @@ class StatementStore:
 
         The unique index tells whether any of them is known or awaited.
         """
-        if len(documents) == 1:
+        if len(documents) == 1 and len(documents[0]["raw"]) > MAX_GROUPED_BYTES:
+            self._statements.insert_one(documents[0])
+        elif len(documents) == 1:
             _group_commit(self.db).insert(documents[0])
         elif documents:
             in_transaction(
@@ -213,11 +219,22 @@ class StatementStore:
         """Store attachment bytes, each once; called before the statements that need them."""
         self._parts.keep(parts)
 
-    def parts(self, sha2s: set[str]) -> Iterator[Part]:
-        """Yield the stored bytes of these attachments, each once, in order of hash.
+    def sweep_parts(self, before: dt.datetime) -> int:
+        """Remove parts stored before an instant that no statement names; return how many.
 
-        Unknown ones are left out.
+        A part is stored before its statement, so a refused or interrupted request can leave one behind; `before`
+        must be some hours ago.
         """
+        unused = [
+            sha2
+            for sha2 in self._parts.stored_before(before)
+            if self._statements.find_one({"org": self.org, "keys": key("s", sha2)}, {"_id": 1}) is None
+        ]
+        self._parts.delete(unused)
+        return len(unused)
+
+    def parts(self, sha2s: set[str]) -> Iterator[Part]:
+        """Yield the stored bytes of these attachments in order of hash; unknown ones are left out."""
         return self._parts.find(sha2s)
 
 

@@ -18,6 +18,7 @@ from statements.errors import StoreBusy
 DURABLE = WriteConcern(w="majority", j=True)
 SNAPSHOT = ReadConcern("snapshot")
 MAX_ATTEMPTS = 60
+MAX_SECONDS = 45.0
 
 Result = TypeVar("Result")
 
@@ -28,6 +29,7 @@ def in_transaction(client: MongoClient[Any], work: Callable[[ClientSession], Res
     `work` may run several times, each time on a fresh snapshot; an exception of its own aborts the
     transaction. Raises StoreBusy when conflicts with other writers do not end.
     """
+    deadline = time.monotonic() + MAX_SECONDS
     with client.start_session() as session:
         for attempt in range(MAX_ATTEMPTS):
             session.start_transaction(read_concern=SNAPSHOT, write_concern=DURABLE)
@@ -39,7 +41,7 @@ def in_transaction(client: MongoClient[Any], work: Callable[[ClientSession], Res
                     _abort(session)
                 if _is_too_large(error):
                     raise StoreBusy("the request changes more than one transaction can hold") from error
-                if not error.has_error_label("TransientTransactionError"):
+                if not error.has_error_label("TransientTransactionError") or time.monotonic() > deadline:
                     raise
             except BaseException:
                 _abort(session)

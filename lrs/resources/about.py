@@ -62,4 +62,4 @@ def activities() -> Response:
     if g.principal.limit is not None:
         permit_activity(g.principal.limit, activity_id)
     activity = StatementStore(laurel().db, g.principal.org).activity(activity_id)
-    return Response(orjson.dumps(activity), content_type=JSON)
+    return Response(dump_text(activity), content_type=JSON)

@@ -617,3 +617,25 @@ def test_part_of_another_store_does_not_count(db: Database[Json], store: Stateme
     with pytest.raises(AttachmentMismatch):
         send(store, make_statement(attachments=[described]))
     assert list(store.parts({part.sha2})) == []
+
+
+def test_parts_that_no_statement_names_are_swept(store: StatementStore) -> None:
+    described, part = attachment(b"kept")
+    _, lost = attachment(b"lost")
+    send(store, make_statement(attachments=[described]), parts=[part])
+    store.keep_parts([lost])
+    assert store.sweep_parts(NOW - dt.timedelta(days=365)) == 0
+    assert store.sweep_parts(dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1)) == 1
+    assert list(store.parts({part.sha2, lost.sha2})) == [part]
+
+
+def test_large_statement_is_stored_whole(store: StatementStore) -> None:
+    """Edge case 44: one string of a megabyte, a hundred thousand keys."""
+    wide = {f"http://e.org/{n}": n for n in range(20_000)}
+    for extensions in (
+        {"http://e.org/x": "z" * 1_000_000},
+        wide,
+        {"http://e.org/x": {str(n): n for n in range(100_000)}},
+    ):
+        statement_id = send(store, make_statement(result={"extensions": extensions}))[0]
+        assert read(store, statement_id)["result"]["extensions"] == extensions
