@@ -222,8 +222,8 @@ class StatementStore:
     def sweep_parts(self, before: dt.datetime) -> int:
         """Remove parts stored before an instant that no statement names; return how many.
 
-        A part is stored before its statement, so a refused or interrupted request can leave one behind; `before`
-        must be some hours ago.
+        A part is stored before its statement, so a refused or interrupted request can leave one behind;
+        `before` must be some hours ago.
         """
         unused = [
             sha2

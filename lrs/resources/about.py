@@ -13,6 +13,7 @@ from lrs.context import laurel
 from lrs.launch import permit_activity, permit_agent
 from lrs.xapi_errors import InvalidRequest
 from statements.actor import is_group
+from statements.json_text import dump_text
 from statements.query import read_agent, read_iri
 from statements.store import StatementStore
 
