@@ -18,7 +18,7 @@ from rules.course import Course
 from rules.evaluate import decide
 from rules.history import END_OF_TIME, Evidence, Fact, Held, PersonHistory, PublishedRelease
 from rules.model import Certification
-from rules.published import PublishedCertification, published
+from rules.published import LifecycleChange, PublishedCertification, published
 from rules.selectors import ADL
 from rules.timeline import trigger
 
@@ -55,10 +55,10 @@ LASTS = ["3 months", "100 days", "1 year"]
 @lru_cache(maxsize=1024)
 def rule(when: str, renewal: str, within: str, lasts: str, more: str = "") -> Certification:
     names = "".join(f'  {n}: {{verb: completed, activity: "{BASE}{n}"}}\n' for n in NAMES)
-    delta = f'  delta: {{verb: completed, activity: "{BASE}delta-{{release}}"}}\n' if more == RELEASES else ""
+    if RELEASES in more:
+        names += f'  delta: {{verb: completed, activity: "{BASE}delta-{{release}}"}}\n'
     return certification(
-    delta = f'  delta: {{verb: completed, activity: "{BASE}delta-{{release}}"}}\n'
-    names += delta if more == RELEASES else ""
+        f"evidence:\n{names}award:\n{within}  when: {when}\nvalidity: {{lasts: {lasts}}}\n{renewal}{more}"
     )
 
 
@@ -360,6 +360,97 @@ def test_nothing_is_missing_exactly_when_the_candidate_instant_awards(
     found = course.status_at(at)
     if found.state == "in_progress" and at in {e.at for e in evidence}:
         assert found.missing
+
+
+# 7. Several versions, lifecycles, human decisions
+
+TRANSITIONS = [
+    "",
+    "transition: {existing: re_evaluate}\n",
+    "transition: {existing: {must_upgrade_by: 2026-06-30}}\n",
+    "transition: {existing: re_evaluate, in_flight: {finish_old_until: 2026-03-31}}\n",
+    "transition: {in_flight: {finish_old_until: 2026-12-31}}\n",
+]
+
+
+@st.composite
+def versions(draw: Any) -> PublishedCertification:
+    """Return up to three versions a few months apart, perhaps retired, withdrawn or disabled at the end."""
+    found = []
+    for index in range(draw(st.integers(1, 3))):
+        more = draw(st.sampled_from(TRANSITIONS)) + draw(st.sampled_from([*VOIDS, RELEASES]))
+        approval = draw(st.sampled_from(["", "", "  approval: {group: board}\n"]))
+        cert = rule(
+            draw(st.sampled_from(WHENS)),
+            draw(st.sampled_from(RENEWALS)),
+            draw(st.sampled_from(WITHIN)) + approval,
+            draw(st.sampled_from(LASTS)),
+            more,
+        )
+        since = None if index == 0 and draw(st.booleans()) else f"2025-{1 + 4 * index:02d}-15"
+        found.append(version(replace(cert, version=str(index + 1)), since))
+    changes = draw(
+        st.lists(
+            st.builds(
+                lambda to, at: LifecycleChange(to, at, at),
+                st.sampled_from(["published", "retired", "withdrawn", "disabled"]),
+                instants,
+            ),
+            max_size=2,
+        )
+    )
+    return published(*draw(st.permutations(found)), lifecycle=tuple(changes))
+
+
+@st.composite
+def verdicts(draw: Any) -> tuple[Fact, ...]:
+    """Return up to three decisions of people about statements and awards."""
+    found = []
+    for index in range(draw(st.integers(0, 3))):
+        at = draw(instants)
+        kind = draw(st.sampled_from(["approval", "acceptance", "resolution"]))
+        found.append(
+            Fact(
+                kind=kind,
+                at=at,
+                decided_at=at,
+                id=f"v{index}",
+                allowed=draw(st.booleans()),
+                statement=f"s{draw(st.integers(0, 13)):02d}" if kind != "approval" else None,
+                choice=draw(st.sampled_from(["keep", "recompute", "suspend", "revoke"]))
+                if kind == "resolution"
+                else None,
+            )
+        )
+    return tuple(found)
+
+
+@MANY
+@given(versions(), rows(late=True, voided=True), facts(), verdicts(), releases, instants, st.randoms())
+def test_versions_and_human_decisions_keep_to_the_table_whatever_the_order(
+    cert: PublishedCertification,
+    evidence: list[Evidence],
+    found: Any,
+    decided: Any,
+    released: Any,
+    d: dt.datetime,
+    random: Any,
+) -> None:
+    every = (*found, *decided)
+    for known_at in (d, END_OF_TIME):
+        course = decide(cert, person(evidence, facts=every, releases=released), known_at)
+        before = "in_progress"
+        for change in course.transitions:
+            assert change.before == before
+            assert change.before == change.after or trigger(change.before, change.after), change
+            before = change.after
+        shuffled, turned = list(evidence), list(every)
+        random.shuffle(shuffled)
+        random.shuffle(turned)
+        backwards = replace(cert, versions=cert.versions[::-1], lifecycle=cert.lifecycle[::-1])
+        again = decide(backwards, person(shuffled, facts=tuple(turned), releases=released), known_at)
+        assert shape(again) == shape(course)
+        assert course.status_at(d).state == (again.status_at(d).state)
 
 
 @pytest.mark.parametrize("more", ["", RELEASES])
