@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from lrs import tenancy
 from lrs.audit import Editor
 from lrs.refusals import InvalidField, Outdated
 from lrs.tenancy import VENDOR, get_org
+from rules import tier_work
 
 Document = dict[str, Any]
 
@@ -25,6 +27,7 @@ def add_org(editor: Editor, org: str, properties: Mapping[str, Any]) -> Document
 
     def act(session: ClientSession) -> Document:
         document = tenancy.create_org(editor.db, org, now=editor.now, session=session, **properties)
+        tier_work.mark(editor.db, [org], editor.now, session)
         editor.note("org.add", "org", org, org=org, after=document)
         return document
 
@@ -43,6 +46,8 @@ def edit_org(editor: Editor, org: str, changes: Mapping[str, Any], version: int)
             kept.get("status", "active") != "active" or kept.get("kind", "vendor") != "vendor"
         ):
             raise InvalidField("status", "the vendor organization stays active and the vendor")
+        if kept.get("status", before["status"]) != before["status"]:
+            kept["agreements"] = _agreements(before, kept["status"], editor.now)
         after: Document | None = editor.db.orgs.find_one_and_update(
             {"_id": org, "version": version},
             {"$set": {**kept, "updated_at": editor.now}, "$inc": {"version": 1}},
@@ -51,10 +56,19 @@ def edit_org(editor: Editor, org: str, changes: Mapping[str, Any], version: int)
         )
         if after is None:
             raise Outdated("organization")
+        tier_work.mark(editor.db, {org, *before["ancestors"], *after["ancestors"]}, editor.now, session)
         editor.note("org.edit", "org", org, org=org, before=before, after=after)
         return after
 
     return editor.change(act)
+
+
+def _agreements(before: Document, status: str, now: dt.datetime) -> list[Document]:
+    """Return when the partner agreement ran: it runs while the organization is active (tiers, 2.8)."""
+    known: list[Document] = before.get("agreements") or [{"from": None, "until": None}]
+    if before["status"] == "active":
+        return [*known[:-1], {**known[-1], "until": now}]
+    return [*known, {"from": now, "until": None}] if status == "active" else known
 
 
 def _move(db: Database[Document], org: Document, parent: str | None, session: ClientSession) -> list[str]:

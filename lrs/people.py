@@ -21,7 +21,7 @@ from pymongo.errors import DuplicateKeyError
 from lrs.audit import Editor, new_id
 from lrs.refusals import Collision, InvalidField, Outdated, UnknownThing
 from lrs.tenancy import VENDOR, get_org
-from rules import work
+from rules import tier_work, work
 from rules.people import digest_of, new_person, person_id
 from statements.actor import agent_of
 
@@ -331,6 +331,7 @@ def _after_affiliation(editor: Editor, person: Document, session: ClientSession)
         session=session,
     )
     work.mark(editor.db, [person["_id"]], editor.now, session=session)
+    tier_work.mark_people(editor.db, [person["_id"]], editor.now, session)
 
 
 def admit(db: Database[Document], ifis: Mapping[str, str], orgs: Mapping[str, str], now: dt.datetime) -> None:

@@ -15,7 +15,7 @@ from lrs.audit import Editor, new_id
 from lrs.people import check_ifi, get_person, same_mailbox
 from lrs.refusals import InvalidField, Outdated
 from lrs.tenancy import VENDOR
-from rules import work
+from rules import tier_work, work
 
 Document = dict[str, Any]
 FOREVER: Final = dt.datetime.max.replace(tzinfo=dt.UTC)
@@ -66,6 +66,7 @@ def merge(editor: Editor, kept: str, gone: str, expected: str | None = None) -> 
         work.unite_stores(editor.db, [one["_id"], other["_id"]], editor.now, session=session)
         ifis = {row["ifi"] for row in after["ifis"]}
         work.mark_signed_by(editor.db, ifis, editor.now, session=session)
+        tier_work.mark_people(editor.db, [one["_id"]], editor.now, session)
         editor.note(
             "person.merge", "person", one["_id"], org=VENDOR, before=one, after=after, note=other["_id"]
         )
@@ -198,7 +199,13 @@ def split(
             "updated_at": editor.now,
             "version": 1,
         }
-        after = {**before, "ifis": stay, "updated_at": editor.now, "version": before.get("version", 0) + 1}
+        after = {
+            **before,
+            "ifis": stay,
+            "former": before.get("former", []) + [{**row, "lost_at": editor.now} for row in leave],
+            "updated_at": editor.now,
+            "version": before.get("version", 0) + 1,
+        }
         editor.db.people.replace_one({"_id": before["_id"]}, after, session=session)
         editor.db.people.insert_one(made, session=session)
         work.unite_stores(editor.db, [before["_id"], made["_id"]], editor.now, session=session)

@@ -17,7 +17,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from rules import facts, marks, outbox, people, standings, work
+from rules import facts, marks, outbox, people, standings, tier_work, work
 from rules.decisions import Changes, Decided, changes_of, decide_person, next_due
 from rules.errors import RuleError
 from rules.histories import Dossier, load_dossiers
@@ -27,7 +27,6 @@ from rules.outbox import Event
 from rules.people import Admit, Sighting, no_affiliation
 from rules.relevance import relevance_of
 from rules.store import RuleCache, RuleSet, RuleStore
-from rules.tier_work import mark_organizations
 
 Document = dict[str, Any]
 Scopes = Mapping[str, frozenset[str]]
@@ -327,8 +326,8 @@ class Engine:
                 self.db, writes.standings, writes.awards, writes.gone, session, known=writes.known, now=now
             )
             standings.drop(self.db, writes.dropped, session)
-            if writes.moved:
-                mark_organizations(self.db, rules, writes.moved, now, session)
+            if writes.moved and any(kind == "PartnerTiers" for kind, _ in rules.documents):
+                tier_work.mark_people(self.db, writes.moved, now, session)
             self.at_step("written")
 
         with self.db.client.start_session() as session:

@@ -101,8 +101,8 @@ def partner(
 ) -> Partner:
     """Return an organization in a programme, from what is stored."""
     versions = tuple(
-        Programme(cast("PartnerTiers", one.document), BEGINNING if i == 0 else one.effective_at)
-        for i, one in enumerate(rules.documents["PartnerTiers", programme])
+        Programme(cast("PartnerTiers", one.document), one.effective_at)
+        for one in rules.documents["PartnerTiers", programme]
     )
     found = db.orgs.find_one({"_id": organization})
     if found is None:

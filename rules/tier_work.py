@@ -12,8 +12,6 @@ from pymongo import ASCENDING, IndexModel, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from rules.store import RuleSet
-
 Document = dict[str, Any]
 
 VENDOR: Final = "vendor"
@@ -26,20 +24,18 @@ INDEXES: dict[str, list[IndexModel]] = {
 }
 
 
-def mark_organizations(
+def mark_people(
     db: Database[Document],
-    rules: RuleSet,
     persons: Collection[str],
     now: dt.datetime,
     session: ClientSession | None = None,
 ) -> None:
-    """Make due the organizations that these persons count or counted for, with those above them (5-1)."""
-    if not any(kind == "PartnerTiers" for kind, _ in rules.documents):
-        return
-    rows = db.affiliations.find(
-        {"person": {"$in": list(persons)}, "primary": True}, {"org": 1}, session=session
-    )
-    organizations = {row["org"] for row in rows}
+    """Make due the organizations that these persons count or counted for, with those above them (5-1).
+
+    Called with every change of what people hold, and of their affiliations.
+    """
+    wanted = {"person": {"$in": list(persons)}, "primary": True}
+    organizations = {row["org"] for row in db.affiliations.find(wanted, {"org": 1}, session=session)}
     above = db.orgs.find({"_id": {"$in": sorted(organizations)}}, {"ancestors": 1}, session=session)
     mark(db, organizations.union(*(row.get("ancestors", ()) for row in above)), now, session)
 
@@ -50,7 +46,7 @@ def mark(
     now: dt.datetime,
     session: ClientSession | None = None,
 ) -> None:
-    """Make the tiers of organizations due; called with every change of affiliations or of the tree of `parent`."""
+    """Make the tiers of organizations due; called with every change of the tree of `parent` or of a status."""
     changes = [
         UpdateOne(
             {"_id": organization},
