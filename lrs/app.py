@@ -7,6 +7,7 @@ from pymongo.database import Database
 
 from lrs import (
     api,
+    console,
     errors,
     health,
     protocol,
@@ -26,6 +27,7 @@ BLUEPRINTS: list[Blueprint] = [
     schemas_view.blp,
     verification.blp,
     registry.blp,
+    console.blueprint,
     unsubscribing.blp,
 ]
 

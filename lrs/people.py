@@ -22,7 +22,7 @@ from lrs.audit import Editor, new_id
 from lrs.refusals import Collision, InvalidField, Outdated, UnknownThing
 from lrs.tenancy import VENDOR, get_org
 from rules import tier_work, work
-from rules.people import digest_of, new_person, person_id
+from rules.people import MAX_IDS, digest_of, new_person, person_id
 from statements.actor import agent_of
 
 Document = dict[str, Any]
@@ -76,29 +76,36 @@ def add_person(
     listed = [check_ifi(ifi) for ifi in ifis]
     if not listed:
         raise InvalidField("ifis", "at least one identifier is needed")
-    document = {
-        **new_person(person_id(listed[0]), listed[0], editor.now),
-        "name": name,
-        "display": {},
-        "updated_at": editor.now,
-        "version": 1,
-    }
-    document["email"] = email or document["email"]
 
     def act(session: ClientSession) -> Document:
         for ifi in listed:
             _check_free(editor.db, ifi, session)
         every = dict.fromkeys(same for ifi in listed for same in same_mailbox(ifi))
-        document["ifis"] = [{"ifi": ifi, "from": None, "until": None} for ifi in every]
+        made = new_person(_free_id(editor.db, listed[0], session), listed[0], editor.now)
+        document = {
+            **made,
+            "name": name,
+            "email": email or made["email"],
+            "ifis": [{"ifi": ifi, "from": None, "until": None} for ifi in every],
+            "display": {},
+            "updated_at": editor.now,
+            "version": 1,
+        }
         try:
             editor.db.people.insert_one(document, session=session)
         except DuplicateKeyError as error:
-            raise Collision("this person was known before under another identifier") from error
+            raise Collision("somebody was seen under this identifier just now; try again") from error
         editor.note("person.add", "person", document["_id"], org=VENDOR, after=document)
         work.mark(editor.db, [document["_id"]], editor.now, session=session)
         return document
 
     return editor.change(act)
+
+
+def _free_id(db: Database[Document], ifi: str, session: ClientSession) -> str:
+    """Return the id that a person first seen under this identifier gets."""
+    ids = (person_id(ifi, again) for again in range(MAX_IDS))
+    return next(one for one in ids if not db.people.find_one({"_id": one}, {"_id": 1}, session=session))
 
 
 def edit_person(editor: Editor, person: str, changes: Mapping[str, Any], version: int) -> Document:

@@ -26,6 +26,7 @@ Document = dict[str, Any]
 
 VENDOR: Final = "vendor"
 DUPLICATE_KEY: Final = 11000
+MAX_IDS: Final = 100  # how many persons one identifier may have had
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +126,26 @@ def persons_for(
     """
     where = {seen.ifi: seen.org for seen in sightings}
     owners = owners_of(db, where)
-    missing = join_digests(db, [ifi for ifi in where if ifi not in owners])
-    if missing:
-        made = {person_id(ifi): ifi for ifi in missing}
+    for again in range(MAX_IDS):
+        missing = [ifi for ifi in where if ifi not in owners]
+        if not missing:
+            break
+        made = {person_id(ifi, again): ifi for ifi in join_digests(db, missing)}
         insert_persons(db, [new_person(person, ifi, now) for person, ifi in made.items()])
-        join_digests(db, missing)  # another worker may have made the same person from the other form
-        admit(db, made, {person: where[ifi] for person, ifi in made.items()}, now)
-    return owners if len(owners) == len(where) else owners_of(db, where)
+        owners = owners_of(db, where)
+        new = {
+            person: ifi
+            for person, ifi in made.items()
+            if any(one.of == person for one in owners.get(ifi, ()))
+        }
+        admit(db, new, {person: where[ifi] for person, ifi in new.items()}, now)
+    return owners
 
 
 def insert_persons(db: Database[Document], persons: list[Document]) -> None:
     """Insert persons; those whose id another worker inserted first are left as they are."""
+    if not persons:
+        return
     try:
         db.people.insert_many(persons, ordered=False)
     except BulkWriteError as error:
@@ -177,9 +187,13 @@ def person_for(
     return found
 
 
-def person_id(ifi: str) -> str:
-    """Return the id of the person who is made when an identifier is first seen."""
-    return "p_" + sha256(f"person:{digest_of(ifi) or ifi}".encode()).hexdigest()[:26]
+def person_id(ifi: str, again: int = 0) -> str:
+    """Return the id of the person who is made when an identifier is first seen.
+
+    `again` counts the earlier persons of that identifier who own it no more: split off, merged or erased.
+    """
+    suffix = f"#{again}" if again else ""
+    return "p_" + sha256(f"person:{digest_of(ifi) or ifi}{suffix}".encode()).hexdigest()[:26]
 
 
 def new_person(person: str, ifi: str, now: dt.datetime) -> Document:
