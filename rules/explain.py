@@ -12,8 +12,9 @@ from typing import Any
 
 from rules import calendar, words
 from rules.book import View, usable_until
-from rules.course import Segment, State
+from rules.course import Segment
 from rules.evaluate import lived
+from rules.explanation import Cited, Explanation, Next, Node, as_dict
 from rules.history import PersonHistory
 from rules.life import Life
 from rules.model import (
@@ -22,7 +23,6 @@ from rules.model import (
     AtLeast,
     Count,
     Done,
-    Duration,
     Holds,
     InOrder,
     Requirement,
@@ -30,7 +30,8 @@ from rules.model import (
     Sum,
 )
 from rules.near_misses import Ignored, ignored
-from rules.published import PublishedCertification, selectors_of, walk
+from rules.outlook import outlook
+from rules.published import PublishedCertification, selectors_of
 from rules.requirements import (
     attempts,
     chosen_score,
@@ -41,56 +42,6 @@ from rules.requirements import (
     total,
 )
 from rules.timeline import course, question
-
-
-@dataclass(frozen=True, slots=True)
-class Cited:
-    """A statement that was counted, with its effective time."""
-
-    id: str
-    at: dt.datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One requirement of the tree, in words for people."""
-
-    key: str
-    label: str
-    ok: bool
-    observed: str
-    required: str
-    evidence: tuple[Cited, ...] = ()
-    ignored: tuple[Ignored, ...] = ()
-    parts: tuple[Node, ...] = ()
-    counts_until: dt.date | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Next:
-    """What can happen next: a sentence, and the date it hangs on."""
-
-    at: dt.date | None
-    what: str
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """The answer to "why" or "why not yet" for one person, certification and instant."""
-
-    certification: str
-    version: str
-    person: str
-    at: dt.datetime
-    state: State
-    met: int
-    of: int
-    tree: tuple[Node, ...]
-    next: tuple[Next, ...]
-    expires: dt.date | None = None
-    awarded: dt.date | None = None
-    reason: str | None = None
-    evaluated: bool = False
 
 
 def explain(
@@ -120,13 +71,15 @@ def explain(
         met=sum(node.ok for node in nodes),
         of=len(nodes),
         tree=nodes,
-        next=tuple(_next(life, at, segment, nodes, asked[0][1])),
+        next=tuple(outlook(life, at, segment, nodes, asked[0][1])),
         expires=segment.expires,
         awarded=segment.awarded,
         reason=segment.reason,
         evaluated=version.mode == "evaluate",
     )
 
+
+__all__ = ["Cited", "Explanation", "Next", "Node", "as_dict", "explain"]
 
 _Asked = tuple[Requirement, View, dt.datetime]
 
@@ -311,123 +264,3 @@ _OBSERVED: dict[type[Requirement], Callable[[Any, _Context, tuple[Node, ...]], s
     AnyOf: _some,
     AtLeast: _some,
 }
-
-
-# What can happen next
-
-
-def _next(
-    life: Life, at: dt.datetime, segment: Segment, nodes: tuple[Node, ...], view: View
-) -> Iterator[Next]:
-    """Yield the nearest path to satisfaction and the next dates."""
-    unmet = [node for node in nodes if not node.ok]
-    if segment.state in {"in_progress", "expired"}:
-        yield from (Next(None, path) for node in unmet if (path := _path(node)) is not None)
-        yield from _spans(nodes, unmet, view.within)
-    if segment.period is not None:
-        yield from _dates(life, at, segment)
-    elif segment.state == "pending_review":
-        why = next(p.reason for p in life.pending if p.from_at <= at)
-        yield Next(None, f"A human decision is open: {why}.")
-
-
-def _path(node: Node) -> str | None:
-    """Return the nearest path through a node with a choice: the parts that need least, in words."""
-    if not node.parts:
-        return None
-    open_parts = [part for part in node.parts if not part.ok]
-    names = words.listing([part.label for part in open_parts], "or")
-    missing = {"any": 1}.get(node.key)
-    if missing is None and " of " in node.observed:
-        met, _, needed = node.observed.partition(" of ")
-        missing = int(needed.split(",", maxsplit=1)[0]) - int(met)
-    if missing is None or missing >= len(open_parts):
-        return f"{node.label} needs {words.listing([part.label for part in open_parts], 'and')}."
-    return f"{node.label} needs {missing} more: {names}."
-
-
-def _spans(nodes: tuple[Node, ...], unmet: list[Node], within: Duration | None) -> Iterator[Next]:
-    """Yield until when the evidence so far still counts (4.5)."""
-    counted = [node for node in _leaves(nodes) if node.ok and node.counts_until is not None]
-    if within is None or not counted or not unmet:
-        return
-    first = min(counted, key=lambda node: node.counts_until or dt.date.max)
-    what = words.listing([node.label for node in unmet], "and")
-    verb = "is" if len(unmet) == 1 else "are"
-    yield Next(
-        first.counts_until,
-        f"If {what} {verb} done by {first.counts_until} the {words.lowered(first.label)} still counts "
-        f"({words.adjective(within)} span).",
-    )
-
-
-def _leaves(nodes: tuple[Node, ...]) -> Iterator[Node]:
-    for node in nodes:
-        if node.parts:
-            yield from _leaves(node.parts)
-        else:
-            yield node
-
-
-def _dates(life: Life, at: dt.datetime, segment: Segment) -> Iterator[Next]:
-    """Yield the dates of the current period that lie ahead."""
-    period = life.periods[segment.period or 0]
-    deadlines = [d for d in period.deadlines if d.is_open(at)]
-    for deadline in deadlines:
-        names = words.listing(
-            [*dict.fromkeys(n for node in walk(deadline.unless) for n in selectors_of(node))], "and"
-        )
-        if at < deadline.ends_at:
-            source = f"Release {deadline.release}" if deadline.release else f"Version {deadline.upgrade_to}"
-            yield Next(deadline.day, f"{source} ends validity after {deadline.day} unless {names} is done.")
-        elif at < deadline.open_until:
-            last = calendar.local_date(deadline.open_until - dt.timedelta(microseconds=1), period.timezone)
-            yield Next(last, f"Restored if {names} is done by {last}.")
-    if segment.state == "active" and period.opens_at is not None:
-        opens = calendar.local_date(period.opens_at, period.timezone)
-        yield Next(opens, f"The renewal window opens on {opens}.")
-    if segment.state in {"renewal_open", "grace"} and period.lapses_at is not None:
-        last = calendar.local_date(period.lapses_at - dt.timedelta(microseconds=1), period.timezone)
-        if period.ending != "superseded":
-            yield Next(last, f"Renewal is accepted until {last}.")
-    if segment.state in {"active", "renewal_open"} and segment.expires is not None and not deadlines:
-        yield Next(segment.expires, f"Valid until {segment.expires}.")
-
-
-def as_dict(explanation: Explanation) -> dict[str, Any]:
-    """Return an explanation in the JSON form of 6-3."""
-    return {
-        "certification": explanation.certification,
-        "version": explanation.version,
-        "person": explanation.person,
-        "at": _instant(explanation.at),
-        "state": explanation.state,
-        "awarded": explanation.awarded.isoformat() if explanation.awarded else None,
-        "expires": explanation.expires.isoformat() if explanation.expires else None,
-        "evaluated": explanation.evaluated,
-        "met": explanation.met,
-        "of": explanation.of,
-        "tree": [_node_dict(node) for node in explanation.tree],
-        "next": [
-            {"at": step.at.isoformat() if step.at else None, "what": step.what} for step in explanation.next
-        ],
-    }
-
-
-def _node_dict(node: Node) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "key": node.key,
-        "label": node.label,
-        "ok": node.ok,
-        "observed": node.observed,
-        "required": node.required,
-        "evidence": [{"id": cited.id, "at": _instant(cited.at)} for cited in node.evidence],
-        "ignored": [{"id": one.id, "why": one.why} for one in node.ignored],
-    }
-    if node.parts:
-        found["parts"] = [_node_dict(part) for part in node.parts]
-    return found
-
-
-def _instant(at: dt.datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")

@@ -47,6 +47,15 @@ def _rows(nodes: tuple[Node, ...], depth: int) -> Iterator[tuple[str, str, str]]
         indent = "  " * depth
         statements = "".join(f"  stmt {cited.id[:4]}…" for cited in node.evidence[:1])
         yield _MARKS[node.ok], indent + node.label, f"{node.observed}{statements}"
-        for one in node.ignored:
-            yield "", f"{indent}  not counted", f"{one.why}  stmt {one.id[:4]}…"
+        for why, ids in _by_reason(node).items():
+            what = f"stmt {ids[0][:4]}…" if len(ids) == 1 else f"{len(ids)} statements"
+            yield "", f"{indent}  not counted", f"{why}  {what}"
         yield from _rows(node.parts, depth + 1)
+
+
+def _by_reason(node: Node) -> dict[str, list[str]]:
+    """Return the near misses of a requirement by what is wrong with them."""
+    found: dict[str, list[str]] = {}
+    for one in node.ignored:
+        found.setdefault(one.why, []).append(one.id)
+    return found

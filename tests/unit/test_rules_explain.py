@@ -130,6 +130,14 @@ def test_statements_outside_the_span_are_near_misses() -> None:
     assert [(i.id, i.why) for i in found.tree[0].ignored] == [("old", "older than the 12 months span")]
 
 
+def test_text_counts_near_misses_of_one_kind() -> None:
+    rows = [statement("exam", f"2026-01-0{i}", controlled_by="partner", id=f"a{i}bcd") for i in (1, 2, 3)]
+    assert "         not counted  source not accepted  3 statements" in as_text(
+        told(simple(), "2026-05-01", *rows)
+    )
+    assert "source not accepted  stmt a1bc…" in as_text(told(simple(), "2026-05-01", rows[0]))
+
+
 def test_a_late_statement_says_so() -> None:
     late = statement("exam", "2026-01-01", stored="2026-06-01", id="late")
     found = told(simple(when="{all: [exam, other]}"), "2026-07-01", late)

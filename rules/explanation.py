@@ -1,0 +1,99 @@
+"""The values of an explanation, and their JSON form (certification.md 6-3)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from rules.course import State
+from rules.near_misses import Ignored
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """A statement that was counted, with its effective time."""
+
+    id: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One requirement of the tree, in words for people."""
+
+    key: str
+    label: str
+    ok: bool
+    observed: str
+    required: str
+    evidence: tuple[Cited, ...] = ()
+    ignored: tuple[Ignored, ...] = ()
+    parts: tuple[Node, ...] = ()
+    counts_until: dt.date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What can happen next: a sentence, and the date it hangs on."""
+
+    at: dt.date | None
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The answer to "why" or "why not yet" for one person, certification and instant."""
+
+    certification: str
+    version: str
+    person: str
+    at: dt.datetime
+    state: State
+    met: int
+    of: int
+    tree: tuple[Node, ...]
+    next: tuple[Next, ...]
+    expires: dt.date | None = None
+    awarded: dt.date | None = None
+    reason: str | None = None
+    evaluated: bool = False
+
+
+def as_dict(explanation: Explanation) -> dict[str, Any]:
+    """Return an explanation in the JSON form of 6-3."""
+    return {
+        "certification": explanation.certification,
+        "version": explanation.version,
+        "person": explanation.person,
+        "at": _instant(explanation.at),
+        "state": explanation.state,
+        "awarded": explanation.awarded.isoformat() if explanation.awarded else None,
+        "expires": explanation.expires.isoformat() if explanation.expires else None,
+        "evaluated": explanation.evaluated,
+        "met": explanation.met,
+        "of": explanation.of,
+        "tree": [_node_dict(node) for node in explanation.tree],
+        "next": [
+            {"at": step.at.isoformat() if step.at else None, "what": step.what} for step in explanation.next
+        ],
+    }
+
+
+def _node_dict(node: Node) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "key": node.key,
+        "label": node.label,
+        "ok": node.ok,
+        "observed": node.observed,
+        "required": node.required,
+        "evidence": [{"id": cited.id, "at": _instant(cited.at)} for cited in node.evidence],
+        "ignored": [{"id": one.id, "why": one.why} for one in node.ignored],
+    }
+    if node.parts:
+        found["parts"] = [_node_dict(part) for part in node.parts]
+    return found
+
+
+def _instant(at: dt.datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
