@@ -6,13 +6,12 @@ import datetime as dt
 import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
 
 from lrs import credential_desk, notices
 from lrs.analysis import saved
@@ -106,9 +105,14 @@ def run(settings: Settings) -> None:
         signal.signal(each, lambda *_: here.stop.set())
     scheduler = schedule(here)
     scheduler.start()
+    # Signing takes milliseconds for each credential: in a thread of its own it makes no decision wait.
+    consequences = threading.Thread(target=loop, args=[here, CONSEQUENCES], name="consequences")
+    consequences.start()
     try:
-        loop(here)
+        loop(here, DECISIONS, BACKLOG)
     finally:
+        here.stop.set()
+        consequences.join()
         scheduler.shutdown()
         here.courier.close()
         db.client.close()
@@ -140,30 +144,32 @@ def schedule(here: Workshop) -> BackgroundScheduler:
     return scheduler
 
 
-def loop(here: Workshop) -> None:
-    """Look for work again and again, at once while there is some; a MongoDB that is away is waited for."""
+def loop(here: Workshop, live: Sequence[Step] = (), backlog: Sequence[Step] = ()) -> None:
+    """Look for work again and again, at once while there is some; a step that fails stops no other."""
     while not here.stop.is_set():
-        try:
-            busy = round_of_work(here)
-        except PyMongoError:
-            log.exception("MongoDB failed; trying again")
+        busy, failed = False, False
+        for step in (*live, *backlog):
+            if step in backlog and busy:
+                break
+            try:
+                busy = step(here) or busy
+            except Exception:
+                log.exception("%s failed; it is tried again", step.__name__)
+                failed = True
+        if failed:
             here.stop.wait(PAUSE_AFTER_FAILURE)
-            continue
-        if not busy:
+        elif not busy:
             here.stop.wait(POLL)
 
 
 def round_of_work(here: Workshop) -> bool:
     """Do one round: live work first, the backlog only when there is none; tells whether anything was done."""
-    busy = [step(here) for step in LIVE_STEPS]
-    if any(busy):
-        return True
-    busy = [step(here) for step in BACKLOG_STEPS]
-    return any(busy)
+    busy = [step(here) for step in (*DECISIONS, *CONSEQUENCES)]
+    return any(busy) or any([step(here) for step in BACKLOG])  # noqa: C419 -- each step is to be done
 
 
 def until_quiet(here: Workshop, rounds: int = 1000) -> None:
-    """Work until nothing is left to do (tests, `lrs awards rebuild`); raises RuntimeError if that never comes."""
+    """Work until nothing is left to do, as tests do; raises RuntimeError if that never comes."""
     for _ in range(rounds):
         if not round_of_work(here):
             return
@@ -210,5 +216,6 @@ def backfill_page(here: Workshop) -> bool:
     return backfill.step(here.db, here.engine.cache.get(fresh=True), here.now(), here.engine.admit)
 
 
-LIVE_STEPS: list[Step] = [decide_marked, decide_due, decide_tiers, issue_credentials, number_events]
-BACKLOG_STEPS: list[Step] = [decide_backlog, backfill_page]
+DECISIONS: Final[tuple[Step, ...]] = (decide_marked, decide_due, number_events)
+CONSEQUENCES: Final[tuple[Step, ...]] = (decide_tiers, issue_credentials)
+BACKLOG: Final[tuple[Step, ...]] = (decide_backlog, backfill_page)

@@ -9,6 +9,7 @@ it, whether or not a worker runs (5-4).
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -19,6 +20,7 @@ from typing import Any, Final, cast
 from pymongo import ASCENDING, IndexModel, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
+from pymongo.errors import PyMongoError
 
 from rules import facts, outbox, people, tier_work
 from rules.history import BEGINNING, END_OF_TIME
@@ -31,9 +33,12 @@ from rules.tiers import Standing, TierCheck, Unmet, reached
 
 Document = dict[str, Any]
 
+log = logging.getLogger("laurel.tiers")
+
 VENDOR: Final = "vendor"
 HELD_STATES: Final = frozenset({"active", "renewal_open", "grace"})
 BATCH: Final = 50
+PAUSE: Final = dt.timedelta(minutes=1)  # an organization that cannot be decided is tried again after this
 
 INDEXES: dict[str, list[IndexModel]] = {
     "tiers": [IndexModel([("org", ASCENDING), ("organization", ASCENDING)])],
@@ -55,7 +60,13 @@ def run_due(db: Database[Document], rules: RuleSet, now: dt.datetime, limit: int
     """Look at the tiers of up to `limit` organizations that are due; returns how many were."""
     taken = tier_work.lease(db, now, limit)
     for organization, marks in taken.rows.items():
-        due = decide_organization(db, rules, organization, now)
+        try:
+            due = decide_organization(db, rules, organization, now)
+        except PyMongoError:
+            raise
+        except Exception:
+            log.exception("the tiers of %s could not be decided", organization)
+            due = now + PAUSE
         tier_work.release(db, taken.token, organization, marks, due)
     return len(taken.rows)
 
