@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rules import calendar, cmi5
-from rules.history import END_OF_TIME, Evidence, Held
+from rules.history import END_OF_TIME, Evidence, Held, Number
 from rules.model import Duration, Unit
 from rules.published import PublishedVersion
 from rules.selectors import VOIDED, CompiledSelector, Groups, compile_selector, is_contradictory
@@ -151,11 +151,7 @@ class View:
         rows = self.book.rows(name, self.release)
         if not rows.items:
             return rows.items
-        low, high = 0, bisect_right(rows.ats, at)
-        if self.after is not None:
-            low = bisect_right(rows.ats, self.after)
-        if self.since is not None:
-            low = max(low, bisect_left(rows.ats, self.since))
+        low, high = self._low(rows), bisect_right(rows.ats, at)
         if self.until is not None:
             high = min(high, bisect_left(rows.ats, self.until))
         if self.within is not None:
@@ -174,15 +170,25 @@ class View:
         beside = self.book.rows(name, self.release).beside.get(e.id)
         return () if beside is None else (beside.id,)
 
-    def first_at(self, name: str) -> dt.datetime:
-        """Return the earliest effective time of a statement of a selector in this view, else END_OF_TIME."""
-        ats = self.book.rows(name, self.release).ats
-        low = 0
-        if self.after is not None:
-            low = bisect_right(ats, self.after)
-        if self.since is not None:
-            low = max(low, bisect_left(ats, self.since))
-        return ats[low] if low < len(ats) else END_OF_TIME
+    def first_at(self, name: str, nth: int = 1) -> dt.datetime:
+        """Return the effective time of the nth statement of a selector in this view, else END_OF_TIME."""
+        rows = self.book.rows(name, self.release)
+        index = self._low(rows) + nth - 1
+        return rows.ats[index] if index < len(rows.ats) else END_OF_TIME
+
+    def first_scored(self, name: str, at_least: Number) -> dt.datetime:
+        """Return when the first statement of a selector in this view reaches a score, else END_OF_TIME."""
+        rows = self.book.rows(name, self.release)
+        for index in range(self._low(rows), len(rows.items)):
+            score = rows.items[index].score
+            if score is not None and score >= at_least:
+                return rows.ats[index]
+        return END_OF_TIME
+
+    def _low(self, rows: Rows) -> int:
+        """Return the index of the first statement that the span of this view admits."""
+        low = bisect_right(rows.ats, self.after) if self.after is not None else 0
+        return max(low, bisect_left(rows.ats, self.since)) if self.since is not None else low
 
     def ever(self, name: str, at: dt.datetime) -> bool:
         """Tell whether a selector has a statement of any effective time <= `at`, admitted or not (2.5)."""

@@ -7,6 +7,7 @@ instant, or None when it is not satisfied.
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Context, Decimal
 from typing import Any
@@ -136,7 +137,7 @@ def _count(requirement: Count, view: View, at: dt.datetime) -> Ids | None:
 
 def _sum(requirement: Sum, view: View, at: dt.datetime) -> Ids | None:
     counted = summands(view.rows(requirement.selector, at), requirement.field, requirement.distinct)
-    if total(value for _, value in counted) < requirement.at_least or not counted:
+    if total(value for _, value in counted) < requirement.at_least:
         return None
     return tuple(e.id for e, _ in counted)
 
@@ -262,14 +263,22 @@ def _chain(columns: Sequence[Sequence[Evidence]], chosen: list[Evidence]) -> lis
     """
     if not columns:
         return chosen
-    free = [e for e in columns[0] if e.at >= chosen[-1].at and all(e is not c for c in chosen)]
-    for e in free:
-        if e.at != free[0].at:
+    column, instant = columns[0], None
+    for index in range(bisect_left(column, chosen[-1].at, key=_at), len(column)):
+        e = column[index]
+        if any(e is one for one in chosen):
+            continue
+        if instant is not None and e.at != instant:
             break
+        instant = e.at
         chain = _chain(columns[1:], [*chosen, e])
         if chain is not None:
             return chain
     return None
+
+
+def _at(e: Evidence) -> dt.datetime:
+    return e.at
 
 
 def _spans(chain: Sequence[Evidence], within: Duration, timezone: str) -> bool:
@@ -304,7 +313,11 @@ def earliest(requirement: Requirement, view: View) -> dt.datetime:
             return min((h.from_at for h in held), default=END_OF_TIME)
         case InOrder():
             return max(view.first_at(name) for name in requirement.selectors)
-        case Done() | Score() | Count() | Sum():
+        case Score():
+            return view.first_scored(requirement.selector, requirement.at_least)
+        case Count():
+            return view.first_at(requirement.selector, requirement.at_least)
+        case Done() | Sum():
             return view.first_at(requirement.selector)
         case _:
-            return view.first_at("")
+            return END_OF_TIME
