@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from uuid import UUID
 import orjson
 import pytest
 from bson.decimal128 import Decimal128
+from factories import WRITER, make_statement
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +19,9 @@ from rules.book import is_countable
 from rules.evidence import evidence, parse_instant
 from rules.model import ContextMatch, ResultMatch, Selector
 from rules.selectors import ADL, compile_selector, has_release, is_practice, predicate, same
+from statements.parse import parse_statements
 from statements.predicate import matches
+from statements.prepare import Setting, prepare
 
 AT = dt.datetime(2026, 5, 4, 12, 0, 0, 123000, tzinfo=dt.UTC)
 STORED = dt.datetime(2026, 5, 4, 12, 0, 1, 456789, tzinfo=dt.UTC)
@@ -231,3 +235,28 @@ def test_a_release_placeholder_is_a_prefix_for_the_store_and_exact_for_the_engin
     six = compile_selector(selector, "6")
     assert six.names(X + "delta-6")
     assert not six.names(X + "delta-7")
+
+
+def test_evidence_of_a_document_as_ingest_makes_it() -> None:
+    raw = make_statement(
+        timestamp="2026-05-04T14:00:00.1234567+02:00",
+        verb={"id": ADL + "passed"},
+        result={"score": {"raw": 8, "min": 0, "max": 10}, "success": True, "extensions": {X + "n": 0.1}},
+        context={
+            "registration": "11111111-1111-4111-8111-11111111111A",
+            "instructor": {"mbox": "mailto:ines@example.com"},
+            "contextActivities": {"grouping": [{"id": X + "g"}], "category": {"id": X + "c"}},
+        },
+    )
+    (parsed,) = parse_statements(json.dumps(raw).encode())
+    found = evidence(
+        prepare(parsed, Setting.of("o", WRITER, "2.0.0"), MICROSECONDS),
+        lambda ifi, _at: {"mbox::mailto:ines@example.com": "ines"}.get(ifi),
+    )
+    assert found.at == dt.datetime(2026, 5, 4, 12, 0, 0, 123456, tzinfo=dt.UTC)
+    assert found.stored == STORED
+    assert (found.score, found.raw, found.success) == (Decimal("0.8"), Decimal(8), True)
+    assert found.registration == "11111111-1111-4111-8111-11111111111a"
+    assert (found.grouping, found.category) == ((X + "g",), (X + "c",))
+    assert found.result_extensions == {X + "n": 0.1}
+    assert (found.signer, found.client_label, found.controlled_by) == ("ines", "content", "vendor")
