@@ -137,8 +137,13 @@ def test_statement_result_is_always_whole() -> None:
 
 
 def test_attachment_hashes_are_found_in_substatements_too() -> None:
-    inner = {"objectType": "SubStatement", **make_statement(id=None, attachments=[{"sha2": "B" * 64}])}
-    raw = json.dumps(make_statement(object=inner, attachments=[{"sha2": "a" * 64}])).encode()
+    inner = {
+        "objectType": "SubStatement",
+        **make_statement(id=None, attachments=[{"sha2": "B" * 64, "contentType": "a/b"}]),
+    }
+    raw = json.dumps(
+        make_statement(object=inner, attachments=[{"sha2": "a" * 64, "contentType": "a/b"}])
+    ).encode()
     assert attachment_hashes([raw, json.dumps(make_statement()).encode()]) == {"a" * 64, "b" * 64}
 
 
