@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from typing import Any
 
 from pymongo.database import Database
@@ -23,15 +24,15 @@ def make_desk(settings: Settings, db: Database[Document]) -> CredentialDesk:
     """Return the desk over a database; keys are opened when they are first needed."""
     displays = DisplayStore(db)
 
-    def is_displayed(award: str, person: str) -> bool:
-        return displays.get(award, person).shown
+    def displayed(awards: Collection[tuple[str, str]]) -> Collection[str]:
+        return {award for award, choice in displays.of(awards).items() if choice.shown}
 
     return CredentialDesk(
         CredentialStore(db),
         key_store(settings, db),
         issuer(settings),
         credential_work.announcer(db),
-        is_displayed,
+        displayed,
     )
 
 
@@ -52,6 +53,12 @@ def desk_of(settings: Settings, db: Database[Document]) -> CredentialDesk:
 def links_of(settings: Settings) -> Links:
     """Return what signs and reads holders' links."""
     return Links(link_secret(settings))
+
+
+def holder_link(settings: Settings, award: str, now: dt.datetime) -> str:
+    """Return the signed address by which a holder sees a credential and decides who sees what."""
+    token = links_of(settings).make(award, "holder", now)
+    return f"{settings.public_url}/credentials/{award}?token={token}"
 
 
 def issue_due(settings: Settings, db: Database[Document], now: dt.datetime) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from lrs.badge_art import badge_png, draw_badge, draw_card, is_plain_svg, render_png
+from lrs.badge_art import Badge, badge_png, draw_badge, draw_card, is_plain_svg, render_png
 from lrs.credential_view import CredentialView
 from lrs.settings import Settings
 from rules.baking import NotBaked, bake_png, bake_svg
@@ -50,7 +51,13 @@ def plain_png(view: CredentialView, settings: Settings, size: int = PIXELS) -> b
 
 def card_png(view: CredentialView) -> bytes:
     """Return the picture that link previews show, 1200 by 630 pixels."""
-    return render_png(draw_card(view.badge, view.holder, view.validity), 1200)
+    return render_card(view.badge, view.holder, view.validity)
+
+
+@functools.lru_cache(maxsize=64)
+def render_card(badge: Badge, holder: str | None, line: str) -> bytes:
+    """Return a card; drawing one takes a tenth of a second, and link previews ask for it many times."""
+    return render_png(draw_card(badge, holder, line), 1200)
 
 
 def supplied_svg(view: CredentialView, settings: Settings) -> str | None:

@@ -69,6 +69,10 @@ class DisplayStore:
             {"org": ORG, "person": person, **asdict(choice), "decided_at": now},
             upsert=True,
         )
+        if choice.shown:  # the credential gets its refresh service
+            due = {"credential_due": now}
+            awards = {"_id": award} if award else {"org": ORG, "person": person}
+            self.db["awards"].update_many(awards, {"$set": due})
 
     def listed_people(self) -> list[str]:
         """Return everybody who agreed to be listed with at least one award."""

@@ -108,7 +108,7 @@ def answer(view: CredentialView, form: Form, name: str | None = None) -> Respons
     response = Response(body, content_type=kind)
     response.headers.update(SECURITY)
     response.headers["Vary"] = "Accept"
-    response.headers["Cache-Control"] = "private, no-store" if view.right else "public, max-age=60"
+    response.headers["Cache-Control"] = "private, no-store" if view.right else "no-cache"
     if not view.right:
         response.headers["Access-Control-Allow-Origin"] = "*"
     if kind in {"image/svg+xml", "application/pdf"}:

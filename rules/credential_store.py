@@ -10,19 +10,20 @@ import contextlib
 import datetime as dt
 import secrets
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from rules.errors import RuleError
 from rules.statuslist import FULL_SHARE, SIZE
 
 ORG = "vendor"
+DUPLICATE_KEY = 11000
 T = TypeVar("T")
 Raw = dict[str, Any]
 
@@ -81,6 +82,7 @@ class Record:
     key: str
     reason: str
     issued_at: dt.datetime
+    refreshable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +97,20 @@ class CredentialStore:
         with self.db.client.start_session() as session:
             return session.with_transaction(change)
 
-    def insert(self, record: Record, session: ClientSession) -> None:
-        """Record a signed credential; raise SeqTaken if that version of the award exists."""
-        document = asdict(record) | {"_id": f"{record.award}.{record.seq}", "org": ORG}
+    def insert(self, records: Sequence[Record], session: ClientSession) -> None:
+        """Record signed credentials; raise SeqTaken if one of those versions of an award exists."""
+        rows = [asdict(one) | {"_id": f"{one.award}.{one.seq}", "org": ORG} for one in records]
         try:
-            self.db["credentials"].insert_one(document, session=session)
-        except DuplicateKeyError as error:
-            raise SeqTaken(record.award) from error
+            self.db["credentials"].insert_many(rows, session=session)
+        except BulkWriteError as error:
+            if any(one["code"] != DUPLICATE_KEY for one in error.details["writeErrors"]):
+                raise
+            raise SeqTaken(records[0].award) from error
+
+    def having_credentials(self, awards: Collection[str]) -> set[str]:
+        """Return those of these awards that have a credential."""
+        query = {"org": ORG, "award": {"$in": sorted(awards)}}
+        return {one["award"] for one in self.db["credentials"].find(query, {"award": 1, "_id": 0})}
 
     def newest(self, award: str) -> Record | None:
         """Return the current credential of an award."""
@@ -135,14 +144,18 @@ class CredentialStore:
         found = self.db["credentials"].find({"org": ORG, "award": award}, session=session)
         return [to_record(one) for one in found.sort("seq", ASCENDING)]
 
-    def subject_of(self, person: str) -> str:
-        """Return the urn:uuid of a person: random, and the same in all their credentials."""
+    def subjects_of(self, people: Collection[str]) -> dict[str, str]:
+        """Return the urn:uuid of each person: random, and the same in all their credentials."""
         subjects = self.db["credential_subjects"]
-        with contextlib.suppress(DuplicateKeyError):
-            fresh = {"$setOnInsert": {"org": ORG, "subject": uuid.uuid4().urn}}
-            subjects.update_one({"_id": person}, fresh, upsert=True)
-        found = subjects.find_one({"_id": person})
-        return str(found["subject"]) if found else self.subject_of(person)
+        wanted = sorted(set(people))
+        found = {one["_id"]: str(one["subject"]) for one in subjects.find({"_id": {"$in": wanted}})}
+        missing = [person for person in wanted if person not in found]
+        if not missing:
+            return found
+        rows = [{"_id": person, "org": ORG, "subject": uuid.uuid4().urn} for person in missing]
+        with contextlib.suppress(BulkWriteError):  # another process may have made some of them
+            subjects.insert_many(rows, ordered=False)
+        return {one["_id"]: str(one["subject"]) for one in subjects.find({"_id": {"$in": wanted}})}
 
     def is_set(self, record: Record) -> bool:
         """Say whether the bit of a credential is set."""
@@ -153,9 +166,20 @@ class CredentialStore:
         place = {"org": ORG, "list": record.list, "index": record.index}
         return self.db["status_entries"].find_one(place) or {}
 
-    def allot(self, award: str, now: dt.datetime) -> StatusEntry:
-        """Take a random index that was never used, in a list that is less than 75 % full (7-3)."""
-        name = self._list_with_room(now)
+    def allot(self, awards: Sequence[str], now: dt.datetime) -> list[StatusEntry]:
+        """Take a random index that was never used for each award, in lists less than 75 % full (7-3).
+
+        The places are random, so neighbours in time are no neighbours in the list.
+        """
+        entries: list[StatusEntry] = []
+        while len(entries) < len(awards):
+            wanted = awards[len(entries) :]
+            name, room = self._take_room(len(wanted), now)
+            entries += [self._place(name, award, now) for award in wanted[:room]]
+        return entries
+
+    def _place(self, name: str, award: str, now: dt.datetime) -> StatusEntry:
+        """Take one free index of a list that has room for it."""
         while True:
             index = secrets.randbelow(self.size)
             place = {"org": ORG, "list": name, "index": index}
@@ -165,19 +189,19 @@ class CredentialStore:
                 continue
             return StatusEntry(name, index, award)
 
-    def _list_with_room(self, now: dt.datetime) -> str:
-        """Count one place off the room of the newest list, after making a new list where none has room."""
+    def _take_room(self, wanted: int, now: dt.datetime) -> tuple[str, int]:
+        """Count up to `wanted` places off a list with room, after making one where none has any."""
         lists = self.db["status_lists"]
         while True:
-            found = lists.find_one_and_update(
-                {"org": ORG, "room": {"$gt": 0}, "size": self.size},
-                {"$inc": {"room": -1}},
-                return_document=ReturnDocument.AFTER,
-            )
-            if found is not None:
-                return str(found["number"])
-            newest = lists.find_one({"org": ORG}, sort=[("number", DESCENDING)])
-            self._add_list(newest["number"] + 1 if newest else 1, now)
+            found = lists.find_one({"org": ORG, "room": {"$gt": 0}, "size": self.size})
+            if found is None:
+                newest = lists.find_one({"org": ORG}, sort=[("number", DESCENDING)])
+                self._add_list(newest["number"] + 1 if newest else 1, now)
+                continue
+            room = min(int(found["room"]), wanted)
+            done = lists.update_one({"_id": found["_id"], "room": {"$gte": room}}, {"$inc": {"room": -room}})
+            if done.modified_count:
+                return str(found["number"]), room
 
     def _add_list(self, number: int, now: dt.datetime) -> None:
         """Open a new list, unless another process just did."""
@@ -244,4 +268,4 @@ class CredentialStore:
 
 def to_record(found: Mapping[str, Any]) -> Record:
     """Make a Record from its document."""
-    return Record(**{name: found[name] for name in Record.__dataclass_fields__})
+    return Record(**{name: found[name] for name in Record.__dataclass_fields__ if name in found})

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from rules import outbox, people, work
+from rules import outbox, work
 from rules.calendar import end_of, zone
 from rules.credential_document import Achievement, AwardPeriod
 from rules.credential_wording import criteria_text, evidence_notes
-from rules.credentials import Announce, CredentialDesk, Standing, settle
+from rules.credentials import Announce, CredentialDesk, Happening, Standing, issue_first, settle
 from rules.evidence import evidence
 from rules.history import Evidence
 from rules.model import Certification
@@ -42,56 +43,95 @@ STANDINGS: Final[Mapping[str, Standing]] = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the credential of one award has to say; `period` is None where there is nothing to certify."""
+
+    award: Document
+    period: AwardPeriod | None
+    standing: Standing
+
+
 def issue_due(
-    db: Database[Document], desk: CredentialDesk, rules: RuleSet, now: dt.datetime, limit: int = 500
+    db: Database[Document], desk: CredentialDesk, rules: RuleSet, now: dt.datetime, limit: int = 100
 ) -> int:
     """Settle up to `limit` awards that are due and return how many were; one that fails is tried again later.
 
-    Two workers never take the same award: taking it puts off its mark, and only what was taken is unmarked.
+    Two workers do not take the same award: taking it puts off its mark, and only what was taken is unmarked.
     """
-    done = 0
-    for _ in range(limit):
-        award = take(db, now)
-        if award is None:
-            break
+    awards = take(db, now, limit)
+    sources = load_sources(db, awards)
+    tasks, failed = [], []
+    for award in awards:
         try:
-            settle_award(db, desk, rules, award, now)
+            tasks.append(task_of(rules, sources, award, now))
+        except Exception:
+            log.exception("the credential of award %s cannot be worded", award["_id"])
+            failed.append(award)
+    failed += settle_all(desk, tasks, now)
+    late = {award["_id"] for award in failed}
+    put_off(db, [award for award in awards if award["_id"] not in late], None)
+    put_off(db, failed, now + PAUSE)
+    return len(awards) - len(failed)
+
+
+def settle_all(desk: CredentialDesk, tasks: Sequence[Task], now: dt.datetime) -> list[Document]:
+    """Settle these awards, the first credentials of many at once; return those that failed."""
+    known = desk.store.having_credentials([task.award["_id"] for task in tasks])
+    fresh = [task for task in tasks if task.period and is_first(task, known)]
+    try:
+        issue_first(desk, [task.period for task in fresh if task.period], now)
+    except PyMongoError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- then each is made alone, so that one stops no other
+        log.info("first credentials are made one by one: %r", error)
+        fresh = []
+    done = {task.award["_id"] for task in fresh}
+    failed = []
+    for task in tasks:
+        if task.award["_id"] in done:
+            continue
+        try:
+            settle(desk, task.award["_id"], task.period, task.standing, now)
         except PyMongoError:
             raise
         except Exception:
-            log.exception("the credential of award %s could not be made", award["_id"])
-            put_off(db, award, now + PAUSE)
-            continue
-        put_off(db, award, None)
-        done += 1
-    return done
+            log.exception("the credential of award %s could not be made", task.award["_id"])
+            failed.append(task.award)
+    return failed
 
 
-def take(db: Database[Document], now: dt.datetime) -> Document | None:
-    """Return one award that is due, its mark put off by the lease; None if there is none."""
-    until = now + LEASE
-    return db.awards.find_one_and_update(
-        {"credential_due": {"$lte": now}},
-        {"$set": {"credential_due": until}},
-        sort=[("credential_due", 1)],
-        return_document=ReturnDocument.AFTER,
-    )
+def is_first(task: Task, known: Collection[str]) -> bool:
+    """Say whether an award gets its first credential, and a good one."""
+    return task.award["_id"] not in known and task.standing in {"good", "expired"}
 
 
-def put_off(db: Database[Document], award: Document, until: dt.datetime | None) -> None:
-    """Take the mark of a taken award away, or set it to `until`; a mark that was renewed meanwhile stays."""
-    change = {"$unset": {"credential_due": ""}} if until is None else {"$set": {"credential_due": until}}
-    db.awards.update_one({"_id": award["_id"], "credential_due": award["credential_due"]}, change)
+def take(db: Database[Document], now: dt.datetime, limit: int) -> list[Document]:
+    """Return awards that are due, longest waiting first, their marks put off by the lease."""
+    due = {"credential_due": {"$lte": now}}
+    found = [one["_id"] for one in db.awards.find(due, {"_id": 1}).sort("credential_due", 1).limit(limit)]
+    if not found:
+        return []
+    lease = {"credential_due": now + LEASE, "credential_by": uuid4().hex}
+    db.awards.update_many({"_id": {"$in": found}, **due}, {"$set": lease})
+    return list(db.awards.find({"_id": {"$in": found}, **lease}))
 
 
-def settle_award(
-    db: Database[Document], desk: CredentialDesk, rules: RuleSet, award: Document, now: dt.datetime
-) -> None:
-    """Bring the credential of one award to where its facts are."""
+def put_off(db: Database[Document], awards: Sequence[Document], until: dt.datetime | None) -> None:
+    """Take the marks of taken awards away, or set them to `until`; a mark renewed meanwhile stays."""
+    if not awards:
+        return
+    taken = {"credential_due": awards[0]["credential_due"], "credential_by": awards[0]["credential_by"]}
+    gone: Document = {"$unset": {"credential_due": "", "credential_by": ""}}
+    change = gone if until is None else {"$set": {"credential_due": until}}
+    db.awards.update_many({"_id": {"$in": [one["_id"] for one in awards]}, **taken}, change)
+
+
+def task_of(rules: RuleSet, sources: Sources, award: Document, now: dt.datetime) -> Task:
+    """Return what the credential of an award has to say."""
     number, period = current_period(award, now)
-    standing = standing_of(award, period, now)
-    wanted = award_period(db, rules, award, number, period) if period else None
-    settle(desk, award["_id"], wanted, standing, now)
+    wanted = award_period(rules, sources, award, number, period) if period else None
+    return Task(award, wanted, standing_of(award, period, now))
 
 
 def current_period(award: Mapping[str, Any], now: dt.datetime) -> tuple[int, Document | None]:
@@ -116,18 +156,18 @@ def standing_of(award: Mapping[str, Any], period: Mapping[str, Any] | None, now:
 
 
 def award_period(
-    db: Database[Document], rules: RuleSet, award: Mapping[str, Any], number: int, period: Mapping[str, Any]
+    rules: RuleSet, sources: Sources, award: Mapping[str, Any], number: int, period: Mapping[str, Any]
 ) -> AwardPeriod:
     """Return all that the credential of a period says."""
     document = version_of(rules, award["certification"], period["version"])
     timezone = document.validity.timezone
     titles = titles_of(rules)
-    rows = statements_of(db, award["person"], period["evidence"])
+    rows = sources.statements_of(award["person"], period["evidence"])
     requirement = document.award.when
     if period["kind"] == "renewal" and document.renewal is not None:
         requirement = document.renewal.when
     notes, results = evidence_notes(requirement, document, rows, zone(timezone), titles)
-    person = db.people.find_one({"_id": award["person"]}) or {}
+    person = sources.people.get(award["person"], {})
     return AwardPeriod(
         award=award["_id"],
         person=award["person"],
@@ -182,16 +222,33 @@ def validity_end(period: Mapping[str, Any], timezone: str) -> dt.datetime | None
     return end_of(dt.date.fromisoformat(day), timezone) if day else None
 
 
-def statements_of(db: Database[Document], person: str, ids: Sequence[str]) -> list[Evidence]:
-    """Return the statements of a period's evidence, found in the stores where the person was seen."""
-    row = work.rows_of(db, [person]).get(person)
-    if row is None or not ids:
-        return []
-    owned = {one.of for one in people.ifis_of(db, [person]).get(person, ())}
-    found = db.statements.find(
-        {"org": {"$in": sorted(row.stores)}, "id": {"$in": [UUID(one) for one in ids]}}
-    )
-    return [evidence(one) for one in found if one.get("actor") in owned]
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the credentials of a batch are worded from: people, and the statements of their periods by id."""
+
+    people: Mapping[str, Document]
+    statements: Mapping[str, Sequence[Document]]
+
+    def statements_of(self, person: str, ids: Sequence[str]) -> list[Evidence]:
+        """Return those of a period's statements whose actor is the person: ids are unique per store only."""
+        owned = {one["ifi"] for one in self.people.get(person, {}).get("ifis", ())}
+        found = (row for name in ids for row in self.statements.get(name, ()))
+        return [evidence(row) for row in found if row.get("actor") in owned]
+
+
+def load_sources(db: Database[Document], awards: Sequence[Document]) -> Sources:
+    """Read the people of these awards and the statements that their periods name."""
+    if not awards:
+        return Sources({}, {})
+    persons = sorted({award["person"] for award in awards})
+    stores = {store for row in work.rows_of(db, persons).values() for store in row.stores}
+    ids = {name for award in awards for period in award.get("periods", ()) for name in period["evidence"]}
+    wanted = {"org": {"$in": sorted(stores)}, "id": {"$in": [UUID(one) for one in sorted(ids)]}}
+    statements: dict[str, list[Document]] = defaultdict(list)
+    for row in db.statements.find(wanted):
+        statements[str(row["id"])].append(row)
+    found = {row["_id"]: row for row in db.people.find({"_id": {"$in": persons}})}
+    return Sources(found, statements)
 
 
 def emails_of(person: Mapping[str, Any]) -> tuple[str, ...]:
@@ -208,18 +265,23 @@ def emails_of(person: Mapping[str, Any]) -> tuple[str, ...]:
 def announcer(db: Database[Document]) -> Announce:
     """Return what writes the events of credentials to the outbox, in the transaction of their change."""
 
-    def announce(session: ClientSession, event: str, data: Mapping[str, Any]) -> None:
-        award, place = str(data["credential"]), f"{data['list']}.{data['index']}"
-        known = db.awards.find_one({"_id": award}, {"person": 1, "certification": 1, "version": 1}) or {}
-        body = {
-            "award": award,
-            "person": known.get("person", data.get("person")),
-            "certification": known.get("certification", data.get("certification")),
-            "version": data.get("version", known.get("version")),
-            "reason": data["reason"],
-            "links": {"credential": f"/credentials/{award}"},
-        }
-        happened = Event(event, (award, place), data["effective_at"], body)
-        outbox.append(db, [happened], data["decided_at"], session)
+    def announce(session: ClientSession, happenings: Sequence[Happening]) -> None:
+        names = {str(data["credential"]) for event, data in happenings if "person" not in data}
+        fields = {"person": 1, "certification": 1, "version": 1}
+        found = db.awards.find({"_id": {"$in": sorted(names)}}, fields) if names else ()
+        known = {row["_id"]: row for row in found}
+        events = [
+            to_event(event, known.get(str(data["credential"]), {}) | dict(data)) for event, data in happenings
+        ]
+        if events:
+            outbox.append(db, events, happenings[0][1]["decided_at"], session)
 
     return announce
+
+
+def to_event(event: str, data: Mapping[str, Any]) -> Event:
+    """Return the outbox event of a credential; its effect is (credential, index) (8)."""
+    award = str(data["credential"])
+    body = {name: data.get(name) for name in ("person", "certification", "version", "reason")}
+    body |= {"award": award, "links": {"credential": f"/credentials/{award}"}}
+    return Event(event, (award, f"{data['list']}.{data['index']}"), data["effective_at"], body)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -31,7 +31,7 @@ from rules.statuslist import build_entry
 TRIES = 8
 
 Standing = Literal["good", "expired", "suspended", "revoked", "withdrawn", "annulled", "release_ended"]
-Reason = Literal["award", "renewal", "reinstatement", "correction"]
+Reason = Literal["award", "renewal", "reinstatement", "correction", "display"]
 SETS_BIT = frozenset({"suspended", "revoked", "withdrawn", "annulled", "release_ended"})  # 7-4
 
 
@@ -43,33 +43,34 @@ class IssueConflict(RuleError):
         super().__init__(f"award {award} is being issued elsewhere")
 
 
-Announce = Callable[[ClientSession, str, Mapping[str, Any]], None]
+Happening = tuple[str, Mapping[str, Any]]
+Announce = Callable[[ClientSession, Sequence[Happening]], None]
 
 
-def no_announcement(session: ClientSession, event: str, data: Mapping[str, Any]) -> None:
+def no_announcement(session: ClientSession, happenings: Sequence[Happening]) -> None:
     """Tell nobody (tests, tools)."""
 
 
-def never_displayed(award: str, person: str) -> bool:  # noqa: ARG001 - the signature of is_displayed
+def nothing_displayed(awards: Collection[tuple[str, str]]) -> Collection[str]:  # noqa: ARG001 -- signature of displayed
     """Show nothing (tests, tools)."""
-    return False
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
 class CredentialDesk:
     """Where credentials are made: store, signer, issuer.
 
-    `announce(session, event, data)` is called inside the transaction of a change, with event
-    `credential.issued` or `credential.status_changed`; (credential, list, index) in data is its effect key,
-    `effective_at` and `decided_at` are its instants.
-    `is_displayed(award, person)` says whether the holder shows it, which gives it a refresh service.
+    `announce(session, [(event, data), ...])` is called inside the transaction of a change, with events
+    `credential.issued` or `credential.status_changed`; (credential, list, index) in data is the effect key,
+    `effective_at` and `decided_at` are the instants.
+    `displayed([(award, person), ...])` gives those that the holder shows: they have a refresh service.
     """
 
     store: CredentialStore
     signer: Signer
     issuer: Issuer
     announce: Announce = no_announcement
-    is_displayed: Callable[[str, str], bool] = never_displayed
+    displayed: Callable[[Collection[tuple[str, str]]], Collection[str]] = nothing_displayed
 
 
 def issue(desk: CredentialDesk, period: AwardPeriod, now: dt.datetime) -> Record:
@@ -81,7 +82,7 @@ def issue(desk: CredentialDesk, period: AwardPeriod, now: dt.datetime) -> Record
     """
     for _ in range(TRIES):
         newest = desk.store.newest(period.award)
-        reason = reason_to_issue(newest, period, desk.store)
+        reason = reason_to_issue(desk, newest, period)
         if reason is None and newest is not None:
             return newest
         try:
@@ -117,14 +118,16 @@ def settle(
     `period` is the current period if there is one to certify; returns the newest record, or None. An award
     that is first seen when it no longer stands gets a credential whose bit is set: its page can say so.
     """
+    if period is not None and standing not in SETS_BIT:
+        return issue(desk, period, now)
     newest = desk.store.newest(award)
-    if period is not None and (newest is None or standing not in SETS_BIT):
+    if newest is None and period is not None:
         newest = issue(desk, period, now)
     refresh_status(desk, award, standing, now)
     return newest
 
 
-def reason_to_issue(newest: Record | None, period: AwardPeriod, store: CredentialStore) -> Reason | None:
+def reason_to_issue(desk: CredentialDesk, newest: Record | None, period: AwardPeriod) -> Reason | None:
     """Return why a new credential is needed, None when the newest one says it all and stands."""
     if newest is None:
         return "award"
@@ -132,26 +135,90 @@ def reason_to_issue(newest: Record | None, period: AwardPeriod, store: Credentia
         return "renewal"
     if newest.digest != digest(period):
         return "correction"
-    return "reinstatement" if store.is_set(newest) else None
+    if desk.store.is_set(newest):
+        return "reinstatement"
+    if not newest.refreshable and is_displayed(desk, period):
+        return "display"  # what is displayed has a refresh service
+    return None
+
+
+def is_displayed(desk: CredentialDesk, period: AwardPeriod) -> bool:
+    """Say whether the holder shows an award."""
+    return period.award in desk.displayed([(period.award, period.person)])
 
 
 def sign_and_store(
     desk: CredentialDesk, period: AwardPeriod, newest: Record | None, reason: Reason, now: dt.datetime
 ) -> Record:
     """Allot an index, sign, and record it with what it does to older credentials, all or nothing."""
-    entry = desk.store.allot(period.award, now)
+    [entry] = desk.store.allot([period.award], now)
+    job = Job(
+        entry=entry,
+        key=desk.signer.current(),
+        subject=desk.store.subjects_of([period.person])[period.person],
+        refreshable=is_displayed(desk, period),
+        now=now,
+    )
+    record = make_record(desk, period, newest, reason, job)
+
+    def change(session: ClientSession) -> Record:
+        desk.store.insert([record], session)
+        if reason == "correction":
+            wrong = [one for one in desk.store.records(period.award, session) if is_wrong(one, period)]
+            spend_bits(desk, desk.store.unset_entries_of(wrong, session), "corrected", now, session)
+        desk.announce(session, [issued(record)])
+        return record
+
+    return desk.store.transaction(change)
+
+
+def issue_first(desk: CredentialDesk, periods: Sequence[AwardPeriod], now: dt.datetime) -> list[Record]:
+    """Make the first credentials of many awards in one transaction; raise SeqTaken if one of them has any."""
+    if not periods:
+        return []
+    entries = desk.store.allot([one.award for one in periods], now)
+    subjects = desk.store.subjects_of({one.person for one in periods})
+    shown = desk.displayed([(one.award, one.person) for one in periods])
     key = desk.signer.current()
-    start = starts_at(period, newest, reason, now)
+    records = [
+        make_record(desk, one, None, "award", Job(entry, key, subjects[one.person], one.award in shown, now))
+        for one, entry in zip(periods, entries, strict=True)
+    ]
+
+    def change(session: ClientSession) -> list[Record]:
+        desk.store.insert(records, session)
+        desk.announce(session, [issued(record) for record in records])
+        return records
+
+    return desk.store.transaction(change)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What signing one credential takes beside its words."""
+
+    entry: StatusEntry
+    key: str
+    subject: str
+    refreshable: bool
+    now: dt.datetime
+
+
+def make_record(
+    desk: CredentialDesk, period: AwardPeriod, newest: Record | None, reason: Reason, job: Job
+) -> Record:
+    """Build and sign the credential of a period."""
+    start = starts_at(period, newest, reason, job.now)
     claims = build_credential(
         period,
         desk.issuer,
         valid_from=start,
-        status=build_entry(f"{desk.issuer.base}/status/{entry.list}", entry.index),
-        subject=period.subject_did or desk.store.subject_of(period.person),
+        status=build_entry(f"{desk.issuer.base}/status/{job.entry.list}", job.entry.index),
+        subject=period.subject_did or job.subject,
         salts=[secrets.token_hex(16) for _ in period.emails],
-        refreshable=desk.is_displayed(period.award, period.person),
+        refreshable=job.refreshable,
     )
-    record = Record(
+    return Record(
         award=period.award,
         seq=newest.seq + 1 if newest else 1,
         person=period.person,
@@ -160,25 +227,16 @@ def sign_and_store(
         version=period.achievement.version,
         digest=digest(period),
         core=core_digest(period),
-        jwt=compact(desk.signer, key, claims, kid=desk.issuer.kid(key)),
+        jwt=compact(desk.signer, job.key, claims, kid=desk.issuer.kid(job.key)),
         valid_from=start,
         ends_at=period.ends_at,
-        list=entry.list,
-        index=entry.index,
-        key=key,
+        list=job.entry.list,
+        index=job.entry.index,
+        key=job.key,
         reason=reason,
-        issued_at=now,
+        issued_at=job.now,
+        refreshable=job.refreshable,
     )
-
-    def change(session: ClientSession) -> Record:
-        desk.store.insert(record, session)
-        if reason == "correction":
-            wrong = [one for one in desk.store.records(period.award, session) if is_wrong(one, period)]
-            spend_bits(desk, desk.store.unset_entries_of(wrong, session), "corrected", now, session)
-        desk.announce(session, "credential.issued", event_data(record, entry, reason))
-        return record
-
-    return desk.store.transaction(change)
 
 
 def is_wrong(old: Record, period: AwardPeriod) -> bool:
@@ -199,25 +257,25 @@ def spend_bits(
 ) -> None:
     """Set the bits of these entries and tell of each."""
     desk.store.set_entries(entries, why, now, session)
-    for entry in entries:
-        data = {"credential": entry.award, "list": entry.list, "index": entry.index, "reason": why}
-        desk.announce(session, "credential.status_changed", data | {"effective_at": now, "decided_at": now})
+    same = {"reason": why, "effective_at": now, "decided_at": now}
+    places = [{"credential": one.award, "list": one.list, "index": one.index} for one in entries]
+    desk.announce(session, [("credential.status_changed", place | same) for place in places])
 
 
-def event_data(record: Record, entry: StatusEntry, reason: Reason) -> dict[str, Any]:
-    """Return what `credential.issued` tells: no address, no evidence (8-3)."""
-    return {
+def issued(record: Record) -> Happening:
+    """Return the event `credential.issued`: no address, no evidence (8-3)."""
+    data = {
         "credential": record.award,
-        "list": entry.list,
-        "index": entry.index,
+        "list": record.list,
+        "index": record.index,
         "person": record.person,
         "certification": record.certification,
         "version": record.version,
-        "period": record.period,
-        "reason": reason,
+        "reason": record.reason,
         "effective_at": record.valid_from,
         "decided_at": record.issued_at,
     }
+    return "credential.issued", data
 
 
 def starts_at(period: AwardPeriod, newest: Record | None, reason: Reason, now: dt.datetime) -> dt.datetime:

@@ -8,6 +8,7 @@ import pytest
 from factories_engine import World, exam, simple, voiding
 
 from lrs.credential_desk import desk_of
+from lrs.displays import Display, DisplayStore
 from rules.credential_work import issue_due
 from rules.facts import from_fact
 from rules.history import Fact
@@ -151,7 +152,8 @@ def test_a_crash_between_decision_and_credential_is_healed_by_the_next_round(wor
     world.here.engine.run_marked(world.clock())
     assert newest(world) is None
     rules = cache_of(world.db).get()
-    monkeypatch.setattr("rules.credential_work.settle", crash)
+    for step in ("settle", "issue_first"):
+        monkeypatch.setattr(f"rules.credential_work.{step}", crash)
     issue_due(world.db, desk(world), rules, world.clock())
     monkeypatch.undo()
     assert newest(world) is None
@@ -187,3 +189,18 @@ def test_badge_issue_false_makes_no_credential(world):
     world.send([exam("ana", world.clock(), id="quiet")])
     world.settle()
     assert world.db.credentials.count_documents({"certification": "quiet"}) == 0
+
+
+def test_showing_a_credential_gives_it_a_refresh_service(world):
+    world.send([exam("ana", world.clock())])
+    world.settle()
+    first = newest(world)
+    assert "refreshService" not in claims(world)
+    world.clock.forward(hours=1)
+    DisplayStore(world.db).choose(first.award, first.person, Display(shown=True), world.clock())
+    world.settle()
+    assert newest(world).reason == "display"
+    assert "refreshService" in claims(world)
+    assert not bit(world, first)
+    world.settle()
+    assert newest(world).seq == 2
