@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Blueprint, Flask
 from pymongo.database import Database
 
@@ -32,9 +35,17 @@ BLUEPRINTS: list[Blueprint] = [
 ]
 
 
+class Application(Flask):
+    """Flask without its question, at every hook and view of every request, whether the function is async."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as it is: none of ours is a coroutine."""
+        return func
+
+
 def create_app(settings: Settings, db: Database[Document] | None = None) -> Flask:
     """Make the WSGI application; `db` is given by tests."""
-    app = Flask("lrs")
+    app = Application("lrs")
     database = connect(settings) if db is None else db
     ensure_indexes(database)
     here = app.extensions["laurel"] = Laurel(settings, database)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from gunicorn import glogging
-from prometheus_client import multiprocess
 
 from lrs.logs import configuration
 from lrs.settings import Settings
@@ -53,4 +52,6 @@ logger_class = Logger
 
 def child_exit(_server: Any, worker: Any) -> None:
     """Forget the gauges of a worker that ended."""
+    from prometheus_client import multiprocess  # noqa: PLC0415 -- it chooses its storage when it is imported
+
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # untyped there

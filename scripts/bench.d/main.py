@@ -28,6 +28,9 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--repeats", type=int, default=3, help="measurements of each figure; the median counts"
     )
+    parser.add_argument(
+        "--patience", type=float, default=60, help="seconds to spend on repeating what others disturbed"
+    )
     parser.add_argument("--workers", type=int, default=2, help="gunicorn workers")
     parser.add_argument("--threads", type=int, default=8, help="threads of each gunicorn worker")
     parser.add_argument("--kind", default="gthread", help="gunicorn worker kind")
@@ -76,7 +79,14 @@ def main() -> None:
         ) as place,
     ):
         sizes = [int(size) for size in chosen.sizes.split(",")]
-        run = Run(place, chosen.seconds, chosen.repeats, sizes, lambda text: print(text, flush=True))
+        run = Run(
+            place,
+            chosen.seconds,
+            chosen.repeats,
+            sizes,
+            lambda text: print(text, flush=True),
+            chosen.patience,
+        )
         for name in names:
             print(f"== {name}", flush=True)
             document["results"][name] = PARTS[name](run)

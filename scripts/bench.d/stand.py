@@ -64,7 +64,9 @@ class Stand:
         """Run gunicorn with our configuration until the block ends."""
         port = free_port()
         settings = self.settings(database, port)
-        environ = to_env(settings, os.environ) | {"PYTHONPATH": str(ROOT)}
+        environ = to_env(settings, os.environ) | {
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        }
         log = self.folder / f"gunicorn-{port}.log"
         began = time.perf_counter()
         with log.open("wb") as output:

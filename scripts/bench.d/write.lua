@@ -10,8 +10,7 @@ function setup(thread) thread:set("number", threads); threads = threads + 1 end
 local tails, headers, n, boundary, ids = {}, {}, 0, "laurel-bench", {}
 function init()
   S.seed()
-  n = number * 1009
-  for i = 1, TAILS do tails[i] = S.tail(n + i) end
+  for i = 1, TAILS do tails[i] = S.tail(number * 1009 + i) end
   local kinds = { multipart = "multipart/mixed; boundary=" .. boundary }
   for auth in (os.getenv("AUTHS") or ""):gmatch("[^\n]+") do
     headers[#headers + 1] = {
@@ -61,7 +60,8 @@ local bodies = {
 }
 
 function request()
-  local header = headers[n % #headers + 1]
+  -- each learner writes to the store of the own organization
+  local header = headers[S.learner(number * 1009 + (n + 1) % TAILS + 1) % S.ORGS % #headers + 1]
   if kind == "put" then
     local id = S.uuid()
     return wrk.format("PUT", wrk.path .. "?statementId=" .. id, header, one(id))
