@@ -112,10 +112,15 @@ class Book:
             self._of_release[name, release] = Rows(items)
         return self._of_release[name, release]
 
-    def matched(self, names: Iterable[str]) -> list[Evidence]:
-        """Return the statements of several selectors, each once, in order of effective time."""
-        found = {e.id: e for name in names for e in self.rows(name).items}
-        return sorted(found.values(), key=order)
+    def matched(self, names: Iterable[str], releases: Iterable[str] = ()) -> list[Evidence]:
+        """Return the statements of several selectors, each once, in order of effective time.
+
+        Selectors with `{release}` match for the releases that are named.
+        """
+        listed = tuple(names)
+        rows = [self.rows(name) for name in listed]
+        rows += [self.rows(n, r) for r in releases for n in listed if n in self.version.compiled.of_release]
+        return sorted({e.id: e for one in rows for e in one.items}.values(), key=order)
 
     def instants(self) -> set[dt.datetime]:
         """Return the effective times of all matching statements (4.4-1)."""

@@ -73,8 +73,10 @@ class Knowledge:
             return []
         found: dict[str, Evidence] = {}
         for index, version in enumerate(self.versions):
-            book = self.book(index, late=True)
-            found.update((e.id, e) for e in book.matched(version.compiled.by_name) if e.id in ids)
+            matched = self.book(index, late=True).matched(
+                version.compiled.by_name, {release.release for release in self.releases}
+            )
+            found.update((e.id, e) for e in matched if e.id in ids)
         return sorted(found.values(), key=order)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 
-from rules.course import Period, ReviewItem
+from rules.course import ReviewItem
 from rules.knowledge import Knowledge, is_late
 from rules.life import Life, Pending
 from rules.lifecycle import live
@@ -23,18 +24,26 @@ def add_late_evidence(life: Life, reaction: Reaction) -> None:
     if not late:
         return
     accepted = live(known, reaction.pins, reaction.facts, late=True)
-    if _dates(accepted.periods) == _dates(life.periods) and _finals(accepted) == _finals(life):
+    if _shape(accepted) == _shape(life):
         return
-    would_be = accepted.periods[0] if accepted.periods else None
-    begun_at = life.awards[0].record.awarded_at if life.awards else None
-    if would_be is not None and (begun_at is None or would_be.awarded_at < begun_at):
-        version = next(i for i, v in enumerate(known.versions) if v.document.version == would_be.version)
-        life.pending.append(
-            Pending(would_be.awarded_at, begun_at, "late evidence", version, would_be.evidence)
-        )
+    would_be, existing = _first(accepted), _first(life)
+    if would_be is not None and (existing is None or would_be.from_at < existing.from_at):
+        until = existing.from_at if existing is not None else None
+        life.pending.append(replace(would_be, until_at=until))
     used = {i for period in accepted.periods for i in period.evidence}
     items = [e for e in late if e.id in used] or late
     life.reviews.extend(ReviewItem(kind="late_evidence", opened_at=e.known, statement=e.id) for e in items)
+
+
+def _first(life: Life) -> Pending | None:
+    """Return the first award of a life, made or waiting for approval, as if it waited for its evidence."""
+    versions = {v.document.version: i for i, v in enumerate(life.knowledge.versions)}
+    found = [(p.awarded_at, versions[p.version], p.evidence) for p in life.periods[:1]]
+    found += [(p.from_at, p.version, p.evidence) for p in life.pending]
+    if not found:
+        return None
+    at, version, evidence = min(found)
+    return Pending(at, None, "late evidence", version, evidence)
 
 
 def _closed(known: Knowledge) -> Iterator[ReviewItem]:
@@ -51,9 +60,10 @@ def _closed(known: Knowledge) -> Iterator[ReviewItem]:
             )
 
 
-def _dates(periods: Sequence[Period]) -> list[object]:
-    return [(p.award, p.kind, p.awarded_at, p.valid_until, p.ends_at, p.gaps, p.version) for p in periods]
-
-
-def _finals(life: Life) -> list[object]:
-    return [(award.record.awarded_at, award.record.final_at) for award in life.awards]
+def _shape(life: Life) -> tuple[object, ...]:
+    """Return what late evidence would have to change to be worth a review."""
+    return (
+        [(p.award, p.kind, p.awarded_at, p.valid_until, p.ends_at, p.gaps, p.version) for p in life.periods],
+        [(award.record.awarded_at, award.record.final_at) for award in life.awards],
+        [(p.from_at, p.until_at) for p in life.pending],
+    )

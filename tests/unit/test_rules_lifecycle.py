@@ -171,6 +171,20 @@ def test_late_disqualifying_evidence_waits_for_a_reviewer_too() -> None:
     assert [r.kind for r in course.reviews] == ["late_evidence"]
 
 
+def test_late_evidence_waits_before_an_award_that_wants_approval() -> None:
+    rule = simple(when="exam, approval: {group: approvers}")
+    course = course_of(rule, statement("exam", "2026-01-01", stored="2026-06-01"))
+    assert status(course, "2026-07-01").state == "pending_review"
+    assert [r.kind for r in course.reviews] == ["late_evidence"]
+
+
+def test_late_evidence_that_answers_a_release_waits_for_a_reviewer() -> None:
+    late = statement("delta", "2026-08-01", verb="passed", activity=f"{BASE}delta-6", stored="2026-12-01")
+    course = course_of(DELTA, *exams("2026-01-31"), late, releases=(release("6", "2026-06-01"),))
+    assert status(course, "2026-12-02").state == "expired"
+    assert [r.kind for r in course.reviews] == ["late_evidence"]
+
+
 # Approval
 
 
