@@ -33,9 +33,9 @@ INDEXES: dict[str, list[IndexModel]] = {
 }
 
 
-def new_id(now: dt.datetime) -> str:
-    """Return a fresh ULID in lower case: 26 characters that sort by time."""
-    number = (int(now.timestamp() * 1000) << 80) | secrets.randbits(80)
+def new_id(now: dt.datetime, serial: int = 0) -> str:
+    """Return a fresh ULID in lower case: 26 characters that sort by time, then by `serial` (up to 65,535)."""
+    number = (int(now.timestamp() * 1000) << 80) | (serial << 64) | secrets.randbits(64)
     return "".join(ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 
@@ -48,6 +48,7 @@ class Editor:
     now: dt.datetime
     address: str | None = None
     session: ClientSession | None = field(default=None, init=False)
+    notes: int = field(default=0, init=False)
 
     def change(self, act: Callable[[ClientSession], T]) -> T:
         """Run `act` in a transaction, or inside the one that is open; it is run again after a conflict."""
@@ -72,9 +73,10 @@ class Editor:
         note: str | None = None,
     ) -> None:
         """Add an entry to the open transaction; of `before` and `after` only what differs is kept."""
+        self.notes += 1
         was, became = difference(before or {}, after or {})
         entry = {
-            "_id": new_id(self.now),
+            "_id": new_id(self.now, min(self.notes, 0xFFFF)),
             "at": self.now,
             "org": org,
             "who": self.who,

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import requests
+from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.requests_client import OAuth2Session
-from authlib.oauth2 import OAuth2Error
 from pymongo.database import Database
 
 from lrs.bearer import Issuer, Json, fetch_json
@@ -86,7 +86,7 @@ class Provider:
             token = self._client().fetch_token(
                 self.endpoint("token_endpoint"), code=code, code_verifier=login["verifier"]
             )
-        except (OAuth2Error, requests.RequestException, ValueError) as error:
+        except (AuthlibBaseError, requests.RequestException, ValueError) as error:
             raise Unauthenticated("the login provider refused the login") from error
         self.issuer.jwks_url = self.endpoint("jwks_uri")
         claims = self.issuer.claims(str(token.get("id_token", "")), now)
