@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha1, sha256
 from typing import Any, Final
 
+from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
@@ -26,6 +27,7 @@ Document = dict[str, Any]
 
 VENDOR: Final = "vendor"
 DUPLICATE_KEY: Final = 11000
+RACES: Final = 5  # how often other workers may make one of the same persons first
 MAX_IDS: Final = 100  # how many persons one identifier may have had
 
 
@@ -104,16 +106,16 @@ def interval(of: str, document: Mapping[str, Any]) -> Interval:
     return Interval(of, document.get("from") or BEGINNING, document.get("until") or END_OF_TIME)
 
 
-Admit = Callable[[Database[Document], Mapping[str, str], Mapping[str, str], dt.datetime], None]
-"""Called with new persons (id -> IFI, id -> organization): gives them the affiliations its policy allows."""
+Admit = Callable[
+    [Database[Document], Mapping[str, str], Mapping[str, str], dt.datetime, ClientSession | None], None
+]
+"""Called with new persons (id -> IFI, id -> organization) in the transaction that inserts them: gives them the
+
+affiliations that the policies of the organizations allow.
+"""
 
 
-def no_affiliation(
-    db: Database[Document],  # noqa: ARG001 -- the signature of Admit
-    ifis: Mapping[str, str],  # noqa: ARG001
-    orgs: Mapping[str, str],  # noqa: ARG001
-    now: dt.datetime,  # noqa: ARG001
-) -> None:
+def no_affiliation(*_: Any) -> None:
     """Admit nobody anywhere."""
 
 
@@ -131,26 +133,40 @@ def persons_for(
         if not missing:
             break
         made = {person_id(ifi, again): ifi for ifi in join_digests(db, missing)}
-        insert_persons(db, [new_person(person, ifi, now) for person, ifi in made.items()])
+        insert_persons(db, made, {person: where[ifi] for person, ifi in made.items()}, now, admit)
         owners = owners_of(db, where)
-        new = {
-            person: ifi
-            for person, ifi in made.items()
-            if any(one.of == person for one in owners.get(ifi, ()))
-        }
-        admit(db, new, {person: where[ifi] for person, ifi in new.items()}, now)
     return owners
 
 
-def insert_persons(db: Database[Document], persons: list[Document]) -> None:
-    """Insert persons; those whose id another worker inserted first are left as they are."""
-    if not persons:
-        return
-    try:
-        db.people.insert_many(persons, ordered=False)
-    except BulkWriteError as error:
-        if any(one["code"] != DUPLICATE_KEY for one in error.details["writeErrors"]):
-            raise
+def insert_persons(
+    db: Database[Document],
+    made: Mapping[str, str],
+    orgs: Mapping[str, str],
+    now: dt.datetime,
+    admit: Admit = no_affiliation,
+) -> None:
+    """Insert and admit persons (id -> IFI) in one transaction; those whose id is taken are left as they are."""
+
+    def change(session: ClientSession) -> None:
+        taken = {
+            row["_id"] for row in db.people.find({"_id": {"$in": list(made)}}, {"_id": 1}, session=session)
+        }
+        new = {person: ifi for person, ifi in made.items() if person not in taken}
+        if new:
+            db.people.insert_many([new_person(one, ifi, now) for one, ifi in new.items()], session=session)
+            admit(db, new, {person: orgs[person] for person in new}, now, session)
+
+    for _ in range(RACES):
+        if not made:
+            return
+        try:
+            with db.client.start_session() as session:
+                session.with_transaction(change)
+        except BulkWriteError as error:  # another worker made one of them between the look and the insert
+            if any(one["code"] != DUPLICATE_KEY for one in error.details["writeErrors"]):
+                raise
+        else:
+            return
 
 
 def digest_of(ifi: str) -> str | None:
