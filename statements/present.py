@@ -46,9 +46,14 @@ def statement_result(statements: Sequence[bytes], more: str) -> bytes:
 
 def attachment_hashes(raws: Sequence[bytes]) -> set[str]:
     """Return the lower-case sha2 of every attachment named by these statements and their SubStatements."""
+    return set(attachment_types(raws))
+
+
+def attachment_types(raws: Sequence[bytes]) -> dict[str, str]:
+    """Return the `contentType` of every attachment named by these statements, by its lower-case sha2."""
     return {
-        attachment["sha2"].lower()
-        for raw in raws
+        attachment["sha2"].lower(): attachment.get("contentType", "application/octet-stream")
+        for raw in reversed(raws)
         if b'"attachments"' in raw or b"\\u" in raw
         for _, attachment in attachments_of(parse_json(raw))
     }

@@ -24,6 +24,7 @@ BOTH = (V1, V2)
 VOIDED = "http://adlnet.gov/expapi/verbs/voided"
 SIGNATURE = "http://adlnet.gov/expapi/attachments/signature"
 Json = dict[str, Any]
+FIXED = "6f0a9e5c-1c1e-4f0e-9a4b-2d1f7c3b5a11"  # where a test's name holds a UUID, every run has the same
 
 
 def uid() -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from lrs.resources import about, documents, statements
+from lrs.resources.about import blueprint as about
+from lrs.resources.documents import blueprint as documents
+from lrs.resources.statements import blueprint as statements
 
-BLUEPRINTS: list[Blueprint] = [statements.blueprint, documents.blueprint, about.blueprint]
+BLUEPRINTS: list[Blueprint] = [statements, documents, about]

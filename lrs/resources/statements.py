@@ -24,7 +24,7 @@ from rules.relevance import relevance
 from statements.attachments import Part
 from statements.ingest import Writer, store_statements
 from statements.parse import Parsed, parse_statement, parse_statements
-from statements.present import attachment_hashes, present, statement_result
+from statements.present import attachment_types, present, statement_result
 from statements.query import StatementQuery
 from statements.store import StatementStore
 
@@ -167,9 +167,9 @@ def _answer(
     """Answer JSON, or with `attachments=true` multipart with every attachment that the statements name."""
     if query.attachments:
         boundary = multipart.new_boundary()
-        parts = (
-            (part.sha2, part.content_type, (part.content,)) for part in store.parts(attachment_hashes(raws))
-        )
+        types = attachment_types(raws)
+        found = store.parts(set(types))
+        parts = ((part.sha2, types[part.sha2], (part.content,)) for part in found)
         response = Response(
             multipart.write_parts(boundary, body, parts), content_type=f"multipart/mixed; boundary={boundary}"
         )
