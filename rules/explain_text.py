@@ -21,7 +21,7 @@ def as_text(explanation: Explanation) -> str:
     rows = [*_rows(explanation.tree, 0)]
     width = max((len(label) for _, label, _ in rows), default=0)
     lines = [_headline(explanation)]
-    lines += [f"  {mark:<4} {label:<{width}}  {rest}".rstrip() for mark, label, rest in rows]
+    lines += [f"  {mark:<4} {label:<{width}}   {rest}".rstrip() for mark, label, rest in rows]
     lines += [step.what for step in explanation.next]
     return "\n".join(lines)
 

@@ -50,10 +50,10 @@ def told(rule: Any, at: str, *rows: Any, **values: Any) -> Explanation:
 def test_text_of_an_award_that_is_not_there_yet() -> None:
     assert as_text(told(SALES, "2026-02-28", *ROWS)).splitlines() == [
         "sales-pro v3  ana  not yet (3 of 4)",
-        "  ok   Overview                    completed 2026-01-10  stmt 6f1c…",
-        "  ok   Competitive                 completed 2026-01-11  stmt 9a02…",
-        "  --   Demo                        nothing yet",
-        "  ok   Sales exam, 80 % or better  best 91 % of 3 attempts, 2026-02-01  stmt 41d7…",
+        "  ok   Overview                     completed 2026-01-10  stmt 6f1c…",
+        "  ok   Competitive                  completed 2026-01-11  stmt 9a02…",
+        "  --   Demo                         nothing yet",
+        "  ok   Sales exam, 80 % or better   best 91 % of 3 attempts, 2026-02-01  stmt 41d7…",
         "If Demo is done by 2027-01-10 the overview still counts (12-month span).",
     ]
 
@@ -132,7 +132,7 @@ def test_statements_outside_the_span_are_near_misses() -> None:
 
 def test_text_counts_near_misses_of_one_kind() -> None:
     rows = [statement("exam", f"2026-01-0{i}", controlled_by="partner", id=f"a{i}bcd") for i in (1, 2, 3)]
-    assert "         not counted  source not accepted  3 statements" in as_text(
+    assert "         not counted   source not accepted  3 statements" in as_text(
         told(simple(), "2026-05-01", *rows)
     )
     assert "source not accepted  stmt a1bc…" in as_text(told(simple(), "2026-05-01", rows[0]))
