@@ -41,9 +41,10 @@ def attempts(asked: Asked) -> Report:
     titles = _titles(asked.db, asked.whom, set(found))
     rows = [_attempt_row(activity, titles, actors) for activity, actors in sorted(found.items())]
     return Report(
-        "attempts", "Attempts and scores", "Scored attempts; one registration is one attempt.",
+        "attempts", "Attempts and scores",
+        "Mean score; an attempt is one registration and counts with its best score.",
         ("activity", "title", "people", "attempts", "per_person", "mean", "median", "passed", "first_pass"),
-        rows, Chart("bars", "title", "mean"),
+        rows, Chart("bars", "title", "mean", unit="%", most=1),
     )  # fmt: skip
 
 
@@ -105,9 +106,10 @@ def items(asked: Asked) -> Report:
         tests[answer.attempt][answer.question] = answer.right
     rows = [question.row(name, tests) for name, question in sorted(questions.items())]
     return Report(
-        "items", "Questions", "Difficulty (share right), discrimination, and the wrong answers chosen.",
+        "items", "Questions",
+        "Share of right answers and discrimination (red: who knows the rest gets it wrong); size: answers.",
         ("question", "title", "answers", "difficulty", "discrimination", "distractors"), rows,
-        Chart("points", "difficulty", "discrimination"),
+        Chart("points", "difficulty", "discrimination", by="answers", unit="share of right answers"),
     )  # fmt: skip
 
 
@@ -207,7 +209,7 @@ def content(asked: Asked) -> Report:
     return Report(
         "content", "Content effectiveness", "People who began, who finished, and the time they spent.",
         ("activity", "title", "people", "finished", "completion", "dropped_off", "median_minutes"), rows,
-        Chart("bars", "title", "completion"),
+        Chart("progress", "title", ("people", "finished"), unit="people"),
     )  # fmt: skip
 
 

@@ -24,7 +24,9 @@ from lrs.analysis.audience import (
 )
 from lrs.analysis.award_states import HOLDING, holding_spans
 from lrs.analysis.reports.report import Chart, Report
+from rules.model import Certification
 from rules.standings import state_at
+from rules.store import cache_of
 
 Document = dict[str, Any]
 INACTIVE_DAYS = 60
@@ -36,16 +38,11 @@ TREND_MONTHS = 12
 
 def certifications(db: Database[Document], wanted: Wanted) -> dict[str, str]:
     """Return the certifications a report covers: id -> title of the newest version."""
-    condition: Document = {"org": "vendor", "kind": "Certification"}
-    if wanted.certification:
-        condition["id"] = wanted.certification
-    found = {}
-    for row in db.rule_versions.find(condition).sort("decided_at", 1):
-        if wanted.product is None or row.get("product") == wanted.product:
-            found[row["id"]] = row.get("title") or row["id"]
-        else:
-            found.pop(row["id"], None)
-    return found
+    return {
+        document.id: document.title
+        for document in cache_of(db).get().of_kind(Certification)
+        if wanted.certification in {None, document.id} and wanted.product in {None, document.product}
+    }
 
 
 def _standings(db: Database[Document], names: Iterable[str], people: set[str]) -> Iterable[Document]:
@@ -109,13 +106,13 @@ def expiring(asked: Asked) -> Report:
             rows.append({
                 "expires": held.expires, "within": next(n for n in (30, 60, 90) if days <= n), "days": days,
                 "person": person, "name": called.get(person, person), "organization": members[person].org,
-                "certification": standing["certification"],
+                "certification": standing["certification"], "title": names[standing["certification"]],
             })  # fmt: skip
     rows.sort(key=lambda row: (row["expires"], row["name"], row["certification"]))
     return Report(
         "expiring", "Certifications that end within 90 days", "Certifications held now, by their end date.",
-        ("expires", "within", "days", "name", "organization", "certification", "person"), rows,
-        Chart("stacked", "certification", "count", by="within", unit="days"),
+        ("expires", "within", "days", "name", "organization", "certification", "title", "person"), rows,
+        Chart("stacked", "title", "count", by="within", unit="days"),
     )  # fmt: skip
 
 
@@ -144,7 +141,7 @@ def time_to_certify(asked: Asked) -> Report:
     return Report(
         "time-to-certify", "Time to certify", "Days from the first piece of evidence to the first award.",
         ("certification", "title", "people", "median_days", "fastest_days", "slowest_days"), rows,
-        Chart("bars", "title", "median_days", unit="days"),
+        Chart("range", "title", ("fastest_days", "median_days", "slowest_days"), unit="days"),
     )  # fmt: skip
 
 
@@ -180,7 +177,7 @@ def inactive(asked: Asked) -> Report:
     return Report(
         "inactive", "Inactive learners", f"People without a statement for {INACTIVE_DAYS} days or more.",
         ("name", "organization", "role", "last_seen", "days", "person"), rows,
-        Chart("bars", "organization", "count"),
+        Chart("bars", "organization", "count", unit="people"),
     )  # fmt: skip
 
 
@@ -210,7 +207,7 @@ def leaderboard(asked: Asked) -> Report:
     return Report(
         "leaderboard", "Partners by certifications held", "Certifications held now by each partner's people.",
         ("rank", "organization", "name", "tier", "people", "certified", "certifications"), ranked,
-        Chart("bars", "name", "certifications"),
+        Chart("bars", "name", "certifications", unit="certifications held"),
     )  # fmt: skip
 
 
@@ -219,8 +216,8 @@ def partner_health(asked: Asked) -> Report:
     rows = sorted(partner_rows(asked), key=lambda row: (row["health"], row["organization"]))
     return Report(
         "partner-health", "Partner health",
-        "Health = 50 x share certified + 30 x share active in 60 days + 20 x share not ending in 90.",
-        PARTNER_COLUMNS, rows, Chart("bars", "name", "health"),
+        "Of 100: 50 for the share certified, 30 for active in 60 days, 20 for not ending within 90 days.",
+        PARTNER_COLUMNS, rows, Chart("bars", "name", "health", unit="points of 100", most=100),
     )  # fmt: skip
 
 

@@ -7,18 +7,22 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Row = Mapping[str, Any]
-Kind = Literal["bars", "lines", "stacked", "funnel", "heat", "points", "histogram"]
+Kind = Literal["bars", "stacked", "progress", "range", "lines", "funnel", "heat", "points"]
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """How to draw rows: `x` and `y` name columns, `by` the one that makes several series."""
+    """How to draw rows: `x` and `y` name columns, `by` the one that makes series, or the size of points.
+
+    `unit` stands behind values; `%` shows shares of 1 as percent. `most` is the end of the axis.
+    """
 
     kind: Kind
     x: str
     y: str | tuple[str, ...]
     by: str | None = None
     unit: str = ""
+    most: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
