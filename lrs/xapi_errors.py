@@ -93,6 +93,7 @@ class UnsupportedEncoding(XapiError):
 
 
 STATUS: dict[type[Exception], int] = {
+    XapiError: 400,
     UnsupportedVersion: 400,
     InvalidRequest: 400,
     UnknownMore: 404,
