@@ -16,8 +16,10 @@ from lrs.settings import variables
 
 PACKAGES = ("lrs", "rules", "statements", "schemas")
 ROOT = Path(__file__).parents[2]
-# never leave over HTTP: recorded on the rule, or end a process before it serves
-INTERNAL = {"StartFailure", "FolderInUse", "EvaluationFailed"}
+# bases that are never raised themselves; each class below them is looked at
+BASES = {"AccessError", "XapiError", "RuleError", "StatementError"}
+# never leave over HTTP: caught where they are raised, or they end a process before it serves
+INTERNAL = {"StartFailure", "FolderInUse", "Asked", "Refused", "CannotRun"}
 
 
 def modules() -> Iterator[ModuleType]:
@@ -47,7 +49,7 @@ def test_every_error_of_ours_has_a_status() -> None:
         and issubclass(value, Exception)
         and value.__module__ == module.__name__
         and not name.startswith("_")
-        and name not in INTERNAL
+        and name not in INTERNAL | BASES
         and not issubclass(value, listed)
     }
     assert not unlisted
@@ -61,3 +63,29 @@ def test_documentation_has_the_row_of_every_variable() -> None:
         for name, one in variables().items()
     ]
     assert not [row for row in rows if row not in text]
+
+
+# a login name is unique over the whole deployment, so `users` stays on one shard
+NOT_SHARDED = {"users"}
+
+
+def test_unique_indexes_begin_with_the_organization() -> None:
+    """A sharded collection can only enforce what its shard key, which begins with org, can tell apart."""
+    from lrs.database import INDEX_TABLES
+
+    wrong = [
+        f"{collection}.{index.document['name']}"
+        for table in INDEX_TABLES
+        for collection, indexes in table.items()
+        for index in indexes
+        if index.document.get("unique")
+        and next(iter(index.document["key"])) != "org"
+        and collection not in NOT_SHARDED
+    ]
+    assert not wrong
+
+
+def test_no_module_changes_anything_when_it_is_imported() -> None:
+    """Work at import time would run in every process, before settings are known."""
+    for module in modules():
+        assert not [name for name, value in vars(module).items() if type(value).__name__ == "MongoClient"]
