@@ -21,7 +21,7 @@ from flask import current_app, g, request
 from lrs import bearer, launch, sessions, tenancy, users
 from lrs.context import Laurel, laurel
 from lrs.launch import LaunchLimit
-from lrs.refusals import MissingScope, Unauthenticated
+from lrs.refusals import Forbidden, MissingScope, Unauthenticated
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -209,6 +209,8 @@ def current_principal() -> Principal:
         authorization = request.headers.get("Authorization")
         found = None if authorization or request.path.startswith("/xapi") else session_principal()
         g.principal = found or authenticate(authorization)
+        if g.principal.limit is not None and not request.path.startswith("/xapi"):
+            raise Forbidden("a launch token is for content, which talks to /xapi only")
     return cast("Principal", g.principal)
 
 

@@ -23,7 +23,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from lrs.audit import Editor, new_id
-from lrs.people import get_person, same_mailbox
+from lrs.people import MBOX, get_person, same_mailbox
 from lrs.refusals import Collision
 from lrs.tenancy import VENDOR
 from rules import work
@@ -87,6 +87,12 @@ def erase(editor: Editor, person: str, *, mode: str, reason: str) -> Document:
     counts |= _drop_about(db, ifis)
     counts |= _finish(editor, found, record, pseudonym)
     return {"mode": mode, **counts}
+
+
+def addresses_of(person: Mapping[str, Any]) -> list[str]:
+    """Return every mail address of a person."""
+    owned = [row["ifi"].removeprefix(MBOX) for row in person["ifis"] if row["ifi"].startswith(MBOX)]
+    return [*owned, *([person["email"]] if person.get("email") else [])]
 
 
 def pseudonym_of(name: str) -> Document:
@@ -241,7 +247,7 @@ def _drop_about(db: Database[Document], ifis: list[str]) -> Document:
     for row in rows:
         if "chunks" in row:
             db["documents.chunks"].delete_many({"org": row["org"], "files_id": row["chunks"]})
-    addresses = [one.removeprefix("mbox::mailto:") for one in ifis if one.startswith("mbox::")]
+    addresses = [one.removeprefix(MBOX) for one in ifis if one.startswith(MBOX)]
     db.codes.delete_many({"email": {"$in": addresses}})
     return {
         "documents": db.documents.delete_many({"_id": {"$in": [row["_id"] for row in rows]}}).deleted_count,
@@ -273,6 +279,9 @@ def _finish(editor: Editor, person: Document, record: Document, pseudonym: Docum
         bare: Document = {"name": None, "email": None, "display": {}, "erased_at": editor.now}
         db.people.update_many({"_id": {"$in": pointers}}, {"$set": bare}, session=session)
         db.affiliations.update_many({"person": person["_id"]}, {"$set": {"known_as": None}}, session=session)
+        db.credential_displays.delete_many({"person": person["_id"]}, session=session)
+        addressed = {"$or": [{"person": person["_id"]}, {"to": {"$in": addresses_of(person)}}]}
+        db.notices.delete_many(addressed, session=session)
         counts = {"affiliations": 0, "credentials": 0}
         if remove:
             counts = _drop_standing(editor, person["_id"], session)

@@ -237,6 +237,14 @@ LINES = [
     line("GET /registry/partners/<org>", kind="public", why="what partners publish"),
     line("GET /registry/partners/<org>/brand.css", kind="public", why="what partners publish"),
     line("GET /registry/partners/<org>/logo.png", kind="public", why="what partners publish"),
+    line("GET /api/v1/credentials", "people", "rules"),
+    line("GET /api/v1/credentials/<award>", "people", "rules"),
+    line("POST /api/v1/credentials/<award>/links", "people", body={}),
+    line("POST /api/v1/credentials/verify", body={}),
+    line("GET /api/v1/orgs/<org>/brand", "orgs"),
+    line("PUT /api/v1/orgs/<org>/brand", "orgs", body={}),
+    line("GET /unsubscribe/<path:token>", kind="public", why="the token of the mail"),
+    line("POST /unsubscribe/<path:token>", kind="public", why="the token of the mail"),
     line("GET /console", "orgs", "people", "analytics", "rules", kind="page"),
     line("GET /console/people", "people", kind="page", query={"org": VICTIM}),
     line("GET /console/people/<person>", "people", kind="page"),
@@ -401,6 +409,11 @@ def leaks(one: Line, response: Any, ids: dict[str, str]) -> list[str]:
     return [word for word in sorted(words) if word in text and word not in asked]
 
 
+def principal_may(one: Line) -> bool:
+    """Tell whether a partner's administrator holds a scope of the route."""
+    return not one.scopes or bool(expand_scopes(ROLES["partner_admin"].scopes) & set(one.scopes))
+
+
 def rules_of(app: Flask) -> Iterator[tuple[str, str, Any]]:
     for rule in app.url_map.iter_rules():
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
@@ -433,7 +446,9 @@ def test_whoever_proves_nothing_gets_401(world: World, one: Line, who: str) -> N
     assert leaks(one, response, world.ids) == []
 
 
-@pytest.mark.parametrize("one", GUARDED, ids=IDS)
+@pytest.mark.parametrize(
+    "one", [one for one in GUARDED if one.scopes], ids=[f"{o.method} {o.rule}" for o in GUARDED if o.scopes]
+)
 def test_a_client_without_the_scope_gets_403(world: World, one: Line) -> None:
     response = world.ask(one, world.client_without(one))
     assert response.status_code == 403
@@ -469,7 +484,7 @@ def test_a_partner_admin_stays_in_the_own_organization(world: World, one: Line) 
     response = world.ask_as_admin(one)
     if one.kind == "xapi":
         assert response.status_code == 401, "a cookie is no proof for a content request"
-    elif not expand_scopes(ROLES["partner_admin"].scopes) & set(one.scopes) or one.kind == "vendor":
+    elif one.kind == "vendor" or not principal_may(one):
         assert response.status_code in {403, 404, 422}
     else:
         assert response.status_code not in {401, 500}
