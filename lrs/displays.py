@@ -7,6 +7,7 @@ A choice for one award goes before the choice for the person; without any, nothi
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
@@ -118,7 +119,9 @@ class Links:
         return None
 
     def _serializer(self, right: str) -> URLSafeSerializer:
-        return URLSafeSerializer(self.secret, salt=f"credential-{right}")
+        return URLSafeSerializer(
+            self.secret, salt=f"credential-{right}", signer_kwargs={"digest_method": hashlib.sha256}
+        )
 
 
 def seen_by(choice: Display, right: Right | None) -> Display:

@@ -6,13 +6,17 @@ Nothing here needs an account. What a holder does not show answers 404, to every
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, redirect, render_template, request
 from werkzeug.exceptions import NotAcceptable, NotFound
 
 from lrs.achievement_page import achievement_page
+from lrs.audit import Editor
 from lrs.certificate_pdf import draw_certificate
 from lrs.context import Laurel, laurel
 from lrs.credential_desk import desk_of, links_of
@@ -38,6 +42,10 @@ SECURITY = {
     "Referrer-Policy": "no-referrer",
 }
 OPEN = {"Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff"}
+PREVIEWERS = re.compile(
+    "LinkedInBot|facebookexternalhit|Twitterbot|Slackbot|WhatsApp|TelegramBot|Discordbot|SkypeUriPreview|Mastodon",
+    re.IGNORECASE,
+)
 Form = Callable[[CredentialView, Laurel], tuple[bytes | str, str]]
 
 
@@ -96,10 +104,22 @@ def credential(award: str) -> Response:
     view = find_view(laurel(), award, request.args.get("token"))
     if suffix:
         return answer(view, SUFFIXES[suffix], name=f"{view.certification}-{award}.{suffix}")
-    kind = request.accept_mimetypes.best_match(list(FORMS)) if request.headers.get("Accept") else "text/plain"
+    return answer(view, FORMS[wanted_form()])
+
+
+def wanted_form() -> str:
+    """Return the form that the request accepts; raise NotAcceptable.
+
+    Whoever takes anything gets the signed text (7-6), but for the programs that draw link previews: they send
+    `*/*` too, and look for the tags of the page.
+    """
+    accepted = request.headers.get("Accept", "*/*")
+    if accepted.strip() == "*/*":
+        return "text/html" if PREVIEWERS.search(request.headers.get("User-Agent", "")) else "text/plain"
+    kind = request.accept_mimetypes.best_match(list(FORMS))
     if kind is None:
         raise NotAcceptable(f"a credential comes as {', '.join(FORMS)}")
-    return answer(view, FORMS[kind])
+    return kind
 
 
 def answer(view: CredentialView, form: Form, name: str | None = None) -> Response:
@@ -197,6 +217,7 @@ def display(award: str) -> Response:
         choice = read_choice(request.form)
         everywhere = request.form.get("all") == "yes"
         DisplayStore(here.db).choose(None if everywhere else award, view.person, choice, here.now())
+        note_choice(here, view, choice, everywhere=everywhere)
         return redirect(f"/credentials/{award}/display?token={token}&saved=1", code=303)  # type: ignore[return-value]  # werkzeug's Response
     choice = DisplayStore(here.db).get(award, view.person)
     share = links_of(here.settings).make(award, "view", here.now())
@@ -205,6 +226,15 @@ def display(award: str) -> Response:
         saved="saved" in request.args, share=f"{view.url}?token={share}",
     )  # fmt: skip
     return answer(view, lambda *_: (body, "text/html; charset=utf-8"))
+
+
+def note_choice(here: Laurel, view: CredentialView, choice: Display, *, everywhere: bool) -> None:
+    """Keep the holder's choice in the audit: consent can be proven later, and so can its end."""
+    who = Editor(
+        here.db, {"kind": "holder", "id": view.person, "name": None}, here.now(), request.remote_addr
+    )
+    after = asdict(choice) | {"award": None if everywhere else view.id}
+    who.change(lambda _: who.note("credential.display", "person", view.person, org="vendor", after=after))
 
 
 def read_choice(form: Mapping[str, str]) -> Display:
@@ -276,11 +306,15 @@ def jwks() -> Response:
 
 
 @blp.get("/.well-known/did.json")
+@blp.get("/did.json")
 @blp.get("/<tenant>/did.json")
 def did(tenant: str = "") -> Response:
     """Answer the issuer's did:web document where its name says that it lies (7-2)."""
     here = laurel()
-    if tenant != here.settings.issuer_tenant:
+    lies_below_a_path = bool(urlsplit(here.settings.public_url).path)
+    if tenant != here.settings.issuer_tenant or (request.path == "/did.json") != (
+        lies_below_a_path and not tenant
+    ):
         raise NotFound("no such issuer")
     keys = key_store(here.settings, here.db)
     keys.current()  # a new deployment makes its first key, so that the document is never empty

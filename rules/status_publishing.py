@@ -23,27 +23,31 @@ class PublishedList:
 
 
 def current_list(desk: CredentialDesk, name: str, now: dt.datetime) -> PublishedList:
-    """Return the signed list of that number, signed anew if bits changed or 12 hours have passed.
+    """Return the signed list of that number, signed anew if bits or key changed or 12 hours have passed.
 
     Whoever asks first publishes, so a change shows at once even while no worker runs. Raises
     UnknownStatusList.
     """
     while True:
         found = desk.store.get_list(name)
-        if not is_due(found, now):
+        if not is_due(found, desk.signer.current(), now):
             return PublishedList(name, found["jwt"], found["published_at"])
         publish(desk, found, now)
 
 
 def republish_due(desk: CredentialDesk, now: dt.datetime) -> list[str]:
     """Publish every list that changed or is 12 hours old; a job of the worker, harmless to repeat."""
-    due = [found for found in desk.store.lists() if is_due(found, now)]
+    lists = desk.store.lists()
+    key = desk.signer.current() if lists else ""
+    due = [found for found in lists if is_due(found, key, now)]
     return [str(found["number"]) for found in due if publish(desk, found, now)]
 
 
-def is_due(found: Mapping[str, Any], now: dt.datetime) -> bool:
-    """Say whether a list has to be signed again."""
+def is_due(found: Mapping[str, Any], key: str, now: dt.datetime) -> bool:
+    """Say whether a list has to be signed again: changed, old, or not signed by the present key."""
     if found["publication"] == 0 or found["changes"] != found["published_changes"]:
+        return True
+    if found["key"] != key:
         return True
     return bool(now - found["published_at"] >= REPUBLISH_AFTER)
 
@@ -57,6 +61,7 @@ def publish(desk: CredentialDesk, found: Mapping[str, Any], now: dt.datetime) ->
     values = {
         "bits": encode(bits),
         "jwt": compact(desk.signer, key, claims, kid=desk.issuer.kid(key)),
+        "key": key,
         "published_at": now,
         "published_changes": found["changes"],
     }

@@ -83,6 +83,14 @@ def test_each_form_is_negotiated_and_varies_by_accept(shown):
         assert answer.headers["Vary"] == "Accept"
 
 
+def test_link_previews_get_the_page_although_they_take_anything(shown):
+    agent = {"User-Agent": "LinkedInBot/1.0 (compatible; Mozilla/5.0)", "Accept": "*/*"}
+    answer = shown.client.get(f"/credentials/{AWARD}", headers=agent)
+    assert 'property="og:image"' in answer.text
+    curl = {"User-Agent": "curl/8.5.0", "Accept": "*/*"}
+    assert shown.client.get(f"/credentials/{AWARD}", headers=curl).mimetype == "text/plain"
+
+
 def test_what_nobody_serves_is_not_acceptable(shown):
     assert shown.get(accept="application/zip").status_code == 406
 
@@ -190,6 +198,8 @@ def test_the_holder_chooses_and_it_holds_at_once(pages):
     assert pages.get("/evidence/exam").status_code == 404
     pages.client.post(url, data={})
     assert pages.get().status_code == 404
+    kept = [row["after"]["shown"] for row in pages.db.audit.find({"action": "credential.display"})]
+    assert sorted(kept) == [False, True]
 
 
 def test_a_choice_for_all_replaces_single_ones(pages):
