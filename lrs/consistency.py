@@ -36,7 +36,7 @@ Document = dict[str, Any]
 INDEXES: dict[str, list[IndexModel]] = {"hosts": [IndexModel([("at", ASCENDING)], expireAfterSeconds=3600)]}
 
 SLOTS: Final = 128  # processes of one machine
-HEADER: Final = 2  # words before the slots: the board's own number, and none
+HEADER: Final = 2  # words before the process ids and the marks: the board's own number, and none
 # MongoDB ends a transaction after 60 seconds; a mark this old was left by a process that was killed.
 LONGEST_WRITE: Final = 120 * 1_000_000
 MARGIN: Final = 1_000  # microseconds below the oldest unfinished write
@@ -62,26 +62,24 @@ class Board:
             fcntl.flock(file, fcntl.LOCK_EX)
             if file.seek(0, os.SEEK_END) < size:
                 file.truncate(size)
-            self._words = memoryview(mmap.mmap(file.fileno(), size)).cast("Q")
-            if self._words[0] == 0:
-                self._words[0] = secrets.randbits(63) | 1
+            words = memoryview(mmap.mmap(file.fileno(), size)).cast("Q")
+            if words[0] == 0:
+                words[0] = secrets.randbits(63) | 1
+            self.name = f"{words[0]:016x}"  # of this machine among the machines
+            self._pids = words[HEADER : HEADER + SLOTS]
+            self._marks = words[HEADER + SLOTS :]
             self._mine = self._claim()
             fcntl.flock(file, fcntl.LOCK_UN)  # closing is not enough: the map keeps its own copy of the file
         self._lock = threading.Lock()
         self._active: dict[int, int] = {}
         self._count = 0
 
-    @property
-    def name(self) -> str:
-        """The name of this machine's board among the machines."""
-        return f"{self._words[0]:016x}"
-
     def _claim(self) -> int:
         """Return the index of the first slot whose process is gone, made ours; the file is locked."""
-        for at in range(HEADER, HEADER + 2 * SLOTS, 2):
-            if not _is_alive(self._words[at]):
-                self._words[at + 1] = 0
-                self._words[at] = os.getpid()
+        for at, pid in enumerate(self._pids):
+            if not _is_alive(pid):
+                self._marks[at] = 0
+                self._pids[at] = os.getpid()
                 return at
         raise OSError(f"more than {SLOTS} processes write on one machine")
 
@@ -90,19 +88,19 @@ class Board:
         with self._lock:
             self._count += 1
             self._active[self._count] = since
-            self._words[self._mine + 1] = min(self._active.values())
+            self._marks[self._mine] = min(self._active.values())
             return self._count
 
     def leave(self, ticket: int) -> None:
         """Write down that the write is over, one way or the other."""
         with self._lock:
             del self._active[ticket]
-            self._words[self._mine + 1] = min(self._active.values(), default=0)
+            self._marks[self._mine] = min(self._active.values(), default=0)
 
     def oldest(self, now: int) -> int:
         """Return the beginning of the oldest unfinished write of this machine, or `now`."""
         floor = max(0, now - LONGEST_WRITE)
-        return min((mark for mark in self._words[HEADER + 1 :: 2].tolist() if mark > floor), default=now)
+        return min([mark for mark in self._marks.tolist() if mark > floor], default=now)
 
 
 def _is_alive(pid: int) -> bool:
