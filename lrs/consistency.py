@@ -109,7 +109,7 @@ def _is_alive(pid: int) -> bool:
         return False
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True
@@ -129,7 +129,7 @@ def board(path: Path) -> Board:
 def board_path(mongodb_uri: str, database: str) -> Path:
     """Return where the processes of this machine that serve one database meet."""
     digest = blake2b(f"{mongodb_uri}\n{database}".encode(), digest_size=8).hexdigest()
-    return Path(tempfile.gettempdir()) / f"laurel-{os.getuid()}" / f"{digest}.writers"
+    return Path(tempfile.gettempdir()) / f"laurel-{os.getuid()}" / f"{digest}.board"
 
 
 class Consistency:
