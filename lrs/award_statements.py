@@ -17,7 +17,8 @@ from pymongo.database import Database
 from lrs.consumers import consume
 from lrs.settings import Settings
 from lrs.tenancy import VENDOR
-from rules.store import RuleSet, cache_of
+from rules.rule_set import RuleSet
+from rules.store import cache_of
 from statements.errors import StatementConflict
 from statements.ingest import Writer, store_statements
 from statements.parse import parse_statements

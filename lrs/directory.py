@@ -19,7 +19,8 @@ from rules.credential_wording import spoken
 from rules.model import Certification, PartnerTiers
 from rules.programmes import tier_at
 from rules.standings import state_at
-from rules.store import RuleSet, cache_of
+from rules.rule_set import RuleSet
+from rules.store import cache_of
 
 Document = dict[str, Any]
 SHOWN_STATES = frozenset({"active", "renewal_open"})

@@ -25,7 +25,8 @@ from lrs.tenancy import VENDOR
 from rules.calendar import add
 from rules.model import Certification, Duration
 from rules.standings import state_at
-from rules.store import RuleSet, cache_of
+from rules.rule_set import RuleSet
+from rules.store import cache_of
 
 Document = dict[str, Any]
 CONSUMER: Final = "notices"

@@ -21,7 +21,7 @@ from pymongo.database import Database
 from rules import tagging, work
 from rules.people import Admit, no_affiliation
 from rules.relevance import compile_relevance
-from rules.store import RuleSet
+from rules.rule_set import RuleSet
 from rules.tagging import Position
 
 Document = dict[str, Any]
@@ -49,7 +49,7 @@ def start(
 ) -> None:
     """Record that people have to be looked at again; in the transaction of the publication.
 
-    Without `scan` only people with a standing are: a release, a retirement or another mode selects nothing new.
+    Without `scan` only people with a standing are: a release or a retirement selects nothing new.
     """
     db.backfills.insert_one(
         {
@@ -99,7 +99,8 @@ def _scan(
     job: Document,
     now: dt.datetime,
     admit: Admit,
-    since: dt.datetime | None,
+    *,
+    since: dt.datetime | None = None,
 ) -> tuple[Document, bool]:
     """Look at one page of statements; returns the change of the job and whether the scan came to its end."""
     documents = [
@@ -128,7 +129,7 @@ def _scan(
 def _statements(
     db: Database[Document], rules: RuleSet, job: Document, now: dt.datetime, admit: Admit
 ) -> Document:
-    change, ended = _scan(db, rules, job, now, admit, None)
+    change, ended = _scan(db, rules, job, now, admit)
     return change | ({"phase": "people"} if ended else {})
 
 
@@ -159,7 +160,7 @@ def _people(
 def _closing(
     db: Database[Document], rules: RuleSet, job: Document, now: dt.datetime, admit: Admit
 ) -> Document:
-    change, ended = _scan(db, rules, job, now, admit, job["published_at"] - BEFORE)
+    change, ended = _scan(db, rules, job, now, admit, since=job["published_at"] - BEFORE)
     if not ended:
         return change
     following = job["closing"] + 1

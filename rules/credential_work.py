@@ -27,8 +27,8 @@ from rules.evidence import evidence
 from rules.history import Evidence
 from rules.model import Certification
 from rules.outbox import Event
+from rules.rule_set import RuleSet
 from rules.standings import state_at
-from rules.store import RuleSet
 
 Document = dict[str, Any]
 

@@ -18,15 +18,18 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from rules import facts, marks, outbox, people, standings, tier_work, work
-from rules.decisions import Changes, Decided, changes_of, decide_person, next_due
+from rules.course import Course
+from rules.decisions import Decided, decide_person, next_due
 from rules.errors import RuleError
 from rules.histories import Dossier, load_dossiers
 from rules.marks import Mark
 from rules.model import Certification
 from rules.outbox import Event
 from rules.people import Admit, Sighting, no_affiliation
+from rules.record_changes import changes_of
 from rules.relevance import relevance_of
-from rules.store import RuleCache, RuleSet, RuleStore
+from rules.rule_set import RuleSet
+from rules.store import RuleCache, RuleStore
 
 Document = dict[str, Any]
 Scopes = Mapping[str, frozenset[str]]
@@ -161,7 +164,7 @@ class Engine:
         return report.changed
 
     def _owners(self, found: list[Mark], now: dt.datetime) -> dict[str, list[Mark]]:
-        """Return the persons concerned by marks, each with its marks; their stores are on record afterwards."""
+        """Return the persons concerned by marks, each with its marks; their stores are on record then."""
         owners = people.persons_for(
             self.db, (Sighting(mark.actor, mark.org) for mark in found if mark.actor), now, self.admit
         )
@@ -181,7 +184,7 @@ class Engine:
     def _decide_safely(
         self, rules: RuleSet, taken: work.Lease, scopes: Scopes, now: dt.datetime
     ) -> tuple[Report, list[Document]]:
-        """Decide a batch; where it fails as a whole, decide its people one by one, so that one stops no other."""
+        """Decide a batch; where it fails as a whole, decide its people one by one: one stops no other."""
         try:
             return self._decide(rules, taken, scopes, now)
         except LeaseLost:
@@ -198,7 +201,7 @@ class Engine:
                 one, documents = self._decide(rules, single, scopes, now)
             except LeaseLost:
                 continue
-            except Exception as error:  # noqa: BLE001 -- recorded, and tried again later
+            except Exception as error:
                 log.exception("person %s could not be decided", person)
                 RuleStore(self.db).record_failure(f"person:{person}", person, repr(error), now)
                 work.release(self.db, single, {person: now + POISON_PAUSE}, now)
@@ -211,7 +214,7 @@ class Engine:
     def _decide(
         self, rules: RuleSet, taken: work.Lease, scopes: Scopes, now: dt.datetime
     ) -> tuple[Report, list[Document]]:
-        """Decide the people of a lease, write everything, give the rows back; return also the statements read."""
+        """Decide the people of a lease, write, give the rows back; return also the statements read."""
         if not taken.rows:
             return Report(), []
         dossiers, shared = load_dossiers(
@@ -272,7 +275,9 @@ class Engine:
                 changes = changes_of(rules, dossiers[person], course, now, organization)
                 writes.facts += changes.facts
                 writes.events += changes.events
-                self._view(rules, person, name, one, changes, known[person], writes, now)
+                self._view(
+                    writes, rules, person, course, touched=changes.awards, known=known[person], now=now
+                )
             if one.whole:
                 writes.dropped += [
                     name
@@ -283,24 +288,24 @@ class Engine:
 
     def _view(
         self,
+        writes: Writes,
         rules: RuleSet,
         person: str,
-        name: str,
-        decided: Decided,
-        changes: Changes,
+        course: Course,
+        *,
+        touched: frozenset[str],
         known: Mapping[str, tuple[str, str]],
-        writes: Writes,
         now: dt.datetime,
     ) -> None:
         """Collect the standing and the awards of one course that are not as the view has them."""
-        course = decided.courses[name]
+        name = course.certification
         standing = standings.standing_of(rules, person, course, now)
         if known.get(standing["_id"], ("", ""))[1] != standing["digest"]:
             writes.standings.append(standing)
             writes.moved.add(person)
         present = standings.awards_of(rules, person, course, now)
         for award in present:
-            if known.get(award["_id"], ("", ""))[1] != award["digest"] or award["_id"] in changes.awards:
+            if known.get(award["_id"], ("", ""))[1] != award["digest"] or award["_id"] in touched:
                 if issues(rules, name, award["version"]) and not award["evaluated"]:
                     award["credential_due"] = now
                 writes.awards.append(award | {"annulled": False})
@@ -351,7 +356,7 @@ class Engine:
 
 
 def _scope(row: work.Row, touched: frozenset[str] | None, now: dt.datetime) -> frozenset[str] | None:
-    """Return the certifications to decide: those that the marked statements touch, or all if the person is due."""
+    """Return the certifications to decide: those that the marks touch, or all if the person is due."""
     if touched is None or row.due_at <= now:
         return None
     return touched

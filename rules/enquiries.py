@@ -17,8 +17,9 @@ from rules.errors import UnknownRule
 from rules.explain import Explanation
 from rules.histories import load_dossiers
 from rules.people import find_person
+from rules.rule_set import Record, RuleSet
 from rules.standings import StateAt, state_at
-from rules.store import Record, RuleSet, RuleStore, cache_of
+from rules.store import RuleStore, cache_of
 
 Document = dict[str, Any]
 
@@ -87,7 +88,8 @@ def diff_versions(db: Database[Document], rule_id: str, old: str | None, new: st
     before, after = get_record(db, rule_id, old), get_record(db, rule_id, new)
     yield from difflib.unified_diff(
         before["source"].splitlines(), after["source"].splitlines(),
-        f"{rule_id} v{old}", f"{rule_id} v{new}", before["effective_from"], after["effective_from"], lineterm="",
+        f"{rule_id} v{old}", f"{rule_id} v{new}", before["effective_from"], after["effective_from"],
+        lineterm="",
     )  # fmt: skip
 
 
@@ -97,9 +99,12 @@ def explain(
     certification: str,
     at: dt.datetime | None,
     now: dt.datetime,
+    *,
     known_at: dt.datetime | None = None,
 ) -> Explanation:
-    """Say why a person holds a certification at an instant, or why not yet (6-3); raises UnknownPerson, UnknownRule.
+    """Say why a person holds a certification at an instant, or why not yet (6-3).
+
+    Raises UnknownPerson or UnknownRule.
 
     With `known_at`, only what was stored, decided and published until then is known.
     """
@@ -155,7 +160,7 @@ def list_awards(  # one keyword per filter
     after: str | None = None,
     limit: int | None = None,
 ) -> Iterator[Document]:
-    """Yield standings as they are at an instant, in order of person and certification; raises UnknownPerson."""
+    """Yield standings as they are at an instant, by person and certification; raises UnknownPerson."""
     query: Document = {"org": VENDOR, "$and": []}
     if person is not None:
         query["$and"].append({"person": find_person(db, person)})

@@ -2,8 +2,9 @@
 
 facts {_id, org: "vendor", person, certification, kind, by_people, effective_at, decided_at, ...}
 
-by_people true: hold, lift, revocation, withdrawal, extension, approval, acceptance, resolution; they are input.
-by_people false: transition (a state began), retraction (an earlier transition no longer holds), review, tier.
+by_people true, input: hold, lift, revocation, withdrawal, extension, approval, acceptance, resolution.
+by_people false: transition (a state began), retraction (an earlier transition no longer holds), review,
+review_closed, tier, tier_at_risk, tier_retraction.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ Document = dict[str, Any]
 
 VENDOR: Final = "vendor"
 REASONS: Final = (
-    "agreement_lapsed", "evidence_voided", "identity", "misconduct", "holder_request", "administrative_error", "other",
+    "agreement_lapsed", "evidence_voided", "identity", "misconduct", "holder_request", "administrative_error",
+    "other",
 )  # fmt: skip
 FACT_FIELDS: Final = (
     "certification", "until", "revoke_at", "allowed", "statement", "choice", "of", "reason", "by", "note",

@@ -1,4 +1,4 @@
-"""What a publication would change for one person: the line of states under the old rules beside the new (6)."""
+"""What a publication would change for one person: states under the old rules beside the new (6)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def difference(
 ) -> Difference:
     """Compare two courses from now on, at now and at each watched instant: starts and deadlines of versions.
 
-    Gain or lose where at the first such instant with another counting one of the two counts and the other does
+    Gain or lose: at the first such instant at which they count differently, one counts and the other does
     not; change where anything else differs that people see: state, dates or version.
     """
     instants = [now, *sorted(at for at in set(watched) if at > now)]

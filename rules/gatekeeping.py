@@ -1,7 +1,7 @@
 """Gates asked over the store: what holds at the instant of asking, the answer kept as it was given (5-7).
 
-gate_answers {_id: answer id, org: "vendor", gate, version, organization, submitter, subject, answer, enforced,
-              computed, failed, reasons, message, at, expires_at}
+gate_answers {_id: answer id, org: "vendor", gate, version, organization, submitter, subject, answer,
+              enforced, computed, failed, reasons, message, at, expires_at}
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from rules import outbox, people, programmes
+from rules import outbox, partners, people, programmes
 from rules.errors import RuleError, UnknownPerson, UnknownRule
 from rules.gates import GateAnswer, Question, answer
 from rules.model import Gate, PartnerTiers
 from rules.outbox import Event
+from rules.rule_set import Record, RuleSet
 from rules.standings import state_at
-from rules.store import Record, RuleSet
 from rules.tiers import Standing
 from rules.ulid import encode
 
@@ -60,7 +60,7 @@ class Asked:
 def check(
     db: Database[Document], rules: RuleSet, gate_id: str, questions: Sequence[Asked], now: dt.datetime
 ) -> list[Document]:
-    """Answer questions in order and keep the answers, all in one write; raises UnknownRule, UnknownOrganization.
+    """Answer questions in order and keep the answers; raises UnknownRule, UnknownOrganization.
 
     A submitter whom nobody knows is refused, not an error: the asking system may not know either.
     """
@@ -96,8 +96,8 @@ def check(
 
 
 def programme_of(rules: RuleSet, gate: Gate) -> PartnerTiers:
-    """Return the programme a gate means: the one it names, else the only one published; raises UnknownRule."""
-    ids = programmes.programme_ids(rules)
+    """Return the programme a gate means: the one it names, else the only one there is; raises UnknownRule."""
+    ids = partners.programme_ids(rules)
     wanted = gate.tiers or (ids[0] if len(ids) == 1 else None)
     if wanted is None and not ids:
         return PartnerTiers(id="", version="", title="", order=(), tiers={})
@@ -129,7 +129,7 @@ def standings_at(
         state = state_at(row, now)
         if state is not None and state.counts and state.state != "in_progress":
             data = {"state": state.state, "version": state.version, "award": state.award}
-            found[row["person"]].append(programmes.coordinates(rules, row["certification"], data))
+            found[row["person"]].append(partners.coordinates(rules, row["certification"], data))
     return found
 
 
@@ -161,7 +161,8 @@ def _keep(db: Database[Document], rows: list[Document], now: dt.datetime) -> Non
             (row["_id"],),
             now,
             {
-                "answer_id": row["_id"], "gate": row["gate"], "version": row["version"], "answer": row["answer"],
+                "answer_id": row["_id"], "gate": row["gate"], "version": row["version"],
+                "answer": row["answer"],
                 "organization": row["organization"], "person": row["person"], "failed": row["failed"],
                 "enforced": row["enforced"],
             },

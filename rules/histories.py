@@ -21,7 +21,7 @@ from rules.history import Evidence, Fact, Membership, PersonHistory
 from rules.model import Certification
 from rules.people import NOBODY, Identity, Owners
 from rules.relevance import relevance_of
-from rules.store import RuleSet
+from rules.rule_set import RuleSet
 
 Document = dict[str, Any]
 
@@ -91,7 +91,7 @@ class Dossier:
     def history(
         self, certification: str, rules: RuleSet, shared: Shared, known_at: dt.datetime
     ) -> PersonHistory:
-        """Return the input of the decision about one certification, without `holds`, as known at an instant."""
+        """Return the input of the decision about one certification, without `holds`, as then known."""
         own = (
             self._evidence(i, shared) for i, piece in enumerate(self.pieces) if certification in piece.touched
         )
@@ -147,7 +147,7 @@ def own_pieces(
     documents: Mapping[str, list[Document]],
     relevant: Callable[[Document], frozenset[str]],
 ) -> list[Piece]:
-    """Return the statements whose effective time lies in an interval of ownership (1, person), present or lost."""
+    """Return the statements with an effective time in an interval of ownership (1), present or lost."""
     owned = {
         row["_id"]: Piece(row, touched)
         for one in identity.owned

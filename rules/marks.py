@@ -28,10 +28,10 @@ PLAIN: Final[CodecOptions[Document]] = CodecOptions(
 )
 READ: Final = 5000  # statements of one round trip
 FIELDS: Final[Mapping[str, int]] = dict.fromkeys(
-    ("org", "id", "stored", "timestamp", "actor", "actor_type", "verb", "object", "activity_type", "registration",
-     "success", "completion", "score", "platform", "language", "instructor", "parent", "grouping", "category",
-     "extensions", "client", "client_label", "controlled_by", "authority",
-        "timestamp_us", "voided", "pending"), 1,
+    ("org", "id", "stored", "timestamp", "timestamp_us", "actor", "actor_type", "verb", "object",
+     "activity_type", "registration", "success", "completion", "score", "platform", "language", "instructor",
+     "parent", "grouping", "category", "extensions", "client", "client_label", "controlled_by", "authority",
+     "voided", "pending"), 1,
 )  # fmt: skip
 """What evidence is made of; `raw` and the keys stay in the database."""
 

@@ -1,6 +1,7 @@
 """Reading people, their dated identifiers, affiliations and groups; and making a person on first sight.
 
-people       {_id, org: "vendor", name, email, ifis: [{ifi, from, until}], confirmed, created_at, merged_into?}
+people       {_id, org: "vendor", name, email, ifis: [{ifi, from, until}],
+              former?: [{ifi, from, until, lost_at}], confirmed, created_at, merged_into?}
 affiliations {_id, person, org, from, until, primary, role, confirmed_at}
 groups       {_id, org: "vendor", name, members: [{person, from, until}]}
 
@@ -109,9 +110,9 @@ def interval(of: str, document: Mapping[str, Any]) -> Interval:
 Admit = Callable[
     [Database[Document], Mapping[str, str], Mapping[str, str], dt.datetime, ClientSession | None], None
 ]
-"""Called with new persons (id -> IFI, id -> organization) in the transaction that inserts them: gives them the
+"""Called with new persons (id -> IFI, id -> organization) in the transaction that inserts them.
 
-affiliations that the policies of the organizations allow.
+It gives them the affiliations that the policies of the organizations allow.
 """
 
 
@@ -145,7 +146,7 @@ def insert_persons(
     now: dt.datetime,
     admit: Admit = no_affiliation,
 ) -> None:
-    """Insert and admit persons (id -> IFI) in one transaction; those whose id is taken are left as they are."""
+    """Insert and admit persons (id -> IFI) in one transaction; those whose id is taken stay as they are."""
 
     def change(session: ClientSession) -> None:
         taken = {
@@ -228,7 +229,7 @@ def new_person(person: str, ifi: str, now: dt.datetime) -> Document:
 
 
 def find_person(db: Database[Document], named: str) -> str:
-    """Return the person meant by an id, an IFI, an e-mail address or `name@organization`; raises UnknownPerson."""
+    """Return the person meant by an id, an IFI, an address or `name@organization`; raises UnknownPerson."""
     ifi = named if "::" in named else f"mbox::mailto:{named.lower()}"
     exact: list[Document] = [
         {"_id": named},

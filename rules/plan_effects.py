@@ -1,4 +1,4 @@
-"""What a plan says beside the bare differences: names, reasons in the document's own places, tier effects (6-1)."""
+"""What a plan says beside bare differences: names, reasons in the document's places, tier effects (6-1)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pymongo.database import Database
 
-from rules import explain, people, programmes
+from rules import explain, partners, people
 from rules.decisions import full_history
 from rules.explain import Explanation, Node
 from rules.model import Certification, Requirement
@@ -25,7 +25,7 @@ VENDOR: Final = "vendor"
 
 
 def reason_of(sides: Sides, one: Compared, now: dt.datetime) -> str | None:
-    """Return why somebody would lose or change: what is unmet under the new version, and where it stands there.
+    """Return why somebody would lose: what is unmet under the new version, and where it stands there.
 
     None where nothing is unmet: then dates or versions differ.
     """
@@ -119,17 +119,19 @@ def tier_effects(
         organizations = {row["_id"] for row in db.orgs.find({"kind": {"$ne": "vendor"}}, {"_id": 1})}
     replaced = _whole(db, moved)
     found = []
-    for programme in programmes.programme_ids(sides.new):
-        known = programme in programmes.programme_ids(sides.old)
+    for programme in partners.programme_ids(sides.new):
+        known = programme in partners.programme_ids(sides.old)
         for organization in sorted(organizations - {VENDOR}):
-            new = programmes.course_of(db, sides.new, programme, organization, replaced)
-            old = programmes.course_of(db, sides.old, programme, organization) if known else None
+            new = partners.course_of(db, sides.new, programme, organization, replaced)
+            old = partners.course_of(db, sides.old, programme, organization) if known else None
             effect = tier_effect(old, new, now)
             if effect is not None:
                 at, before, after = effect
                 wanted = before.tier if before else None
-                unmet = programmes.unmet_at(db, sides.new, programme, organization, wanted, at, replaced)
-                found.append(_told(programme, organization, at, wanted, after.tier, unmet))
+                unmet = partners.unmet_at(
+                    db, sides.new, programme, organization, tier=wanted, at=at, replaced=replaced
+                )
+                found.append(_told(programme, organization, at, was=wanted, tier=after.tier, unmet=unmet))
     return found
 
 
@@ -161,6 +163,7 @@ def _told(
     programme: str,
     organization: str,
     at: dt.datetime,
+    *,
     was: str | None,
     tier: str | None,
     unmet: Sequence[Unmet],

@@ -19,7 +19,8 @@ from rules.load_dump import document_hash, dump
 from rules.model import AnyDocument, Certification, Release
 from rules.people import Admit, no_affiliation
 from rules.relevance import compile_relevance
-from rules.store import RuleSet, RuleStore, compile_rows, effective_instant
+from rules.rule_set import RuleSet, compile_rows, effective_instant
+from rules.store import RuleStore
 from rules.tagging import Position
 
 Document = dict[str, Any]

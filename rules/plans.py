@@ -31,7 +31,8 @@ from rules.load_dump import document_hash
 from rules.model import AnyDocument, Certification, PartnerTiers, Release
 from rules.people import Admit, no_affiliation
 from rules.plan_sides import Sides, differences, people_concerned, sides_of, tag_candidates
-from rules.store import RuleSet, RuleStore, effective_instant
+from rules.rule_set import RuleSet, effective_instant
+from rules.store import RuleStore
 from rules.testing import case_problems, run_tests
 from rules.ulid import encode
 

@@ -16,7 +16,8 @@ from rules.check_names import PublishedNames
 from rules.check_words import nearest
 from rules.model import AnyDocument, Fragment, PartnerTiers, Release
 from rules.outbox import Event
-from rules.store import RuleSet, RuleStore
+from rules.rule_set import RuleSet
+from rules.store import RuleStore
 from statements.keys import key
 
 Document = dict[str, Any]
@@ -83,7 +84,7 @@ def publish(
     plan: str | None = None,
     planned_by: str | None = None,
 ) -> list[Document]:
-    """Record documents (with their source text) as published, with their events; in the caller's transaction."""
+    """Record documents (with their texts) as published, with their events, in the caller's transaction."""
     store = RuleStore(db)
     rows = []
     for document, source in documents:
@@ -119,6 +120,7 @@ def end_lifecycle(
     action: Literal["retire", "withdraw"],
     now: dt.datetime,
     by: str | None,
+    *,
     reason: str | None = None,
 ) -> Document:
     """Retire a certification (no new awards) or withdraw it (all periods end), and have its people decided.

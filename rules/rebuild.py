@@ -1,10 +1,10 @@
 """Recompute everything that is derived and say what differs from what is there: nothing should.
 
-rebuilds {_id, org: "vendor", started_at, finished_at, shards: [{name, from, until, after, people, leased_until,
-          done}], people, differences, listed: [{person, certification, what}], tiers_done}
+rebuilds {_id, org: "vendor", started_at, finished_at, shards: [{n, from, until, after, leased_until, done}],
+          people, differences, listed: [{person, certification, what}], tiers_done}
 
-People are decided anew from statements and facts, shard by shard; what the view says otherwise is counted, listed
-and put right. Each shard remembers how far it came, so a rebuild that was stopped goes on.
+People are decided anew from statements and facts, shard by shard; what the view says otherwise is counted,
+listed and put right. Each shard remembers how far it came, so a rebuild that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Final
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.database import Database
 
-from rules import programmes
+from rules import partners, programmes
 from rules.engine import BATCH, Engine
 
 Document = dict[str, Any]
@@ -79,7 +79,7 @@ def run(
         after = shard["after"]
         while after is not None or not shard.get("entered"):
             shard["entered"] = True
-            after = _page(engine, name, shard, after, now(), limit)
+            after = _page(engine, name, shard, after, now=now(), limit=limit)
             tell(progress(engine.db, name))
         engine.db.rebuilds.update_one(
             {"_id": name, "shards.n": shard["n"]}, {"$set": {"shards.$.done": True}}
@@ -90,13 +90,13 @@ def finish(engine: Engine, name: str, now: dt.datetime) -> Document:
     """Recompute the tiers once all shards are done, and return the rebuild with its differences."""
     db, rules = engine.db, engine.cache.get(fresh=True)
     for row in db.orgs.find({"kind": {"$ne": "vendor"}}, {"_id": 1}).sort("_id", ASCENDING):
-        for programme in programmes.programme_ids(rules):
-            course = programmes.course_of(db, rules, programme, row["_id"])
+        for programme in partners.programme_ids(rules):
+            course = partners.course_of(db, rules, programme, row["_id"])
             view = programmes.view_of(programme, row["_id"], course)
             known = db.tiers.find_one({"_id": view["_id"]}, {"digest": 1})
             if known is not None and known["digest"] != view["digest"]:
                 _count(db, name, [{"organization": row["_id"], "programme": programme, "what": "tier"}])
-            programmes.record(db, rules, programme, row["_id"], course, now)
+            programmes.record(db, rules, programme, row["_id"], course, now=now)
     ended = db.rebuilds.find_one_and_update(
         {"_id": name},
         {"$set": {"tiers_done": True, "finished_at": now}},
@@ -129,7 +129,7 @@ def _take(db: Database[Document], name: str, now: dt.datetime) -> Document | Non
 
 
 def _page(
-    engine: Engine, name: str, shard: Document, after: str | None, now: dt.datetime, limit: int
+    engine: Engine, name: str, shard: Document, after: str | None, *, now: dt.datetime, limit: int
 ) -> str | None:
     """Decide one page of a shard; returns where to go on, None at its end."""
     db = engine.db

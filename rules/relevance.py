@@ -1,7 +1,7 @@
 """Which certifications may look at a statement: a superset of what their selectors match, by table look-up.
 
-Asked for every statement that comes in, so it costs one dictionary look-up for most. Sources, results, signers
-and context do not matter here: `explain` names statements that nearly matched (6-4).
+Asked for every statement that comes in, so it costs one dictionary look-up for most. Sources, results,
+signers and context do not matter here: `explain` names statements that nearly matched (6-4).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any, Final
 from pymongo.database import Database
 
 from rules.model import Certification, Selector
-from rules.store import RuleCache, RuleSet, cache_of
+from rules.rule_set import RuleSet
+from rules.store import RuleCache, cache_of
 
 Document = Mapping[str, Any]
 

@@ -1,7 +1,7 @@
 """What people decide about awards: holds, revocations, extensions, approvals ... become facts (4.10).
 
-A fact is appended and its person made due in one transaction; the next decision reads it. Nothing is changed or
-removed afterwards: a hold ends by a `lift`, another fact.
+A fact is appended and its person made due in one transaction; the next decision reads it. Nothing is
+changed or removed afterwards: a hold ends by a `lift`, another fact.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rules import work
 from rules.errors import RuleError, UnknownRule
 from rules.facts import REASONS, from_fact
 from rules.history import Fact, FactKind
-from rules.store import RuleSet
+from rules.rule_set import RuleSet
 
 Document = dict[str, Any]
 
@@ -158,7 +158,8 @@ def review_reply(row: Document) -> Document:
 def fact_reply(row: Document) -> Document:
     """Return a fact of people as the API gives it."""
     names = (
-        "person", "certification", "kind", "effective_at", "decided_at", "until", "until_day", "revoke_at", "allowed",
+        "person", "certification", "kind", "effective_at", "decided_at", "until", "until_day", "revoke_at",
+        "allowed",
         "statement", "choice", "of", "reason", "by", "recorded_by", "note", "appeal",
     )  # fmt: skip
     return {"id": row["_id"], **{name: row[name] for name in names if row.get(name) is not None}}

@@ -1,9 +1,10 @@
 """The current view, derived from facts and statements; it can be dropped and rebuilt (`lrs awards rebuild`).
 
-standings {_id: "<person>/<certification>", org: "vendor", person, certification, states, award, next_change_at, ...}
+standings {_id: "<person>/<certification>", org: "vendor", person, certification, states, awards, reviews?,
+           next_change_at, digest, decided_at}
 awards    {_id: award id, org: "vendor", person, certification, ordinal, version, periods, states, final, ...}
 
-`states` is the whole line of public states, past and to come: [{at, state, version, award, awarded, expires}].
+`states` is the line of public states, past and to come: [{at, state, version, award, awarded, expires, ...}].
 What holds at an instant is read off it (`state_at`), whether or not a worker runs.
 """
 
@@ -21,7 +22,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from rules.course import AwardRecord, Course, Period, Segment
-from rules.store import RuleSet
+from rules.rule_set import RuleSet
 from rules.ulid import award_id
 
 Document = dict[str, Any]
@@ -190,7 +191,7 @@ def write(
     known: Collection[str],
     now: dt.datetime,
 ) -> None:
-    """Write these standings and awards; `gone` are ids of awards that are no more, `known` ids that are there.
+    """Write these standings and awards; `gone` are awards that are no more, `known` ids that are there.
 
     What others keep on an award (`credential_due`, what its holder displays) stays.
     """

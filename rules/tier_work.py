@@ -1,4 +1,4 @@
-"""Which organizations' tiers have to be looked at: durable marks, set in the transaction that moves a person."""
+"""Which organizations' tiers have to be looked at: marks set in the transaction that moves a person."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def mark(
     now: dt.datetime,
     session: ClientSession | None = None,
 ) -> None:
-    """Make the tiers of organizations due; called with every change of the tree of `parent` or of a status."""
+    """Make the tiers of organizations due; called with every change of their tree or of a status."""
     changes = [
         UpdateOne(
             {"_id": organization},

@@ -1,6 +1,7 @@
 """What the engine still has to look at, person by person, and who is at it.
 
-work {_id: person, org: "vendor", due_at, priority, marks, leased_until, leased_by, stores, signers, decided_at}
+work {_id: person, org: "vendor", due_at, priority, marks, leased_until, leased_by, stores, signers,
+      decided_at}
 
 A row is due when something about its person changed (`mark`) or when the clock will change something
 (`due_at` in the future). A worker leases rows before it decides; two workers never hold the same row, and the
@@ -175,7 +176,7 @@ def lease(
 
 
 def is_held(db: Database[Document], taken: Lease, persons: Collection[str], session: ClientSession) -> bool:
-    """Tell, inside a transaction, whether the lease still holds; conflicts with whoever takes the rows over."""
+    """Tell, in a transaction, whether the lease still holds; conflicts with whoever takes the rows over."""
     found = db.work.update_many(
         {"_id": {"$in": list(persons)}, "leased_by": taken.token}, {"$inc": {"fence": 1}}, session=session
     )

@@ -77,10 +77,10 @@ tests:
 
 
 def simple(
-    id: str = "sales", version: str = "1", pass_mark: str = "0.8", more: str = "", title: str = "Sales"
+    name: str = "sales", version: str = "1", pass_mark: str = "0.8", more: str = "", title: str = "Sales"
 ) -> str:
     """Return a certification that one passed exam earns."""
-    return SIMPLE.format(id=id, version=version, pass_mark=pass_mark, more=more, title=title)
+    return SIMPLE.format(id=name, version=version, pass_mark=pass_mark, more=more, title=title)
 
 
 @dataclass
@@ -194,9 +194,9 @@ def done(
     return statement
 
 
-def exam(who: str, at: dt.datetime, scaled: float = 0.9, id: str = "sales", **more: Any) -> dict[str, Any]:
+def exam(who: str, at: dt.datetime, scaled: float = 0.9, of: str = "sales", **more: Any) -> dict[str, Any]:
     verb = "passed" if scaled >= 0.5 else "failed"
-    return done(who, f"https://acme.example/{id}/exam", at, verb, scaled, **more)
+    return done(who, f"https://acme.example/{of}/exam", at, verb, scaled, **more)
 
 
 def voiding(statement_id: str) -> dict[str, Any]:

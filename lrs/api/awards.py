@@ -24,7 +24,8 @@ from rules.store import cache_of
 blp = Blueprint("awards", __name__, description="Standings, awards, and what people decide about them.")
 
 STATES: Final = (
-    "in_progress", "pending_review", "active", "renewal_open", "grace", "suspended", "expired", "revoked", "withdrawn",
+    "in_progress", "pending_review", "active", "renewal_open", "grace", "suspended", "expired", "revoked",
+    "withdrawn",
 )  # fmt: skip
 
 

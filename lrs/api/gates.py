@@ -16,7 +16,8 @@ from lrs.refusals import InvalidField
 from rules import gatekeeping
 from rules.gatekeeping import Asked
 from rules.model import Gate
-from rules.store import RuleSet, cache_of
+from rules.rule_set import RuleSet
+from rules.store import cache_of
 
 blp = Blueprint("gates", __name__, url_prefix="/gates", description="Yes/no questions of partners' systems.")
 

@@ -150,7 +150,7 @@ def retire(body: dict[str, Any], rule_id: str) -> Response:
         "withdraw" if body["withdraw"] else "retire",
         here.now(),
         who(principal),
-        body["reason"],
+        reason=body["reason"],
     )
     return answer(plans.record_reply(row) | {"action": row["action"]}, 201)
 
@@ -162,7 +162,7 @@ def explain(args: dict[str, Any], person: str, certification: str) -> Response:
     """Say why a person holds a certification, or why not yet (6-3)."""
     here = laurel()
     found = enquiries.explain(
-        here.db, visible(person), certification, args.get("at"), here.now(), args.get("known_at")
+        here.db, visible(person), certification, args.get("at"), here.now(), known_at=args.get("known_at")
     )
     return answer(as_dict(found))
 

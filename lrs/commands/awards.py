@@ -42,25 +42,16 @@ def group() -> None:
 @click.option("--limit", type=click.IntRange(1), help="At most so many.")
 @json_option
 @with_laurel
-def list_(
-    here: Laurel,
-    person: str | None,
-    certification: str | None,
-    state: str | None,
-    organization: str | None,
-    limit: int | None,
-    *,
-    as_json: bool,
-) -> None:
+def list_(here: Laurel, *, limit: int | None, as_json: bool, **filters: str | None) -> None:
     """List who stands how in which certification, now."""
     with exit_statuses():
         rows = enquiries.list_awards(
             here.db,
             here.now(),
-            person=person,
-            certification=certification,
-            state=state,
-            organization=organization,
+            person=filters["person"],
+            certification=filters["certification"],
+            state=filters["state"],
+            organization=filters["organization"],
             limit=limit,
         )
         show(rows, COLUMNS, as_json=as_json)
@@ -84,9 +75,9 @@ def record(
     kind: FactKind,
     person: str,
     certification: str,
+    *,
     at: dt.datetime | None,
     by: str | None,
-    *,
     decided_by: str | None = None,
     **values: Any,
 ) -> None:
@@ -178,8 +169,7 @@ def approve(here: Laurel, person: str, certification: str, approver: str, *, den
         "approval",
         person,
         certification,
-        rest.pop("at"),
-        operated,
+        by=operated,
         allowed=not deny,
         decided_by=decider,
         **rest,
@@ -226,7 +216,7 @@ def reviews(here: Laurel, certification: str | None, *, as_json: bool) -> None:
 @json_option
 @with_laurel
 def rebuild_(here: Laurel, processes: int, *, afresh: bool, as_json: bool) -> None:
-    """Recompute everything derived and report what differed (nothing should); goes on where it was stopped."""
+    """Recompute everything derived, report what differed (nothing should); goes on where it stopped."""
     job = rebuild.begin(here.db, here.now(), afresh=afresh)
     started = time.monotonic()
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
@@ -244,7 +234,8 @@ def rebuild_(here: Laurel, processes: int, *, afresh: bool, as_json: bool) -> No
     else:
         rate = ended["people"] / max(seconds, 0.001)
         click.echo(
-            f"{ended['people']:,} people in {seconds:.1f} s ({rate:,.0f}/s), {ended['differences']} differences"
+            f"{ended['people']:,} people in {seconds:.1f} s ({rate:,.0f}/s), "
+            f"{ended['differences']} differences"
         )
         show(ended["listed"], ("person", "certification", "what"), as_json=False)
     if ended["differences"]:

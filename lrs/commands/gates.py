@@ -44,9 +44,8 @@ def check(
     if as_json:
         print_json(reply)
     else:
-        click.echo(
-            f"{reply['answer']}{'' if reply['enforced'] else ' (not enforced)'}  {reply['message'] or ''}".rstrip()
-        )
+        enforced = "" if reply["enforced"] else " (not enforced)"
+        click.echo(f"{reply['answer']}{enforced}  {reply['message'] or ''}".rstrip())
         for one in reply["reasons"]:
             mark = "ok" if one["ok"] else "--"
             click.echo(f"  {mark}  {one['key']}: required {one['required']}, observed {one['observed']}")

@@ -34,7 +34,7 @@ for command in (check, test, new):
 
 @contextmanager
 def exit_statuses() -> Iterator[None]:
-    """End with the status that fits an error of the rules: 3 for a stale plan, 1 for problems, 2 for the rest."""
+    """End with the status that fits an error: 3 for a stale plan, 1 for problems, 2 for the rest."""
     try:
         yield
     except StalePlan as error:
@@ -109,7 +109,8 @@ def apply(here: Laurel, plan_id: str, by: str | None, *, as_json: bool) -> None:
             print_json([plans.record_reply(row) for row in rows])
         for row in rows if not as_json else ():
             click.echo(
-                f"published {row['kind']} {row['id']} v{row['version']} from {row['effective_from']} {row['hash'][:12]}"
+                f"published {row['kind']} {row['id']} v{row['version']} "
+                f"from {row['effective_from']} {row['hash'][:12]}"
             )
 
 
@@ -179,7 +180,9 @@ def explain(
 ) -> None:
     """Say why PERSON holds CERTIFICATION, or why not yet."""
     with exit_statuses():
-        found = enquiries.explain(here.db, person, certification, instant(at), here.now(), instant(known_at))
+        found = enquiries.explain(
+            here.db, person, certification, instant(at), here.now(), known_at=instant(known_at)
+        )
         if as_json:
             print_json(as_dict(found))
         else:
@@ -192,7 +195,7 @@ def explain(
 @json_option
 @with_laurel
 def history(here: Laurel, person: str, certification: str, *, as_json: bool) -> None:
-    """List what was decided about PERSON in CERTIFICATION, by the engine and by people, corrections included."""
+    """List what engine and people decided about PERSON in CERTIFICATION, corrections included."""
     with exit_statuses():
         rows = enquiries.history_of(here.db, person, certification)
         show(
@@ -214,6 +217,6 @@ def retire(here: Laurel, rule_id: str, reason: str | None, by: str | None, *, wi
     """Give no new awards of CERTIFICATION; running periods end by date."""
     with exit_statuses():
         end_lifecycle(
-            here.db, rule_id, "withdraw" if withdraw else "retire", here.now(), operator(by), reason
+            here.db, rule_id, "withdraw" if withdraw else "retire", here.now(), operator(by), reason=reason
         )
         click.echo(f"{'withdrawn' if withdraw else 'retired'} {rule_id}")

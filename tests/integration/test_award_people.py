@@ -1,4 +1,4 @@
-"""Merges, splits, moves, groups, approvals and tiers: exactly the people and partners concerned are decided anew."""
+"""Merges, splits, moves, groups, approvals and tiers: exactly those concerned are decided anew."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ def test_a_move_takes_the_count_along_and_the_old_tier_falls_after_its_clock(wor
     world.settle()
     assert (tier(world, "north"), tier(world, "south")) == ("silver", "silver")
     moved = [row for row in world.events() if row["type"] == "tier.at_risk"]
-    assert [(row["data"]["organization"], row["data"]["falls_to"]) for row in moved] == [("north", "registered")]
+    assert [(row["data"]["organization"], row["data"]["falls_to"]) for row in moved] == [
+        ("north", "registered")
+    ]
     assert moved[0]["data"]["missing"][0]["demands"][0]["required"] == 1
     world.clock.forward(days=62)
     assert tier(world, "north") == "registered"  # whether or not a worker ran
@@ -98,17 +100,21 @@ def test_an_affiliation_counts_from_its_confirmation(world: World) -> None:
     world.settle()
     rules = cache_of(world.db).get(fresh=True)
     asked = Asked("north", "ana@example.com", {"product": "acme-platform"})
-    assert gatekeeping.check(world.db, rules, "deal", [asked], world.clock())[0]["failed"] == ["submitter_affiliated"]
+    assert gatekeeping.check(world.db, rules, "deal", [asked], world.clock())[0]["failed"] == [
+        "submitter_affiliated"
+    ]
 
 
 def test_merging_two_records_counts_their_evidence_together_and_splitting_undoes_it(world: World) -> None:
-    world.publish(simple("two").replace(
-        "when: {score: exam, at_least: 0.8}", "when: {all: [{done: exam}, {done: lab}]}"
-    ).replace("evidence:", 'evidence:\n  lab: {verb: passed, activity: "https://acme.example/lab"}').replace(
-        "status: active", "status: in_progress"))
+    world.publish(
+        simple("two")
+        .replace("when: {score: exam, at_least: 0.8}", "when: {all: [{done: exam}, {done: lab}]}")
+        .replace("evidence:", 'evidence:\n  lab: {verb: passed, activity: "https://acme.example/lab"}')
+        .replace("status: active", "status: in_progress")
+    )
     world.settle()
     world.clock.forward(days=1)
-    world.send([exam("ana", START + dt.timedelta(days=1), id="two")], "north")
+    world.send([exam("ana", START + dt.timedelta(days=1), of="two")], "north")
     world.send([done("anna", "https://acme.example/lab", START + dt.timedelta(days=2))], "south")
     world.settle()
     assert world.standing("ana", "two").state == "in_progress"
@@ -136,7 +142,12 @@ def test_a_group_change_decides_those_anew_whose_evidence_its_members_signed(wor
     world.settle()
     instructor = {"context": {"instructor": {"mbox": "mailto:ines@example.com"}}}
     at = START + dt.timedelta(days=3)
-    world.send([done("ines", "https://acme.example/sales/exam", at), done("ana", "https://acme.example/signed/practical", at, **instructor)])
+    world.send(
+        [
+            done("ines", "https://acme.example/sales/exam", at),
+            done("ana", "https://acme.example/signed/practical", at, **instructor),
+        ]
+    )
     world.settle()
     assert world.standing("ana", "signed").state == "in_progress"
     put_group(editor(world), "assessors", [{"person": world.person("ines"), "from": START, "until": None}])
@@ -147,12 +158,16 @@ def test_a_group_change_decides_those_anew_whose_evidence_its_members_signed(wor
 
 def test_a_first_award_waits_for_its_approval(world: World) -> None:
     put_group(editor(world), "approvers", [])
-    text = simple("approved").replace("at_least: 0.8}", "at_least: 0.8}\n  approval: {group: approvers}").replace(
-        "status: active", "status: pending_review"
+    text = (
+        simple("approved")
+        .replace("at_least: 0.8}", "at_least: 0.8}\n  approval: {group: approvers}")
+        .replace("status: active", "status: pending_review")
     )
     world.publish(text)
     world.settle()
-    world.send([exam("ana", START + dt.timedelta(days=1), id="approved"), exam("boss", START + dt.timedelta(days=1))])
+    world.send(
+        [exam("ana", START + dt.timedelta(days=1), of="approved"), exam("boss", START + dt.timedelta(days=1))]
+    )
     world.settle()
     put_group(editor(world), "approvers", [{"person": world.person("boss"), "from": START, "until": None}])
     assert world.standing("ana", "approved").state == "pending_review"
@@ -190,7 +205,9 @@ def test_an_extension_moves_the_end_and_tells_so_once(world: World) -> None:
     world.send([exam("ana", START + dt.timedelta(days=1))])
     world.settle()
     now = world.clock.forward(days=1)
-    fact = Fact(kind="extension", at=now, decided_at=now, certification="sales", until_day=dt.date(2028, 1, 31))
+    fact = Fact(
+        kind="extension", at=now, decided_at=now, certification="sales", until_day=dt.date(2028, 1, 31)
+    )
     rulings.rule(world.db, cache_of(world.db).get(), world.person("ana"), fact, now)
     world.settle()
     assert world.standing("ana").expires == "2028-01-31"

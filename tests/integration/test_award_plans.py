@@ -207,7 +207,7 @@ def test_retirement_gives_no_new_awards_and_withdrawal_ends_all(world: World) ->
     from rules.publishing import end_lifecycle
 
     world.clock.forward(days=1)
-    end_lifecycle(world.db, "sales", "retire", world.clock(), "test", "replaced")
+    end_lifecycle(world.db, "sales", "retire", world.clock(), "test", reason="replaced")
     world.settle()
     world.clock.forward(days=1)
     world.send([exam("fin", world.clock() - dt.timedelta(hours=1), 0.9)], "north")

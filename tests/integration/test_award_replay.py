@@ -1,4 +1,4 @@
-"""Replay equals live: arrival order, duplication, batching and a crash at any step change nothing (design 4.4)."""
+"""Replay equals live: arrival order, duplication, batching and crashes change nothing (design 4.4)."""
 
 from __future__ import annotations
 
@@ -205,7 +205,9 @@ def test_a_statement_that_is_voided_counts_no_more_after_the_settle_time(world: 
     ]  # fmt: skip
 
 
-def test_one_failing_rule_is_recorded_and_stops_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_failing_rule_is_recorded_and_stops_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from rules import decisions
     from rules.store import RuleStore
 
@@ -220,7 +222,7 @@ def test_one_failing_rule_is_recorded_and_stops_no_other(world: World, monkeypat
         return whole(certification, history, known_at)
 
     monkeypatch.setattr(decisions, "decide", failing)
-    world.send([exam("ana", START, id="good"), exam("ana", START, id="bad")])
+    world.send([exam("ana", START, of="good"), exam("ana", START, of="bad")])
     world.settle()
     assert world.standing("ana", "good").state == "active"
     assert world.standing("ana", "bad") is None

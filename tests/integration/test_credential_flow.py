@@ -185,8 +185,8 @@ def test_an_award_first_seen_when_revoked_gets_a_credential_that_says_so(world):
 
 
 def test_badge_issue_false_makes_no_credential(world):
-    world.publish(simple(id="quiet", more="badge: {issue: false}"))
-    world.send([exam("ana", world.clock(), id="quiet")])
+    world.publish(simple("quiet", more="badge: {issue: false}"))
+    world.send([exam("ana", world.clock(), of="quiet")])
     world.settle()
     assert world.db.credentials.count_documents({"certification": "quiet"}) == 0
 

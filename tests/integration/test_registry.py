@@ -86,9 +86,9 @@ def test_nobody_is_listed_without_consent(registry):
 
 
 def test_one_hidden_credential_stays_hidden_among_listed_ones(registry):
-    registry.publish(simple(id="tech", title="Technician"))
+    registry.publish(simple("tech", title="Technician"))
     person = registry.certify("ana", "Ana Ferreira")
-    registry.send([exam("ana", registry.clock(), id="tech")])
+    registry.send([exam("ana", registry.clock(), of="tech")])
     registry.settle()
     registry.list(person)
     hidden = award_id(person, "tech", 1)

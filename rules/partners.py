@@ -1,0 +1,174 @@
+"""Partners in a programme: agreements, the people who count, and what these held when (5-1)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from pymongo.database import Database
+
+from rules import people
+from rules.history import BEGINNING, END_OF_TIME
+from rules.model import Certification, PartnerTiers
+from rules.people import Interval
+from rules.rule_set import RuleSet
+from rules.tier_course import Held, Member, Programme, Span, TierCourse, tier_course
+from rules.tiers import Standing, Unmet, reached
+
+Document = dict[str, Any]
+
+VENDOR: Final = "vendor"
+HELD_STATES: Final = frozenset({"active", "renewal_open", "grace"})
+
+
+def programme_ids(rules: RuleSet) -> list[str]:
+    """Return the ids of the published programmes."""
+    return sorted(rule_id for kind, rule_id in rules.documents if kind == "PartnerTiers")
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """An organization in a programme: its agreement and the people who count for it."""
+
+    versions: tuple[Programme, ...]
+    agreements: tuple[Span, ...] = ()
+    members: tuple[Member, ...] = ()
+
+
+Replaced = Mapping[str, Sequence[Document]]
+"""Other standings for some persons than those stored: plans ask "what if"."""
+
+
+def partner(
+    db: Database[Document],
+    rules: RuleSet,
+    programme: str,
+    organization: str,
+    replaced: Replaced | None = None,
+) -> Partner:
+    """Return an organization in a programme, from what is stored."""
+    versions = tuple(
+        Programme(cast("PartnerTiers", one.document), one.effective_at)
+        for one in rules.documents["PartnerTiers", programme]
+    )
+    found = db.orgs.find_one({"_id": organization})
+    if found is None:
+        return Partner(versions)
+    counted = [organization]
+    if any(one.document.organizations == "subtree" for one in versions):
+        counted += [row["_id"] for row in db.orgs.find({"ancestors": organization}, {"_id": 1})]
+    return Partner(versions, tuple(agreements(found)), tuple(members(db, rules, counted, replaced or {})))
+
+
+def course_of(
+    db: Database[Document],
+    rules: RuleSet,
+    programme: str,
+    organization: str,
+    replaced: Replaced | None = None,
+) -> TierCourse:
+    """Return the tier of an organization at every instant."""
+    one = partner(db, rules, programme, organization, replaced)
+    return tier_course(one.versions, one.agreements, one.members)
+
+
+def unmet_at(  # the question has as many parts
+    db: Database[Document],
+    rules: RuleSet,
+    programme: str,
+    organization: str,
+    *,
+    tier: str | None,
+    at: dt.datetime,
+    replaced: Replaced | None = None,
+) -> tuple[Unmet, ...]:
+    """Return what an organization lacks for a tier at an instant."""
+    one = partner(db, rules, programme, organization, replaced)
+    document = one.versions[-1].document
+    if tier not in document.order:
+        return ()
+    who = {
+        member.person: [held.standing for held in member.held if held.span.covers(at)]
+        for member in one.members
+        if any(span.covers(at) for span in member.affiliated)
+    }
+    return reached(document, who).check(tier).unmet
+
+
+def agreements(organization: Mapping[str, Any]) -> list[Span]:
+    """Return when the partner agreement of an organization ran."""
+    listed = organization.get("agreements")
+    if listed:
+        return [Span(one.get("from") or BEGINNING, one.get("until")) for one in listed]
+    if organization.get("status", "active") == "active":
+        return [Span()]
+    return [Span(BEGINNING, organization.get("updated_at"))]
+
+
+def members(
+    db: Database[Document],
+    rules: RuleSet,
+    organizations: Collection[str],
+    replaced: Replaced,
+) -> list[Member]:
+    """Return everybody who counted or counts for these organizations, with what they held (5-1)."""
+    rows = db.affiliations.find({"org": {"$in": list(organizations)}, "primary": True}, {"person": 1})
+    persons = sorted({row["person"] for row in rows})
+    affiliations = people.affiliations_of(db, persons)
+    standings: dict[str, list[Document]] = defaultdict(list)
+    for row in db.standings.find({"org": VENDOR, "person": {"$in": persons}}):
+        if row["person"] not in replaced:
+            standings[row["person"]].append(row)
+    return [
+        Member(
+            person,
+            tuple(_span(one) for one in affiliations.get(person, ()) if one.of in organizations),
+            tuple(
+                held
+                for row in (*standings[person], *replaced.get(person, ()))
+                for held in held_spans(rules, row)
+            ),
+        )
+        for person in persons
+    ]
+
+
+def _span(interval: Interval) -> Span:
+    return Span(interval.start, None if interval.end == END_OF_TIME else interval.end)
+
+
+def held_spans(rules: RuleSet, standing: Mapping[str, Any]) -> list[Held]:
+    """Return when a standing was held, with its coordinates; what is only evaluated does not count (2.2)."""
+    states, found = standing["states"], []
+    for i, one in enumerate(states):
+        if one["state"] not in HELD_STATES or one.get("evaluated"):
+            continue
+        end = states[i + 1]["at"] if i + 1 < len(states) else None
+        found.append(Held(coordinates(rules, standing["certification"], one), Span(one["at"], end)))
+    return found
+
+
+def coordinates(rules: RuleSet, certification: str, state: Mapping[str, Any]) -> Standing:
+    """Return a state of a standing with the coordinates of the version it is held under."""
+    document = document_of(rules, certification, state.get("version"))
+    return Standing(
+        certification=certification,
+        role=document.role if document else None,
+        product=document.product if document else None,
+        level=document.level if document else None,
+        state=state["state"],
+        version=state.get("version"),
+        award=state.get("award"),
+    )
+
+
+def document_of(rules: RuleSet, certification: str, version: str | None) -> Certification | None:
+    """Return a version of a certification, its newest where that version is not known."""
+    known = rules.certifications.get(certification)
+    if known is None:
+        return None
+    exact = (one.document for one in known.versions if one.document.version == version)
+    return next(exact, known.versions[-1].document)

@@ -1,0 +1,271 @@
+"""What a decision adds to the record: transitions that began, those that no longer hold, reviews; events.
+
+The difference between a course and the transitions on record; a second decision of the same finds nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+from rules.course import Course, State, Transition
+from rules.decisions import VALID
+from rules.histories import Dossier
+from rules.outbox import Event
+from rules.rule_set import RuleSet
+from rules.ulid import award_id
+
+Document = dict[str, Any]
+
+VENDOR: Final = "vendor"
+COUNTING: Final[frozenset[State]] = frozenset({"active", "renewal_open"})
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a decision adds to the record of one certification: facts, and the events that tell of them."""
+
+    facts: tuple[Document, ...] = ()
+    events: tuple[Event, ...] = ()
+    awards: frozenset[str] = frozenset()
+
+
+def transitions_on_record(recorded: Collection[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
+    """Return the transitions of a certification on record that were not retracted."""
+    rows = [row for row in recorded if row["certification"] == name]
+    gone = {row["of"] for row in rows if row["kind"] == "retraction"}
+    return [row for row in rows if row["kind"] == "transition" and row["_id"] not in gone]
+
+
+def transition_key(change: Transition) -> str:
+    """Return what makes a transition the same one in the next decision: award, period, states, instant."""
+    return f"{change.award}:{change.period}:{change.before}>{change.after}@{change.effective_at.isoformat()}"
+
+
+def changes_of(
+    rules: RuleSet,
+    dossier: Dossier,
+    course: Course,
+    now: dt.datetime,
+    organization: str | None,
+) -> Changes:
+    """Return the facts and events by which the record comes to say what the course says, up to now."""
+    name = course.certification
+    standing = {row["key"]: row for row in transitions_on_record(dossier.recorded, name)}
+    uses = Counter(
+        row["key"] for row in dossier.recorded if row["kind"] == "transition" and row["certification"] == name
+    )
+    present = {transition_key(one): one for one in course.transitions if one.effective_at <= now}
+    gone = [row for key, row in standing.items() if key not in present]
+    fresh = [(key, one) for key, one in present.items() if key not in standing]
+    facts = [_retraction(row, now) for row in gone]
+    events: list[Event] = []
+    replaced = {(row["after"], row["award"]) for row in gone}
+    for n, (key, one) in enumerate(sorted(fresh, key=lambda pair: pair[1].effective_at)):
+        row = _transition(rules, dossier.person, name, one, key=key, now=now) | {"n": n}
+        row["_id"] = _fact_id(dossier.person, name, key, uses[key])
+        facts.append(row)
+        kind = event_type(one)
+        if (one.after, row["award"]) in replaced:
+            kind = None
+        if kind is not None:
+            effect = (
+                row["award"] or dossier.person,
+                str(one.period),
+                f"{one.before}-{one.after}",
+                _iso(one.effective_at),
+            )
+            events.append(_event(kind, effect + ((str(uses[key]),) if uses[key] else ()), row, organization))
+    events += [
+        _event(
+            "award.corrected",
+            (row["award"] or dossier.person, facts[i]["_id"]),
+            {**row, "reason": "corrected"},
+            organization,
+        )
+        for i, row in enumerate(gone)
+        if row["award"]
+    ]
+    reviews, told = review_changes(dossier, course, now, organization)
+    events += told + extension_events(dossier, course, now, organization)
+    silent = rules.mode(name, _version(course, now)) == "evaluate"
+    touched = frozenset(row["award"] for row in [*gone, *facts] if row.get("award"))
+    return Changes((*facts, *reviews), () if silent else tuple(events), touched)
+
+
+def _version(course: Course, at: dt.datetime) -> str | None:
+    return course.segment_at(at).version
+
+
+def _iso(at: dt.datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def _fact_id(person: str, name: str, key: str, use: int) -> str:
+    return "dec_" + sha256(f"{person}|{name}|{key}|{use}".encode()).hexdigest()[:32]
+
+
+def _transition(
+    rules: RuleSet, person: str, name: str, change: Transition, *, key: str, now: dt.datetime
+) -> Document:
+    return {
+        "org": VENDOR,
+        "by_people": False,
+        "kind": "transition",
+        "person": person,
+        "certification": name,
+        "key": key,
+        "award": None if change.award is None else award_id(person, name, change.award),
+        "period": change.period,
+        "before": change.before,
+        "after": change.after,
+        "effective_at": change.effective_at,
+        "decided_at": now,
+        "version": change.version,
+        "evidence": list(change.evidence),
+        "reason": change.reason,
+        "evaluated": rules.mode(name, change.version) == "evaluate",
+    }
+
+
+def _retraction(row: Mapping[str, Any], now: dt.datetime) -> Document:
+    """Return the fact that an earlier decision no longer stands (4.12-2: a correction is a new record)."""
+    return {
+        "_id": "ret_" + sha256(row["_id"].encode()).hexdigest()[:32],
+        "org": VENDOR,
+        "by_people": False,
+        "kind": "retraction",
+        "of": row["_id"],
+        "person": row["person"],
+        "certification": row["certification"],
+        "award": row["award"],
+        "before": row["before"],
+        "after": row["after"],
+        "effective_at": row["effective_at"],
+        "decided_at": now,
+        "version": row["version"],
+        "reason": "corrected",
+        "evaluated": row.get("evaluated", False),
+    }
+
+
+def event_type(change: Transition) -> str | None:
+    """Return the event of a transition (section 8); None for those that tell nobody anything."""
+    before, after = change.before, change.after
+    if after in FINAL_EVENTS:
+        return FINAL_EVENTS[after]
+    if before in {"in_progress", "pending_review", "revoked", "withdrawn"}:
+        return "award.issued" if after in VALID else None
+    if before == "suspended":
+        return "award.reinstated" if after in VALID else None
+    if before == "expired":
+        restored = "release" in change.reason or "reinstate" in change.reason
+        return ("award.reinstated" if restored else "award.renewed") if after in VALID else None
+    if after in {"renewal_open", "grace"} and before != "grace":
+        return f"award.{after}" if (before, after) in CLOCK else None
+    if after in COUNTING and "extension" not in change.reason and "extended" not in change.reason:
+        return "award.renewed"
+    return None
+
+
+CLOCK: Final = {("active", "renewal_open"), ("active", "grace"), ("renewal_open", "grace")}
+FINAL_EVENTS: Final[Mapping[State, str]] = {
+    "suspended": "award.suspended",
+    "revoked": "award.revoked",
+    "withdrawn": "award.withdrawn",
+    "expired": "award.expired",
+}
+
+
+def _event(kind: str, effect: tuple[str, ...], row: Mapping[str, Any], organization: str | None) -> Event:
+    """Return an event with the body of 8-3: no evidence, no address."""
+    award = row.get("award")
+    return Event(
+        kind,
+        effect,
+        row["effective_at"],
+        {
+            "person": row["person"],
+            "organization": organization,
+            "certification": row["certification"],
+            "version": row.get("version"),
+            "award": award,
+            "period": row.get("period"),
+            "state": row.get("after"),
+            "previous_state": row.get("before"),
+            "reason": row.get("reason"),
+            "links": {"credential": f"/credentials/{award}"} if award else None,
+        },
+    )
+
+
+def review_changes(
+    dossier: Dossier, course: Course, now: dt.datetime, organization: str | None
+) -> tuple[list[Document], list[Event]]:
+    """Return the review items that opened or closed since, and their events (4.1-3, 4.9)."""
+    own = [row for row in dossier.recorded if row["certification"] == course.certification]
+    known = {row["_id"]: row for row in own if row["kind"] in {"review", "review_closed"}}
+    facts: list[Document] = []
+    events: list[Event] = []
+    present: set[str] = set()
+    for item in course.reviews:
+        award = None if item.award is None else award_id(dossier.person, course.certification, item.award)
+        about = (dossier.person, course.certification, item.kind, item.statement, item.award)
+        name = "|".join(map(str, (*about, _iso(item.opened_at))))
+        review = "rev_" + sha256(name.encode()).hexdigest()[:32]
+        present.add(review)
+        shared = {
+            "org": VENDOR, "by_people": False, "person": dossier.person,
+            "certification": course.certification, "award": award, "decided_at": now, "review": review,
+            "item": item.kind, "statement": item.statement, "reason": item.kind,
+            "version": _version(course, now),
+        }  # fmt: skip
+        steps = [("review", "review.opened", review, item.opened_at)]
+        if item.closed_at is not None:
+            steps.append(("review_closed", "review.closed", f"{review}_closed", item.closed_at))
+        for kind, event, fact, at in steps:
+            if fact not in known and at <= now:
+                row = shared | {"_id": fact, "kind": kind, "effective_at": at, "outcome": item.outcome}
+                facts.append(row)
+                events.append(_event(event, (award or dossier.person, fact), row, organization))
+    for review, known_row in known.items():
+        fact = f"{review}_closed"
+        if known_row["kind"] == "review" and review not in present and fact not in known:
+            closed: Document = {
+                **known_row,
+                "_id": fact,
+                "kind": "review_closed",
+                "effective_at": now,
+                "decided_at": now,
+            }
+            facts.append(closed | {"outcome": "obsolete"})
+            events.append(
+                _event("review.closed", (closed["award"] or dossier.person, fact), closed, organization)
+            )
+    return facts, events
+
+
+def extension_events(
+    dossier: Dossier, course: Course, now: dt.datetime, organization: str | None
+) -> list[Event]:
+    """Return the events of extensions that work; the outbox drops those it knows."""
+    working = {(at, day): period for period in course.periods for at, day in period.extensions}
+    found = []
+    for fact in dossier.facts:
+        period = (
+            working.get((fact.at, fact.until_day)) if fact.kind == "extension" and fact.until_day else None
+        )
+        if period is None or fact.at > now or fact.certification not in {None, course.certification}:
+            continue
+        award = award_id(dossier.person, course.certification, period.award)
+        row = {
+            "person": dossier.person, "certification": course.certification, "award": award,
+            "effective_at": fact.at, "version": period.version, "reason": fact.reason,
+            "after": course.segment_at(now).state,
+        }  # fmt: skip
+        found.append(_event("award.extended", (award, fact.id, "extended"), row, organization))
+    return found
