@@ -7,10 +7,12 @@ import io
 
 import segno
 from PIL import Image
+from reportlab import rl_config
 from reportlab.lib.colors import Color, HexColor
 from reportlab.lib.pagesizes import A4, landscape
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
@@ -23,6 +25,7 @@ WIDTH, HEIGHT = landscape(A4)
 MARGIN = 34.0
 INK, SOFT, PALE = HexColor("#16211d"), HexColor("#55635d"), HexColor("#fdfcf8")
 GOLD = HexColor("#b98a2f")
+PIXELS = 900  # of the badge, about 290 dots per inch
 LEFT = 330.0  # where the words begin
 
 
@@ -36,13 +39,14 @@ def font(face: Face) -> str:
 def draw_certificate(view: CredentialView, picture: bytes | None = None) -> bytes:
     """Return the certificate as PDF; `picture` replaces the drawn badge."""
     stream = io.BytesIO()
+    rl_config.useA85 = 0  # text encoding of pictures is for printers of old, and takes most of the time
     canvas = Canvas(stream, pagesize=(WIDTH, HEIGHT), invariant=1)
     canvas.setTitle(f"{view.title}, {view.holder or 'credential'}")
     canvas.setAuthor(view.issuer)
     canvas.setSubject(f"Credential {view.id}")
     colour = HexColor(view.badge.palette.middle)
     draw_frame(canvas, colour)
-    draw_badge_picture(canvas, picture or badge_png(view.badge, 1200))
+    draw_badge_picture(canvas, picture or badge_png(view.badge, PIXELS))
     draw_words(canvas, view, colour)
     draw_foot(canvas, view)
     if view.words.tone != "good":
@@ -166,13 +170,39 @@ def draw_notice(canvas: Canvas, view: CredentialView) -> None:
 def write(
     canvas: Canvas, text: str, style: Style, y: float, colour: Color, *, room: float, x: float = LEFT
 ) -> None:
-    """Write one line from x, cut to its room; letters that the face lacks become question marks."""
-    face = style.face
-    if not can_write(text, face):
-        text = "".join(one if can_write(one, face) else "?" for one in text)
+    """Write one line from x, cut to its room."""
+    name, line = font_for(shorten(text, style, room), style.face)
     canvas.setFillColor(colour)
-    line = canvas.beginText(x, y)
-    line.setFont(font(face), style.size)
-    line.setCharSpace(style.spacing)
-    line.textOut(shorten(text, style, room))
-    canvas.drawText(line)
+    written = canvas.beginText(x, y)
+    written.setFont(name, style.size)
+    written.setCharSpace(style.spacing)
+    written.textOut(line)
+    canvas.drawText(written)
+
+
+def font_for(text: str, face: Face) -> tuple[str, str]:
+    """Return a font and the text it can write: East Asian letters come from the reader's own fonts.
+
+    Letters that neither has become question marks.
+    """
+    if can_write(text, face):
+        return font(face), text
+    for letters, name in EAST_ASIAN:
+        if any(letters[0] <= letter <= letters[1] for letter in text):
+            return reader_font(name), text
+    return font(face), "".join(one if can_write(one, face) else "?" for one in text)
+
+
+# Hangul, kana and Han letters, each with a font that PDF readers bring along.
+EAST_ASIAN = (
+    (("\uac00", "\ud7a3"), "HYSMyeongJo-Medium"),
+    (("\u3040", "\u30ff"), "HeiseiMin-W3"),
+    (("\u3400", "\u9fff"), "STSong-Light"),
+)
+
+
+@functools.cache
+def reader_font(name: str) -> str:
+    """Register a font that the reader's program has."""
+    pdfmetrics.registerFont(UnicodeCIDFont(name))
+    return name

@@ -17,7 +17,7 @@ from werkzeug.exceptions import NotAcceptable, NotFound
 
 from lrs.achievement_page import achievement_page
 from lrs.audit import Editor
-from lrs.certificate_pdf import draw_certificate
+from lrs.certificate_pdf import PIXELS, draw_certificate
 from lrs.context import Laurel, laurel
 from lrs.credential_desk import desk_of, links_of
 from lrs.credential_files import baked_png, baked_svg, card_png, picture_path, plain_png
@@ -28,6 +28,7 @@ from lrs.keys import did_document, issuer, key_store
 from lrs.lettering import FILES, Face, web_font
 from lrs.verify import Inquiry, Report, verify_credential
 from rules.credential_wording import spoken_date
+from rules.errors import RuleError
 from rules.signing import UnknownKey
 from rules.status_publishing import current_list
 from rules.statuslist import TTL
@@ -79,7 +80,7 @@ def as_svg(view: CredentialView, here: Laurel) -> tuple[bytes | str, str]:
 
 def as_pdf(view: CredentialView, here: Laurel) -> tuple[bytes | str, str]:
     """Answer the printable certificate."""
-    supplied = plain_png(view, here.settings, 1200) if picture_path(view, here.settings) else None
+    supplied = plain_png(view, here.settings, PIXELS) if picture_path(view, here.settings) else None
     return draw_certificate(view, supplied), "application/pdf"
 
 
@@ -191,7 +192,13 @@ def verify_here(here: Laurel, view: CredentialView) -> Report:
             return Fetched(url, "application/jwk+json", json.dumps(jwk).encode())
         raise FetchRefused(url, "not published here")
 
-    return verify_credential(view.jwt.encode(), Inquiry(get, here.now()))
+    def get_or_refuse(url: str, accept: str) -> Fetched:
+        try:
+            return get(url, accept)
+        except RuleError as error:
+            raise FetchRefused(url, "not published here") from error
+
+    return verify_credential(view.jwt.encode(), Inquiry(get_or_refuse, here.now()))
 
 
 @blp.get("/credentials/<award>/evidence/<key>")

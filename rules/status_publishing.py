@@ -47,7 +47,7 @@ def is_due(found: Mapping[str, Any], key: str, now: dt.datetime) -> bool:
     """Say whether a list has to be signed again: changed, old, or not signed by the present key."""
     if found["publication"] == 0 or found["changes"] != found["published_changes"]:
         return True
-    if found["key"] != key:
+    if found.get("key") != key:
         return True
     return bool(now - found["published_at"] >= REPUBLISH_AFTER)
 
