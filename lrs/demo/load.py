@@ -13,6 +13,7 @@ from pymongo.database import Database
 from lrs import groups, orgs, people, tenancy
 from lrs.audit import Editor
 from lrs.demo.cast import ASSESSORS, CAST, PARTNERS, Learner
+from lrs.demo.shown import dress_partners, show_people
 from lrs.demo.story import START, Session, decisions, sessions
 from lrs.settings import Settings
 from rules import plans, publishing, rulings
@@ -39,6 +40,8 @@ def load(db: Database[Document], settings: Settings, now: dt.datetime, say: Say)
     start = now - START
     writers = make_organizations(db, settings, start)
     make_people(db, start)
+    show_people(db, CAST, start)
+    dress_partners(db, start)
     publish_rules(db, start)
     count = tell(db, writers, sessions(now), say)
     rules = RuleStore(db).rule_set()
