@@ -276,4 +276,5 @@ _CACHES: dict[tuple[MongoClient[Document], str], RuleCache] = {}
 
 def cache_of(db: Database[Document]) -> RuleCache:
     """Return the cache that this process keeps for a database."""
-    return _CACHES.setdefault((db.client, db.name), RuleCache(db))
+    found = _CACHES.get((db.client, db.name))
+    return found or _CACHES.setdefault((db.client, db.name), RuleCache(db))

@@ -116,7 +116,9 @@ def get_plan(plan_id: str) -> Response:
 def apply(plan_id: str) -> Response:
     """Publish what a plan says; 409 where it expired or no longer says what would happen (6-2)."""
     principal, here = vendor_only(), laurel()
-    rows = plans.apply_plan(here.db, plan_id, here.now(), who(principal))
+    rows = plans.apply_plan(
+        here.db, plan_id, here.now(), who(principal), two_persons=here.settings.two_persons
+    )
     return answer([plans.record_reply(row) for row in rows])
 
 

@@ -104,7 +104,9 @@ def plan_lines(made: dict[str, Any]) -> Iterator[str]:
 def apply(here: Laurel, plan_id: str, by: str | None, *, as_json: bool) -> None:
     """Publish what PLAN says; exit status 3 where it expired or no longer says what would happen."""
     with exit_statuses():
-        rows = plans.apply_plan(here.db, plan_id, here.now(), operator(by))
+        rows = plans.apply_plan(
+            here.db, plan_id, here.now(), operator(by), two_persons=here.settings.two_persons
+        )
         if as_json:
             print_json([plans.record_reply(row) for row in rows])
         for row in rows if not as_json else ():
