@@ -21,7 +21,7 @@ in_memory = str(memory) if os.access(memory, os.W_OK) else None
 
 bind = [f"{settings.host}:{settings.port}"]
 workers = settings.web_workers
-worker_class = "gthread"
+worker_class = "lrs.lingering.LingeringWorker"
 threads = settings.web_threads
 preload_app = False  # each worker makes its own MongoClient: PyMongo is not fork-safe
 keepalive = 75
