@@ -6,6 +6,7 @@ import datetime as dt
 import re
 import smtplib
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
@@ -25,11 +26,15 @@ DOMAIN: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-
 PORTS: Final = {"smtp": 587, "smtps": 465}
 
 
+class Unconfirmed(OSError):
+    """The message was handed over, and what became of it is unknown: the server's answer never came."""
+
+
 class Mailer(Protocol):
     """Whatever delivers a message or raises OSError (smtplib's errors are OSErrors)."""
 
-    def send(self, message: EmailMessage) -> None:
-        """Deliver one message."""
+    def send(self, message: EmailMessage, at_the_end: Callable[[], object] = lambda: None) -> None:
+        """Deliver one message; `at_the_end` is called right before it can no longer be taken back."""
 
 
 def check_address(text: str, path: str = "email") -> str:
@@ -79,16 +84,25 @@ def mailer(settings: Settings) -> Mailer:
     )
 
 
+def _accepted(answer: tuple[int, bytes], *codes: int) -> None:
+    """Raise what the server said unless it is one of the codes."""
+    if answer[0] not in codes:
+        raise smtplib.SMTPResponseException(*answer)
+
+
 @dataclass(frozen=True, slots=True)
 class FileMailer:
     """Writes each message as a file, for development: names sort by time."""
 
     folder: Path
 
-    def send(self, message: EmailMessage) -> None:
+    def send(self, message: EmailMessage, at_the_end: Callable[[], object] = lambda: None) -> None:
         """Write one message."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (self.folder / f"{new_id(dt.datetime.now(dt.UTC))}.eml").write_bytes(message.as_bytes())
+        name = self.folder / new_id(dt.datetime.now(dt.UTC))
+        name.with_suffix(".new").write_bytes(message.as_bytes())
+        at_the_end()
+        name.with_suffix(".new").replace(name.with_suffix(".eml"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +115,13 @@ class SmtpMailer:
     password: str = ""
     wrapped: bool = False
     timeout: float = 20.0
+    patience: float = 60.0  # for the answer to a whole message: an impatient client gets mails sent twice
 
-    def send(self, message: EmailMessage) -> None:
-        """Deliver one message; a password never goes over a plain connection."""
+    def send(self, message: EmailMessage, at_the_end: Callable[[], object] = lambda: None) -> None:
+        """Deliver one message; a password never goes over a plain connection.
+
+        Raises Unconfirmed when the server's answer to the whole message does not come (RFC 1047).
+        """
         context = ssl.create_default_context()
         with self._connect(context) as server:
             if not self.wrapped and server.has_extn("starttls"):
@@ -113,7 +131,26 @@ class SmtpMailer:
                 raise OSError("the mail server offers no TLS; the password was not sent")
             if self.user is not None:
                 server.login(self.user, self.password)
-            server.send_message(message)
+            self._transmit(server, message, at_the_end)
+
+    def _transmit(
+        self, server: smtplib.SMTP, message: EmailMessage, at_the_end: Callable[[], object]
+    ) -> None:
+        """Send all but the line that ends a message, tell the caller, then end it: only now does it count."""
+        _accepted(server.docmd("MAIL", f"FROM:{smtplib.quoteaddr(message['From'])}"), 250)
+        _accepted(server.docmd("RCPT", f"TO:{smtplib.quoteaddr(message['To'])}"), 250, 251)
+        _accepted(server.docmd("DATA"), 354)
+        body = message.as_bytes(policy=message.policy.clone(linesep="\r\n", cte_type="7bit"))
+        server.send(re.sub(rb"(?m)^\.", b"..", body) + (b"" if body.endswith(b"\r\n") else b"\r\n"))
+        at_the_end()
+        try:
+            assert server.sock is not None  # noqa: S101 -- it was just written to
+            server.sock.settimeout(self.patience)
+            server.send(b".\r\n")
+            answer = server.getreply()
+        except (OSError, smtplib.SMTPServerDisconnected) as error:
+            raise Unconfirmed(f"no answer to the whole message: {error}") from error
+        _accepted(answer, 250)
 
     def _connect(self, context: ssl.SSLContext) -> smtplib.SMTP:
         if self.wrapped:

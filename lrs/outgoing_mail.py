@@ -1,11 +1,14 @@
 """Mails on their way: leased, sent, tried again like webhooks; digests; who refused what (8-4, 8-5).
 
 mails {_id, org: "vendor", notice, to, name, language, template, values, person, state
-       waiting|digest|sent|dead|dropped, due_at, tries, leased_until, sent_at, error}
+       waiting|handed|sent|unconfirmed|digest|gathered|dead|dropped, due_at, tries, leased_until, sent_at,
+       error}
 unsubscribed {_id "address|kind", org: "vendor", at}
 
-A mail is marked as sent right after the mail server took it. Should the process die between the two, it is
-sent again under the same Message-ID, by which mail systems drop the copy: SMTP offers no better.
+A mail is marked as handed over durably before the line that ends the message leaves, and as sent when the
+server took it. A process that dies before the mark sends it again: without that line the server has nothing.
+One that dies after the mark does not, for the line has all but certainly left: nobody is told twice. Such a
+mail is `unconfirmed`, to be seen and sent again by hand. docs/events.md says why.
 """
 
 from __future__ import annotations
@@ -19,15 +22,18 @@ from typing import Any, Final
 
 from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
 from pymongo.database import Database
+from pymongo.write_concern import WriteConcern
 
 from lrs.courier import JITTER, RETRIES
-from lrs.mail import Mailer
+from lrs.mail import Mailer, Unconfirmed
 from lrs.notice_mail import Line, message
+from lrs.refusals import UnknownThing
 from lrs.settings import Settings
 from lrs.tenancy import VENDOR
 
 Document = dict[str, Any]
 LEASE: Final = dt.timedelta(minutes=2)
+DURABLE: Final = WriteConcern(w="majority", j=True)
 
 INDEXES: dict[str, list[IndexModel]] = {
     "mails": [
@@ -47,9 +53,27 @@ def send_due(
     """Send every mail that is due; returns how many went out. Two workers never send the same one."""
     sent = 0
     gather_digests(db, now())
+    give_up_handed(db, now())
     while not stopped() and (mail := _claim(db, now())) is not None:
         sent += _send(settings, db, mailer, mail, now)
     return sent
+
+
+def give_up_handed(db: Database[Document], now: dt.datetime) -> int:
+    """Mark as unconfirmed what a process handed over and died before the answer; returns how many."""
+    found = db.mails.update_many(
+        {"state": "handed", "leased_until": {"$lte": now}},
+        {"$set": {"state": "unconfirmed", "error": "the worker died while the mail server had the message"}},
+    )
+    return found.modified_count
+
+
+def resend(db: Database[Document], mail_id: str, now: dt.datetime) -> None:
+    """Send a mail again that is unconfirmed or dead; UnknownThing if there is none of that id and state."""
+    again = {"state": "waiting", "due_at": now, "tries": 0, "leased_until": now}
+    wanted = {"_id": mail_id, "state": {"$in": ["unconfirmed", "dead"]}}
+    if not db.mails.update_one(wanted, {"$set": again}).matched_count:
+        raise UnknownThing("mail", mail_id)
 
 
 def _claim(db: Database[Document], now: dt.datetime) -> Document | None:
@@ -74,8 +98,20 @@ def _send(
         now=now(),
         key=mail["_id"],
     )
+
+    def mark() -> None:
+        handed = db.mails.with_options(write_concern=DURABLE).update_one(
+            {"_id": mail["_id"], "state": "waiting", "leased_until": mail["leased_until"]},
+            {"$set": {"state": "handed", "leased_until": now() + LEASE}},
+        )
+        if not handed.matched_count:
+            raise OSError("the lease ran out")  # another worker has it now: let the message go unfinished
+
     try:
-        mailer.send(made)
+        mailer.send(made, mark)
+    except Unconfirmed as error:
+        db.mails.update_one({"_id": mail["_id"]}, {"$set": {"state": "unconfirmed", "error": str(error)}})
+        return False
     except (OSError, SMTPException) as error:
         _postpone(db, mail, f"{type(error).__name__}: {error}"[:500], now())
         return False
@@ -85,12 +121,13 @@ def _send(
 
 def _postpone(db: Database[Document], mail: Document, error: str, now: dt.datetime) -> None:
     tries = mail["tries"] + 1
-    change: Document = {"tries": tries, "error": error, "leased_until": now}
+    change: Document = {"state": "waiting", "tries": tries, "error": error, "leased_until": now}
     if tries > len(RETRIES):
         change["state"] = "dead"
     else:
         change["due_at"] = now + RETRIES[tries - 1] * random.uniform(1 - JITTER, 1 + JITTER)
-    db.mails.update_one({"_id": mail["_id"]}, {"$set": change})
+    held = {"_id": mail["_id"], "state": {"$in": ["waiting", "handed"]}}
+    db.mails.update_one(held, {"$set": change})
 
 
 def gather_digests(db: Database[Document], now: dt.datetime) -> int:

@@ -226,7 +226,7 @@ class Unreliable:
     def __init__(self, refusals: int) -> None:
         self.refusals, self.taken = refusals, []  # type: ignore[var-annotated]
 
-    def send(self, message: Any) -> None:
+    def send(self, message: Any, _at_the_end: Any = None) -> None:
         if self.refusals:
             self.refusals -= 1
             raise OSError("connection refused")
