@@ -1,4 +1,4 @@
-"""People: identifiers, dated affiliations with at most one primary, moves; who is admitted on first sight.
+"""People: identifiers, dated affiliations with at most one primary, and moves.
 
 people       {_id, org "vendor", name, email, ifis [{ifi, from, until}], confirmed, display, created_at,
               updated_at, version, merged_into?}
@@ -205,7 +205,7 @@ def affiliate(
 
     def act(session: ClientSession) -> Document:
         before = get_person(editor.db, person, session)
-        get_org(editor.db, org)
+        organization = get_org(editor.db, org)
         _refuse_overlap(editor.db, before["_id"], org, begins, session)
         if primary:
             _refuse_two_primaries(editor.db, before["_id"], begins, session)
@@ -219,7 +219,7 @@ def affiliate(
             "primary": primary,
             "role": role,
             "confirmed_at": begins if confirmed else None,
-            "known_as": known_as,
+            "known_as": known_as or _own_mailbox(before, organization),
         }
         editor.db.affiliations.insert_one(row, session=session)
         _after_affiliation(editor, before, session)
@@ -227,6 +227,13 @@ def affiliate(
         return row
 
     return editor.change(act)
+
+
+def _own_mailbox(person: Mapping[str, Any], org: Mapping[str, Any]) -> str | None:
+    """Return an mbox of the person under a verified domain of the organization: the others are private."""
+    domains = verified_domains(org)
+    mboxes = [row["ifi"] for row in person["ifis"] if row["ifi"].startswith(MBOX)]
+    return next((ifi for ifi in mboxes if mail_domain(ifi) in domains), None)
 
 
 def end_primary(editor: Editor, person: str, until: dt.datetime, session: ClientSession) -> None:
@@ -341,95 +348,11 @@ def _after_affiliation(editor: Editor, person: Document, session: ClientSession)
     tier_work.mark_people(editor.db, [person["_id"]], editor.now, session)
 
 
-def admit(
-    db: Database[Document],
-    ifis: Mapping[str, str],
-    orgs: Mapping[str, str],
-    now: dt.datetime,
-    session: ClientSession | None = None,
-) -> None:
-    """Give new persons (id -> IFI, id -> store) the affiliation that the organizations' policies allow.
-
-    open: everybody seen in the organization's own store, confirmed. domain: whose mailbox is under a verified
-    domain, in the own or in the vendor's store, confirmed. invitation, roster: nobody by being seen. With the
-    session of the transaction that inserts them, many at once.
-    """
-    editor = Editor(db, {"kind": "system", "id": "first-sight", "name": "first sight"}, now)
-    editor.session = session
-    known = db.affiliations.find({"person": {"$in": list(ifis)}}, {"person": 1}, session=session)
-    affiliated = {row["person"] for row in known}
-    admitting = _admitting(db, ifis, orgs, session)
-
-    def act(session: ClientSession) -> None:
-        rows = [
-            _first_affiliation(person, admitting[person], ifis[person], now)
-            for person in ifis
-            if person in admitting and person not in affiliated
-        ]
-        if not rows:
-            return
-        db.affiliations.insert_many(rows, session=session)
-        persons = [row["person"] for row in rows]
-        db.people.update_many(
-            {"_id": {"$in": persons}}, {"$set": {"confirmed": True}, "$inc": {"version": 1}}, session=session
-        )
-        for row in rows:
-            editor.note("affiliation.begin", "affiliation", row["_id"], org=row["org"], after=row)
-        tier_work.mark_people(db, persons, now, session)
-
-    editor.change(act)
-
-
-def _first_affiliation(person: str, org: str, ifi: str, now: dt.datetime) -> Document:
-    return {
-        "_id": new_id(now),
-        "org": org,
-        "person": person,
-        "from": now,
-        "until": None,
-        "primary": True,
-        "role": None,
-        "confirmed_at": now,
-        "known_as": ifi,
-    }
-
-
-def _admitting(
-    db: Database[Document],
-    ifis: Mapping[str, str],
-    orgs: Mapping[str, str],
-    session: ClientSession | None,
-) -> dict[str, str]:
-    """Return the organization whose policy admits each person first seen in a store, where there is one."""
-    domains = {domain for ifi in ifis.values() if (domain := _mail_domain(ifi)) is not None}
-    verified = {"domains": {"$elemMatch": {"domain": {"$in": sorted(domains)}, "verified_at": {"$ne": None}}}}
-    wanted = {"$or": [{"_id": {"$in": sorted(set(orgs.values()))}}, verified]}
-    found = {row["_id"]: row for row in db.orgs.find(wanted, session=session)}
-    holders = {
-        domain: row
-        for row in found.values()
-        if row["status"] == "active" and row["policy"] in {"domain", "open"}
-        for domain in verified_domains(row)
-    }
-    admitting = {}
-    for person, ifi in ifis.items():
-        store, domain = orgs[person], _mail_domain(ifi)
-        if store == VENDOR:
-            org = holders.get(domain or "")
-        else:
-            org = found.get(store)
-            if org is not None and org["policy"] != "open":
-                own = org["policy"] == "domain" and domain in verified_domains(org)
-                org = org if own else None
-        if org is not None:
-            admitting[person] = str(org["_id"])
-    return admitting
-
-
 def verified_domains(org: Mapping[str, Any]) -> set[str]:
     """Return the mail domains that an organization has proven to be its own."""
     return {row["domain"] for row in org["domains"] if row["verified_at"] is not None}
 
 
-def _mail_domain(ifi: str) -> str | None:
+def mail_domain(ifi: str) -> str | None:
+    """Return the mail domain of an mbox identifier, None of another."""
     return ifi.rpartition("@")[2].lower() if ifi.startswith(MBOX) else None

@@ -14,6 +14,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from pymongo.database import Database
 
 from lrs import credential_desk, notices
+from lrs.admission import admit
 from lrs.analysis import saved
 from lrs.award_statements import write_back
 from lrs.context import utc_now
@@ -21,7 +22,6 @@ from lrs.courier import Courier
 from lrs.database import Document, connect, ensure_indexes
 from lrs.mail import mailer
 from lrs.outgoing_mail import send_due
-from lrs.people import admit
 from lrs.settings import Settings
 from rules import backfill, outbox, programmes, work
 from rules.engine import BATCH, Engine, Report

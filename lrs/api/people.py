@@ -329,7 +329,6 @@ def add_affiliation(body: dict[str, Any], person: str) -> Any:
     """Begin an affiliation that counts at once; a move where it is primary; the vendor's right."""
     vendor_only()
     before = seen(person)
-    mailbox = before.get("email")
     return people.affiliate(
         editor(),
         before["_id"],
@@ -337,7 +336,6 @@ def add_affiliation(body: dict[str, Any], person: str) -> Any:
         start=body["start"],
         primary=body["primary"],
         role=body["role"],
-        known_as=mbox_ifi(mailbox) if mailbox else None,
     )
 
 

@@ -9,12 +9,12 @@ import orjson
 from flask import Response
 from marshmallow import Schema, fields, validate
 
+from lrs.admission import admit
 from lrs.api.contract import Blueprint
 from lrs.api.people import seen
 from lrs.api.rights import vendor_only
 from lrs.auth import requires
 from lrs.context import laurel
-from lrs.people import admit
 from rules import check_files, enquiries, plans
 from rules.explain import as_dict
 from rules.publishing import end_lifecycle, published_names

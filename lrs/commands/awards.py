@@ -12,11 +12,11 @@ from typing import Any
 
 import click
 
+from lrs.admission import admit
 from lrs.commands import PROBLEMS, json_option, show, with_laurel
 from lrs.commands.rules import INSTANT, by_option, exit_statuses, instant, operator, print_json
 from lrs.context import Laurel, utc_now
 from lrs.database import connect
-from lrs.people import admit
 from lrs.settings import Settings
 from rules import enquiries, rebuild, rulings
 from rules.engine import Engine

@@ -11,10 +11,10 @@ from typing import Any
 
 import click
 
+from lrs.admission import admit
 from lrs.commands import PROBLEMS, STALE, USAGE, _plain, fail, json_option, show, with_laurel
 from lrs.commands._rules_files import RuleFile, check, new, test
 from lrs.context import Laurel
-from lrs.people import admit
 from rules import enquiries, plans
 from rules.errors import InvalidRuleFile, RuleError, StalePlan
 from rules.explain import as_dict

@@ -7,12 +7,15 @@ import datetime as dt
 import hashlib
 import hmac
 import json
+import re
+import socket
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import jwt
 import pytest
-from conftest import KEY, SECRET
+from conftest import KEY, SECRET, Server
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from factories_access import basic, key_of, log_in, make_client, make_org, make_person, make_user, utc_now
@@ -442,3 +445,40 @@ def test_a_person_of_another_organization_cannot_be_launched(client: FlaskClient
     person = make_person(db, "ana@south.example", "south")
     body = {"url": "https://c.example/", "activity_id": "http://c.example/a", "person": person}
     assert client.post("/api/v1/launches", json=body, headers=make_client(db, "north")).status_code == 404
+
+
+def raw_request(server: Server, *lines: str, body: str = "") -> str:
+    """Send bytes as no library would, and return the first line of each answer."""
+    host = urlsplit(server.url)
+    with socket.create_connection((host.hostname, host.port), timeout=10) as connection:
+        connection.sendall(("\r\n".join([*lines, "", body])).encode())
+        connection.shutdown(socket.SHUT_WR)
+        received = b""
+        while part := connection.recv(65536):
+            received += part
+    return " | ".join(re.findall(r"HTTP/1\.1 \d+", received.decode("latin-1")))
+
+
+def test_headers_are_not_smuggled_past_a_real_server(server: Server) -> None:
+    """Two Authorization headers, names with underscores, two lengths, a folded line: none of them gets in."""
+    good, start = (
+        f"Authorization: {server.auth()['Authorization']}",
+        ["GET /api/v1/orgs HTTP/1.1", "Host: x", "Connection: close"],
+    )
+    assert raw_request(server, *start, good) == "HTTP/1.1 200"
+    assert raw_request(server, *start, good, "Authorization: Basic eDp5") == "HTTP/1.1 401"
+    assert raw_request(server, *start, "Authorization: Basic eDp5", good) == "HTTP/1.1 401"
+    assert raw_request(server, *start, good.replace("Authorization", "Author_ization")) == "HTTP/1.1 401"
+    assert raw_request(server, *start, good.replace("Authorization", "HTTP_AUTHORIZATION")) == "HTTP/1.1 401"
+    assert raw_request(server, *start, "Authorization: Basic eDp5\r\n\t" + good.partition(" ")[2]) in {
+        "HTTP/1.1 400", "HTTP/1.1 401",
+    }  # fmt: skip
+
+
+def test_a_second_request_is_not_smuggled_in_a_body(server: Server) -> None:
+    inner = f"GET /api/v1/orgs HTTP/1.1\r\nHost: x\r\nAuthorization: {server.auth()['Authorization']}\r\n\r\n"
+    answers = raw_request(
+        server, "POST /login HTTP/1.1", "Host: x", "Content-Length: 5", "Transfer-Encoding: chunked",
+        body=f"0\r\n\r\n{inner}",
+    )  # fmt: skip
+    assert "HTTP/1.1 200" not in answers

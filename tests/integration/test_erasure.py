@@ -13,7 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from pymongo.database import Database
 
-from lrs import erasure, people
+from lrs import admission, erasure
 from lrs.refusals import Collision
 from rules.people import person_for
 
@@ -190,5 +190,5 @@ def test_an_erasure_that_was_cut_short_is_finished_by_asking_again(world: World,
 
 def test_somebody_who_comes_back_is_a_new_person(world: World) -> None:
     world.erase("pseudonymise")
-    again = person_for(world.db, "mbox::mailto:ana@north.example", "north", utc_now(), people.admit)
+    again = person_for(world.db, "mbox::mailto:ana@north.example", "north", utc_now(), admission.admit)
     assert again != world.ana

@@ -16,7 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from pymongo.database import Database
 
-from lrs import groups, invitations, people, people_merge, people_roster
+from lrs import admission, groups, invitations, people, people_merge, people_roster
 from lrs.mail import FileMailer
 from lrs.refusals import Collision, InvalidField, Outdated, UnknownThing
 from lrs.settings import Settings
@@ -36,7 +36,7 @@ def north(db: Db, app: Flask) -> Db:
 
 
 def see(db: Db, ifi: str, store: str) -> str:
-    return person_for(db, ifi, store, utc_now(), people.admit)
+    return person_for(db, ifi, store, utc_now(), admission.admit)
 
 
 def primary(db: Db, person: str) -> str | None:
@@ -161,6 +161,16 @@ def test_an_unconfirmed_affiliation_counts_from_its_confirmation(north: Db) -> N
     at = utc_now()
     people.confirm_affiliation(editor(north, at), row["_id"])
     assert affiliations_of(north, [person])[person][0].start == at
+
+
+def test_a_new_organization_does_not_learn_the_address_of_the_earlier_one(
+    north: Db, client: FlaskClient, auth: Any
+) -> None:
+    ana = make_person(north, "ana@south.example", "south", name="Ana")
+    client.post(f"/api/v1/people/{ana}/affiliations", json={"org": "north"}, headers=auth())
+    seen = client.get(f"/api/v1/people/{ana}", headers=make_client(north, "north"))
+    assert seen.json["name"] == "Ana"
+    assert "south" not in seen.text
 
 
 # merge and split
@@ -459,6 +469,6 @@ def test_a_change_of_a_group_has_whom_it_signed_for_decided_anew(north: Db) -> N
 
 def test_persons_for_many_sightings_is_one_person_each(north: Db) -> None:
     seen = [Sighting(f"mbox::mailto:p{number}@north.example", "north") for number in range(20)]
-    owners = persons_for(north, seen, utc_now(), people.admit)
+    owners = persons_for(north, seen, utc_now(), admission.admit)
     assert len({owner[0].of for owner in owners.values()}) == 20
     assert north.affiliations.count_documents({"org": "north"}) == 20
