@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 
 import jinja2
 
+from lrs.credential_desk import holder_link
 from lrs.keys import link_secret
 from lrs.mail import compose
 from lrs.refusals import UnknownThing
@@ -78,7 +79,7 @@ def message(
     first = lines[0]
     kind = first.template if len(lines) == 1 else "digest"
     subject = _fill(words[kind]["subject"], {**first.values, "count": str(len(lines))})
-    shown = [_shown(settings, words, line) for line in lines]
+    shown = [_shown(settings, words, line, now) for line in lines]
     out = f"{settings.public_url}/unsubscribe/{token(settings, to, kind)}" if kind in REMINDERS else None
     values = {
         "subject": subject,
@@ -99,14 +100,21 @@ def message(
     return made
 
 
-def _shown(settings: Settings, words: Mapping[str, Any], line: Line) -> dict[str, str]:
+def _shown(settings: Settings, words: Mapping[str, Any], line: Line, now: dt.datetime) -> dict[str, str]:
     entry = words[line.template]
-    link = line.values.get("link")
     return {
         "text": _fill(entry["text"], line.values),
         "action": entry.get("action", ""),
-        "link": f"{settings.public_url}{link}" if link else "",
+        "link": _address(settings, line.values, now),
     }
+
+
+def _address(settings: Settings, values: Mapping[str, str], now: dt.datetime) -> str:
+    """Return where to look; a holder's own credential opens by a signed link, displayed or not."""
+    link = values.get("link")
+    if link and values.get("award_of") == "holder":
+        return holder_link(settings, link.rpartition("/")[2], now)
+    return f"{settings.public_url}{link}" if link else ""
 
 
 def _fill(text: str, values: Mapping[str, str]) -> str:

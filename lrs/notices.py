@@ -24,8 +24,8 @@ from lrs.outgoing_mail import is_unsubscribed, queue
 from lrs.tenancy import VENDOR
 from rules.calendar import add
 from rules.model import Certification, Duration
-from rules.standings import state_at
 from rules.rule_set import RuleSet
+from rules.standings import state_at
 from rules.store import cache_of
 
 Document = dict[str, Any]
@@ -217,6 +217,7 @@ def _told_values(
     if row.get("award"):
         until = _end(db.awards.find_one({"_id": row["award"]}))
         values["link"] = f"/credentials/{row['award']}"
+        values["award_of"] = row["to"]
         values["expires"] = until.isoformat() if until else "further notice"
         values["days"] = str(max(0, (until - now.date()).days)) if until else "0"
     return values
