@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
 from typing import Any, Final
 
 from pymongo import ASCENDING
@@ -16,7 +18,7 @@ from rules.decisions import full_history
 from rules.errors import UnknownRule
 from rules.explain import Explanation
 from rules.histories import load_dossiers
-from rules.people import find_person
+from rules.people import callings_of, find_person, names_of
 from rules.rule_set import Record, RuleSet
 from rules.standings import StateAt, state_at
 from rules.store import RuleStore, cache_of
@@ -116,7 +118,8 @@ def explain(
     dossiers, shared = load_dossiers(db, rules, {found: row.stores if row else ()})
     known = dossiers[found].known_at(now) if known_at is None else known_at
     history = full_history(rules, dossiers[found], shared, known, certification)
-    return explanation.explain(rules.certifications[certification], history, known, at or now)
+    told = explanation.explain(rules.certifications[certification], history, known, at or now)
+    return replace(told, name=names_of(db, [found]).get(found))
 
 
 def history_of(db: Database[Document], person: str, certification: str) -> list[Document]:
@@ -185,6 +188,17 @@ def list_awards(  # one keyword per filter
         given += 1
         if limit is not None and given >= limit:
             return
+
+
+def with_names(
+    db: Database[Document], rows: Iterable[Document], now: dt.datetime, field: str = "person"
+) -> Iterator[Document]:
+    """Yield rows with `name`, what the person of `field` is called; people are read by the hundred."""
+    remaining = iter(rows)
+    while some := list(islice(remaining, 500)):
+        names = callings_of(db, {row[field] for row in some if row.get(field)}, now)
+        for row in some:
+            yield row | {"name": names.get(row.get(field) or "")}
 
 
 def award_row(standing: Document, found: StateAt) -> Document:

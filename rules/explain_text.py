@@ -31,7 +31,7 @@ def _headline(explanation: Explanation) -> str:
     until = _until(explanation.state, explanation.expires)
     marked = "  (evaluated)" if explanation.evaluated else ""
     return (
-        f"{explanation.certification} v{explanation.version}  {explanation.person}  "
+        f"{explanation.certification} v{explanation.version}  {explanation.name or explanation.person}  "
         f"{state} ({explanation.met} of {explanation.of}){until}{marked}"
     )
 

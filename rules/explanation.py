@@ -43,7 +43,10 @@ class Next:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The answer to "why" or "why not yet" for one person, certification and instant."""
+    """The answer to "why" or "why not yet" for one person, certification and instant.
+
+    `name` is what the person is called, where whoever asks knows it.
+    """
 
     certification: str
     version: str
@@ -58,6 +61,7 @@ class Explanation:
     awarded: dt.date | None = None
     reason: str | None = None
     evaluated: bool = False
+    name: str | None = None
 
 
 def as_dict(explanation: Explanation) -> dict[str, Any]:
@@ -66,6 +70,7 @@ def as_dict(explanation: Explanation) -> dict[str, Any]:
         "certification": explanation.certification,
         "version": explanation.version,
         "person": explanation.person,
+        **({"name": explanation.name} if explanation.name is not None else {}),
         "at": _instant(explanation.at),
         "state": explanation.state,
         "awarded": explanation.awarded.isoformat() if explanation.awarded else None,

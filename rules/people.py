@@ -279,6 +279,22 @@ def organization_at(
     return next((one.of for one in affiliations.get(person, ()) if one.holds_at(at)), None)
 
 
+def names_of(db: Database[Document], persons: Collection[str]) -> dict[str, str]:
+    """Return the name of each person, else the address, else the id."""
+    rows = db.people.find({"_id": {"$in": list(persons)}}, {"name": 1, "email": 1})
+    return {row["_id"]: str(row.get("name") or row.get("email") or row["_id"]) for row in rows}
+
+
+def callings_of(db: Database[Document], persons: Collection[str], now: dt.datetime) -> dict[str, str]:
+    """Return how people are called in a listing: `name@organization`, which `find_person` understands."""
+    affiliations = affiliations_of(db, persons)
+    found = {}
+    for person, name in names_of(db, persons).items():
+        organization = organization_at(affiliations, person, now)
+        found[person] = f"{name.partition('@')[0]}@{organization}" if organization else name
+    return found
+
+
 def groups(db: Database[Document]) -> dict[str, tuple[Membership, ...]]:
     """Return all groups with their dated members."""
     return {

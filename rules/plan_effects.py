@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pymongo.database import Database
 
-from rules import explain, partners, people
+from rules import explain, partners
 from rules.decisions import full_history
 from rules.explain import Explanation, Node
 from rules.model import Certification, Requirement
@@ -80,17 +80,6 @@ def _below(path: str, requirement: Requirement) -> Iterator[tuple[str, Requireme
     word = WORDS.get(type(requirement).__name__)
     for i, part in enumerate(getattr(requirement, "parts", ())):
         yield from _below(f"{path}.{word}[{i}]", part)
-
-
-def names_of(db: Database[Document], persons: Collection[str], now: dt.datetime) -> dict[str, str]:
-    """Return how people are called in a listing: `name@organization`."""
-    affiliations = people.affiliations_of(db, persons)
-    found = {}
-    for row in db.people.find({"_id": {"$in": list(persons)}}, {"name": 1, "email": 1}):
-        name = row.get("name") or (row.get("email") or row["_id"]).partition("@")[0]
-        organization = people.organization_at(affiliations, row["_id"], now)
-        found[row["_id"]] = f"{name}@{organization}" if organization else str(name)
-    return found
 
 
 def new_standings(sides: Sides, one: Compared, now: dt.datetime) -> Document:

@@ -29,7 +29,7 @@ from rules.foresight import line
 from rules.load import Loaded, load
 from rules.load_dump import document_hash
 from rules.model import AnyDocument, Certification, PartnerTiers, Release
-from rules.people import Admit, no_affiliation
+from rules.people import Admit, callings_of, no_affiliation
 from rules.plan_sides import Sides, differences, people_concerned, sides_of, tag_candidates
 from rules.rule_set import RuleSet, effective_instant
 from rules.store import RuleStore
@@ -151,7 +151,7 @@ def look_ahead(db: Database[Document], sides: Sides, persons: Iterable[str], now
             entry["reason"] = plan_effects.reason_of(sides, one, now)
         seen.people.append(entry)
         moved[one.dossier.person].append(plan_effects.new_standings(sides, one, now))
-    names = plan_effects.names_of(db, list(moved), now)
+    names = callings_of(db, list(moved), now)
     for entry in seen.people:
         entry["name"] = names.get(entry["person"])
     everywhere = any(isinstance(one, PartnerTiers) for one in sides.documents)

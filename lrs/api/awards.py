@@ -96,7 +96,7 @@ def list_awards(args: dict[str, Any]) -> Response:
             limit=args["limit"] + 1,
         )
     )
-    shown = rows[: args["limit"]]
+    shown = list(enquiries.with_names(here.db, rows[: args["limit"]], here.now()))
     return answer({"items": shown, "next": next_link(shown[-1]["id"]) if len(rows) > len(shown) else None})
 
 

@@ -26,7 +26,7 @@ from rules.people import find_person
 from rules.rulings import RESOLUTIONS
 from rules.store import cache_of
 
-COLUMNS = ("person", "certification", "state", "awarded", "expires", "version", "award")
+COLUMNS = ("name", "certification", "state", "awarded", "expires", "version", "award")
 
 
 @click.group()
@@ -54,7 +54,7 @@ def list_(here: Laurel, *, limit: int | None, as_json: bool, **filters: str | No
             organization=filters["organization"],
             limit=limit,
         )
-        show(rows, COLUMNS, as_json=as_json)
+        show(enquiries.with_names(here.db, rows, here.now()), COLUMNS, as_json=as_json)
 
 
 def person_and_certification(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -205,7 +205,8 @@ def resolve(here: Laurel, person: str, certification: str, **rest: Any) -> None:
 def reviews(here: Laurel, certification: str | None, *, as_json: bool) -> None:
     """List what waits for a decision of a human being."""
     rows = map(rulings.review_reply, rulings.open_reviews(here.db, certification=certification))
-    show(rows, ("what", "person", "certification", "statement", "opened_at", "review"), as_json=as_json)
+    named = enquiries.with_names(here.db, rows, here.now())
+    show(named, ("what", "name", "certification", "statement", "opened_at", "review"), as_json=as_json)
 
 
 @group.command(name="rebuild")
