@@ -12,7 +12,7 @@ import datetime as dt
 import logging
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -183,7 +183,22 @@ def new_facts(
             rows.append(row)
             if not silent:
                 events.append(_event(programme, organization, event, row, uses[key]))
+    if not silent and not events:
+        events += corrected(programme, organization, list(standing.values()), course, now=now)
     return rows, events
+
+
+def corrected(
+    programme: str, organization: str, standing: Collection[Document], course: TierCourse, *, now: dt.datetime
+) -> list[Event]:
+    """Return the `tier.changed` of a tier that is another one now because what led to it no longer holds."""
+    changes = sorted((row for row in standing if row["kind"] == "tier"), key=lambda row: row["effective_at"])
+    before = changes[-1]["tier"] if changes else None
+    after = course.at(now).tier
+    if before == after:
+        return []
+    row = {"tier": after, "unmet": [_check(one) for one in course.at(now).unmet]}
+    return [_event(programme, organization, TierEvent("tier.changed", now, before, after), row, 0)]
 
 
 def tier_key(event: TierEvent) -> str:

@@ -80,21 +80,26 @@ def changes_of(
                 _iso(one.effective_at),
             )
             events.append(_event(kind, effect + ((str(uses[key]),) if uses[key] else ()), row, organization))
-    events += [
-        _event(
-            "award.corrected",
-            (row["award"] or dossier.person, facts[i]["_id"]),
-            {**row, "reason": "corrected"},
-            organization,
-        )
-        for i, row in enumerate(gone)
-        if row["award"]
-    ]
+    events += correction_events(gone, course, now, organization)
     reviews, told = review_changes(dossier, course, now, organization)
     events += told + extension_events(dossier, course, now, organization)
     silent = rules.mode(name, _version(course, now)) == "evaluate"
     touched = frozenset(row["award"] for row in [*gone, *facts] if row.get("award"))
     return Changes((*facts, *reviews), () if silent else tuple(events), touched)
+
+
+def correction_events(
+    gone: Collection[Mapping[str, Any]], course: Course, now: dt.datetime, organization: str | None
+) -> list[Event]:
+    """Return one `award.corrected` for each award of which earlier decisions no longer stand."""
+    latest = {row["award"]: row for row in sorted(gone, key=lambda row: row["effective_at"]) if row["award"]}
+    found = []
+    for award, row in latest.items():
+        names = "".join(sorted(one["_id"] for one in gone if one["award"] == award))
+        decision = sha256(names.encode()).hexdigest()[:32]
+        told = {**row, "before": row["after"], "after": course.segment_at(now).state, "reason": "corrected"}
+        found.append(_event("award.corrected", (award, decision), told, organization))
+    return found
 
 
 def _version(course: Course, at: dt.datetime) -> str | None:
@@ -160,6 +165,8 @@ def event_type(change: Transition) -> str | None:
         return FINAL_EVENTS[after]
     if before in {"in_progress", "pending_review", "revoked", "withdrawn"}:
         return "award.issued" if after in VALID else None
+    if after in {"in_progress", "pending_review"}:
+        return "award.corrected"  # a period was annulled (4.9)
     if before == "suspended":
         return "award.reinstated" if after in VALID else None
     if before == "expired":

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from factories_engine import START, TIERS, World, exam, simple
+from factories_engine import START, TIERS, World, exam, simple, voiding
 
 from rules import backfill, plans, work
 from rules.errors import InvalidRuleFile, StalePlan
@@ -71,6 +71,37 @@ def test_what_a_plan_predicts_is_what_applying_it_does(world: World) -> None:
     world.clock.forward(seconds=200)
     world.settle()
     assert backfill.unfinished(world.db) == []
+
+
+def test_a_version_that_annuls_awards_tells_so_and_corrects_the_tier_that_hung_on_them(world: World) -> None:
+    world.publish(simple(version="2", pass_mark="0.97", more=STRICTER))
+    world.settle()
+    told = [one["data"] for one in world.events() if one["type"] == "award.corrected"]
+    assert len(told) == 2
+    assert {(one["previous_state"], one["state"]) for one in told} == {("active", "in_progress")}
+    changes = [one["data"] for one in world.events() if one["type"] == "tier.changed"]
+    assert (changes[-1]["previous_tier"], changes[-1]["tier"]) == ("silver", "registered")
+
+
+def test_a_correction_of_the_past_tells_once_what_holds_now_of_award_and_tier(world: World) -> None:
+    world.partner("south")
+    sent = exam("eva", world.clock() - dt.timedelta(hours=1))
+    world.send([sent], "south")
+    world.settle()
+    world.clock.forward(minutes=5)
+    world.send([voiding(sent["id"])], "south")
+    world.clock.forward(hours=2)
+    world.settle()
+    told = [one["data"] for one in world.events() if one["type"] == "award.corrected"]
+    assert [(one["previous_state"], one["state"]) for one in told] == [("active", "in_progress")]
+    changes = [one["data"] for one in world.events() if one["type"] == "tier.changed"]
+    assert [one["tier"] for one in changes if one["organization"] == "south"] == [
+        "registered", "silver", "registered",
+    ]  # fmt: skip
+    world.clock.forward(days=1)
+    world.here.engine.decide_people([world.person("eva")], world.clock())
+    world.settle()
+    assert len([one for one in world.events() if one["type"] == "award.corrected"]) == 1
 
 
 def test_a_plan_is_refused_when_facts_arrived_that_it_did_not_foresee(world: World) -> None:
