@@ -13,19 +13,22 @@ from functools import lru_cache
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from conformance_support import BOTH, V1, V2, Lrs
 from conftest import basic, empty, worker_database
 from flask import Flask
 from flask.testing import FlaskClient
 from pymongo import MongoClient
 from pymongo.database import Database
+from pymongo.write_concern import WriteConcern
 
 from lrs import tenancy
 from lrs.app import create_app
 from lrs.settings import Settings
 
 SECRET = "conformance"
-hashed = lru_cache(tenancy.hash_secret)
+# a thousand clients: their hash costs next to nothing to verify, and they need not survive a power cut
+hashed = lru_cache(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash)
 
 
 @pytest.fixture(scope="session")
@@ -68,9 +71,18 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture
 def org(db: Database[dict[str, Any]]) -> str:
     """A new organization with an empty store."""
-    name = f"t-{uuid.uuid4()}"
-    tenancy.create_org(db, name, name=name, now=dt.datetime.now(dt.UTC))
+    return new_org(db, f"t-{uuid.uuid4()}")
+
+
+def new_org(db: Database[dict[str, Any]], name: str) -> str:
+    """Make an organization; return its id."""
+    tenancy.create_org(quickly(db), name, name=name, now=dt.datetime.now(dt.UTC))
     return name
+
+
+def quickly(db: Database[dict[str, Any]]) -> Database[dict[str, Any]]:
+    """Return the database with writes that do not wait for the disk."""
+    return db.client.get_database(db.name, write_concern=WriteConcern(1))
 
 
 def new_client(db: Database[dict[str, Any]], org: str, *scopes: str, **more: Any) -> dict[str, str]:
@@ -83,8 +95,15 @@ def new_client(db: Database[dict[str, Any]], org: str, *scopes: str, **more: Any
         "expires_at": None, "revoked_at": None, "last_used_at": now, "created_at": now, "updated_at": now,
         "version": 1, **more,
     }  # fmt: skip
-    db.clients.insert_one(document)
+    quickly(db).clients.insert_one(document)
     return basic(key, SECRET)
+
+
+@pytest.fixture(scope="session")
+def common(shared_app: Flask) -> dict[str, str]:
+    """Headers of one client for tests that need no store of their own."""
+    db = shared_app.extensions["laurel"].db
+    return new_client(db, new_org(db, "common"), "all")
 
 
 @pytest.fixture(params=BOTH)
@@ -111,7 +130,7 @@ def other_client(client: FlaskClient, db: Database[dict[str, Any]], org: str) ->
 
     def make(*scopes: str, org: str = org, version: str = V1, **more: Any) -> Lrs:
         if db.orgs.find_one({"_id": org}) is None:
-            tenancy.create_org(db, org, name=org, now=dt.datetime.now(dt.UTC))
+            new_org(db, org)
         return Lrs(client, new_client(db, org, *(scopes or ("all",)), **more), version)
 
     return make

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from conformance_support import (
+    BOTH,
     Lrs,
     agent,
     attachment,
@@ -16,11 +17,18 @@ from conformance_support import (
     uid,
     voider,
 )
+from flask.testing import FlaskClient
 
 GOOD = "good"
 IDENTIFIED = {"objectType": "Group", "mbox": "mailto:team@example.com"}
 ANONYMOUS = {"objectType": "Group", "member": [agent("m")]}
 IRIS = ["verb.id", "object.id", "object.definition.type", "object.definition.moreInfo"]
+
+
+@pytest.fixture(params=BOTH)
+def lrs(request: pytest.FixtureRequest, client: FlaskClient, common: dict[str, str]) -> Lrs:
+    """One store for all: what is accepted here does not depend on what is stored."""
+    return Lrs(client, common, request.param)
 
 
 def judge(lrs: Lrs, made: dict, good: bool) -> dict:
