@@ -182,7 +182,7 @@ def new_facts(
             row = _fact(programme, organization, event, key=key, use=uses[key], now=now)
             rows.append(row)
             if not silent:
-                events.append(_event(programme, organization, event, row, uses[key]))
+                events.append(_event(programme, organization, event, row, str(uses[key] or "")))
     if not silent and not events:
         events += corrected(programme, organization, list(standing.values()), course, now=now)
     return rows, events
@@ -198,7 +198,7 @@ def corrected(
     if before == after:
         return []
     row = {"tier": after, "unmet": [_check(one) for one in course.at(now).unmet]}
-    return [_event(programme, organization, TierEvent("tier.changed", now, before, after), row, 0)]
+    return [_event(programme, organization, TierEvent("tier.changed", now, before, after), row, "corrected")]
 
 
 def tier_key(event: TierEvent) -> str:
@@ -242,9 +242,9 @@ def _retraction(row: Mapping[str, Any], now: dt.datetime) -> Document:
     }
 
 
-def _event(programme: str, organization: str, event: TierEvent, row: Mapping[str, Any], use: int) -> Event:
+def _event(programme: str, organization: str, event: TierEvent, row: Mapping[str, Any], again: str) -> Event:
     when = event.effective_at.isoformat().replace("+00:00", "Z")
-    effect = (organization, programme, when, *((str(use),) if use else ()))
+    effect = (organization, programme, when, *((again,) if again else ()))
     data = {
         "organization": organization,
         "programme": programme,
