@@ -8,8 +8,10 @@ import sys
 from importlib.metadata import version
 
 import click
+from pymongo.errors import ConnectionFailure
 
 import lrs.commands
+from lrs.logs import without_secrets
 from lrs.settings import StartFailure
 
 
@@ -43,4 +45,8 @@ def main() -> None:
         cli(prog_name="lrs")
     except StartFailure as failure:
         click.echo(f"lrs: {failure}", err=True)
+        sys.exit(2)
+    except ConnectionFailure as failure:
+        reason = without_secrets(str(failure)).partition(",")[0]
+        click.echo(f"lrs: MongoDB does not answer: {reason}; start it or correct LRS_MONGODB_URI", err=True)
         sys.exit(2)
