@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
@@ -13,8 +14,8 @@ import flask_smorest
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from flask import Response, current_app, make_response, request, url_for
-from marshmallow import RAISE, Schema, fields, validate
+from flask import Request, Response, current_app, make_response, request, url_for
+from marshmallow import RAISE, Schema, fields, missing, validate
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 from webargs.flaskparser import FlaskParser
@@ -22,16 +23,29 @@ from webargs.flaskparser import FlaskParser
 from lrs.auth import Principal, check_scopes, current_principal
 from lrs.context import laurel
 from lrs.refusals import Collision, InvalidField, Outdated, PreconditionMissing
+from statements.parse import parse_json
 
 Document = dict[str, Any]
 View = Callable[..., Any]
+
+
+class StrictParser(FlaskParser):
+    """Reads JSON as strictly as statements: no repeated keys, NaN, lone surrogates, endless nesting."""
+
+    def _raw_load_json(self, req: Request) -> Any:
+        """Return the body as JSON, or nothing where it is said to be something else; InvalidStatement."""
+        if not req.is_json:
+            return missing
+        body = req.get_data(cache=True)
+        parse_json(body, "body")
+        return json.loads(body)
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest is not typed
     """A blueprint of the administration API; its POST routes honour `Idempotency-Key`."""
 
     # what is not declared is refused, so that a misspelt filter is never ignored
-    ARGUMENTS_PARSER = FlaskParser(unknown=RAISE)
+    ARGUMENTS_PARSER = StrictParser(unknown=RAISE)
 
     def add_url_rule(
         self,

@@ -264,6 +264,7 @@ LINES = [
     line("GET /schemas/rules-1.json", kind="public", why="published schema"),
     line("GET /.well-known/did.json", kind="public", why="public keys"),
     line("GET /.well-known/jwks.json", kind="public", why="public keys"),
+    line("GET /did.json", kind="public", why="public keys"),
     line("GET /<tenant>/did.json", kind="public", why="public keys"),
     line("GET /keys/<kid>", kind="public", why="public keys"),
     line("GET /status/<name>", kind="public", why="status lists are public"),
@@ -533,3 +534,43 @@ def test_the_owner_gets_through(world: World) -> None:
     ):
         assert world.ask(one, headers).status_code == 200
     assert replace(LINES[0], kind="xapi").scopes == ("statements/write",)
+
+
+BODIES = [
+    b"", b"null", b"[]", b'"x"', b"1e400", b"{", b'{"a": NaN}', b"\xff\xfe", b"[" * 5000, b'{"a":"\\ud800"}',
+    b'{"id":"\\u0000","name":"\\ud800","org":"vendor","email":"\\ud800","person":"\\ud800","url":"\\ud800"}',
+    b'{"limit":99999999999999999999999,"scopes":[null],"ifis":[1],"members":[[]],"filter":{"$where":"1"}}',
+    b'{"organization":["x"],"submitter":{"$ne":1},"deal":1,"questions":[null],"kind":[],"gone":"\\u0000"}',
+]  # fmt: skip
+ODD_QUERIES = [
+    "limit=-1",
+    "limit=x",
+    "after=%00",
+    "after=%ff",
+    "org=%00",
+    "email=%ff",
+    "ifi=x",
+    "a=" + "x" * 5000,
+    "limit[$gt]=1",
+]
+
+
+@pytest.mark.parametrize(
+    "one", [one for one in LINES if one.rule.startswith(("/api", "/login", "/join", "/console"))],
+    ids=[f"{o.method} {o.rule}" for o in LINES if o.rule.startswith(("/api", "/login", "/join", "/console"))],
+)  # fmt: skip
+def test_nothing_that_is_sent_makes_a_server_error(world: World, one: Line) -> None:
+    """Bad input is answered by a 4xx, whoever sends it (here: who may do everything)."""
+    client, headers = world.app.test_client(), {**basic(KEY, SECRET), "If-Match": "*"}
+    path = re.sub(r"<(?:\w+:)?(\w+)>", "none", one.rule)
+    if one.method in {"POST", "PUT", "PATCH"}:
+        for body in BODIES:
+            answer = client.open(
+                path, method=one.method, data=body, content_type="application/json", headers=headers
+            )
+            assert answer.status_code < 500, (body[:80], answer.text[:300])
+    for query in ODD_QUERIES:
+        answer = client.open(f"{path}?{query}", method=one.method, headers=headers)
+        assert answer.status_code < 500, (query, answer.text[:300])
+    strange = re.sub(r"<(?:\w+:)?(\w+)>", "%00%ed%a0%80$ne", one.rule)
+    assert client.open(strange, method=one.method, headers=headers).status_code < 500

@@ -321,3 +321,13 @@ def test_an_ended_session_gives_no_token(
 ) -> None:
     client.delete(f"/api/v1/launches/{session['id']}", headers=lms)
     assert fetch(client, session).json["error-code"] == "1"
+
+
+def test_of_many_fetches_at_once_one_gets_the_token(
+    app: Flask, client: FlaskClient, session: dict[str, Any]
+) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: fetch(app.test_client(), session).json, range(16)))
+    assert sum("auth-token" in answer for answer in answers) == 1
