@@ -18,8 +18,8 @@ from rules import people as persons
 from rules.credential_wording import spoken
 from rules.model import Certification, PartnerTiers
 from rules.programmes import tier_at
-from rules.standings import state_at
 from rules.rule_set import RuleSet
+from rules.standings import state_at
 from rules.store import cache_of
 
 Document = dict[str, Any]
