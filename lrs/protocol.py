@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Final, Literal, cast
 from urllib.parse import parse_qsl
 
-from flask import Flask, request
+from flask import Flask, Response, request
 
 from lrs import alternate
 from lrs.consistency import Consistency, board, board_path, header_text
@@ -194,6 +194,13 @@ def media_type() -> str:
     """Return the media type of the request's body in lower case, without its parameters."""
     content_type: str = request.environ.get("CONTENT_TYPE", "")
     return content_type.partition(";")[0].strip().lower()
+
+
+def no_content() -> Response:
+    """Answer 204, without a Content-Type for the body that is not there."""
+    response = Response(status=204)
+    del response.headers["Content-Type"]
+    return response
 
 
 def consistency(app: Flask) -> Consistency:

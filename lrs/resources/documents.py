@@ -82,7 +82,7 @@ def write(resource: Resource) -> Response:
         version=version,
         now=laurel().now(),
     )
-    return _nothing()
+    return protocol.no_content()
 
 
 def _must_say(resource: Resource) -> bool:
@@ -98,7 +98,7 @@ def delete(resource: Resource) -> Response:
     version = protocol.version()
     key = _one(resource, version, required=not resource.bulk_delete)
     _store().delete(key, preconditions=_preconditions())
-    return _nothing()
+    return protocol.no_content()
 
 
 def _one(resource: Resource, version: protocol.Version, *, required: bool = True) -> Key:
@@ -154,12 +154,6 @@ def _document(found: StoredDocument) -> Response:
         response.headers["Content-Type"] = found.content_type
     response.headers["ETag"] = etag
     response.headers["Last-Modified"] = format_datetime(found.updated, usegmt=True)
-    return response
-
-
-def _nothing() -> Response:
-    response = Response(status=204)
-    del response.headers["Content-Type"]
     return response
 
 

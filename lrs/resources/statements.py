@@ -63,7 +63,7 @@ def put() -> Response:
         raise InvalidRequest("statementId", "required with PUT")
     batch, parts = receive(lambda body: [parse_statement(body)])
     _store(batch, parts, version, statement_id)
-    return Response(status=204, content_type=None)
+    return protocol.no_content()
 
 
 def _store(

@@ -1,7 +1,9 @@
 """Part 1 of the requirements: what is common to all resources, and each resource row by row."""
 
+import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -122,6 +124,26 @@ def test_r1_0_other_methods_are_not_allowed(lrs: Lrs, method: str) -> None:
     answer = lrs.request(method, "/statements")
     assert answer.status_code == 405
     assert {"GET", "HEAD", "POST", "PUT"} <= {name.strip() for name in answer.headers["Allow"].split(",")}
+
+
+@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_r1_0_compressed_bodies_are_read_within_the_bound(
+    lrs: Lrs, encoding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    made = statement()
+    headers = {"Content-Encoding": encoding}
+    sent = lrs.post("/statements", pack(json.dumps(made).encode()), kind=JSON, headers=headers)
+    assert sent.json == [made["id"]]
+    assert (
+        lrs.put("/activities/state", STATE, pack(b"text"), kind="text/plain", headers=headers).status_code
+        == 204
+    )
+    assert lrs.get("/activities/state", STATE).data == b"text"
+    bomb = lrs.post("/statements", pack(bytes(50 * 1024 * 1024)), kind=JSON, headers=headers)
+    assert bomb.status_code == 413
+    assert bomb.headers["X-Experience-API-Version"] == lrs.version
+    assert lrs.post("/statements", b"not packed", kind=JSON, headers=headers).status_code == 400
+    assert lrs.post("/statements", b"x", kind=JSON, headers={"Content-Encoding": "br"}).status_code == 415
 
 
 # 1.1 /statements
