@@ -73,7 +73,7 @@ def blueprints() -> list[Blueprint]:
 
 def schema_name(schema: Any) -> str:
     """Return the name of a schema in the document: its class, after its module where that is not its noun."""
-    cls = resolve_schema_cls(schema)
+    cls: Any = resolve_schema_cls(schema)
     name = str(cls.__name__)
     module = cls.__module__.rpartition(".")[2].title().replace("_", "")
     return name.removesuffix("Schema") if name.endswith("Schema") or module == "Schema" else f"{module}{name}"
