@@ -15,6 +15,7 @@ from flask import Blueprint, Response, current_app, g, request
 from lrs import multipart, protocol
 from lrs.auth import Principal, requires
 from lrs.context import laurel
+from lrs.health import STORED
 from lrs.launch import permit_statements
 from lrs.more import MoreTokens
 from lrs.resources.receiving import receive
@@ -75,7 +76,7 @@ def _store(
     """Store what was received for the principal's organization."""
     here, principal = laurel(), g.principal
     with protocol.consistency(current_app).writing() as now:
-        return store_statements(
+        ids = store_statements(
             StatementStore(here.db, principal.org),
             batch,
             writer=_writer(principal),
@@ -86,6 +87,8 @@ def _store(
             statement_id=statement_id,
             permit=partial(permit_statements, principal.limit) if principal.limit else None,
         )
+    STORED.inc(len(ids))
+    return ids
 
 
 def _writer(principal: Principal) -> Writer:
