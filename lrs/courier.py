@@ -14,13 +14,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import orjson
 import urllib3
 from pymongo import ASCENDING, InsertOne, ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
+from pymongo.write_concern import WriteConcern
 from standardwebhooks import Webhook
 
 from lrs.fetching import FetchRefused, checked_address, connect, target
@@ -115,6 +116,7 @@ def post(settings: Settings, endpoint: Document, event: Document, now: dt.dateti
         "webhook-id": event["_id"],
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": signatures(settings, endpoint, event["_id"], body, now),
+        **cloud_event(settings, event),
         "Host": urlsplit(endpoint["url"]).netloc.rpartition("@")[2],
     }
     parts = urlsplit(endpoint["url"])
@@ -134,6 +136,20 @@ def post(settings: Settings, endpoint: Document, event: Document, now: dt.dateti
         return Reply(None, refused.reason)
     except (urllib3.exceptions.HTTPError, OSError) as error:
         return Reply(None, type(error).__name__)
+
+
+def cloud_event(settings: Settings, event: Document) -> dict[str, str]:
+    """Return the headers that make a delivery a CloudEvent 1.0 in binary mode (HTTP binding, 3.1)."""
+    subject = event["data"].get("person") or event["data"].get("organization")
+    named = {"ce-subject": quote(str(subject), safe="@:/._-")} if subject else {}
+    return {
+        "ce-specversion": "1.0",
+        "ce-id": event["_id"],
+        "ce-source": settings.public_url,
+        "ce-type": event["type"],
+        "ce-time": event["timestamp"].astimezone(dt.UTC).isoformat().replace("+00:00", "Z"),
+        **named,
+    }
 
 
 def signatures(settings: Settings, endpoint: Document, event: str, body: bytes, now: dt.datetime) -> str:
@@ -197,7 +213,9 @@ def settle(
     else:
         wait = RETRIES[tries - 1] * random.uniform(1 - JITTER, 1 + JITTER)
         change = {"due_at": now + wait}
-    db.deliveries.update_one({"_id": delivery["_id"]}, {"$set": {**change, "tries": tries, "last": last}})
+    # Not waiting for the disk: should MongoDB fail and forget this, the event goes out again under its id.
+    quickly = db.deliveries.with_options(write_concern=WriteConcern(w=1))
+    quickly.update_one({"_id": delivery["_id"]}, {"$set": {**change, "tries": tries, "last": last}})
     if reply.status == 410:
         gone = {"enabled": False, "disabled_reason": "the receiver answered 410 Gone", "updated_at": now}
         db.endpoints.update_one({"_id": endpoint["_id"]}, {"$set": gone, "$inc": {"version": 1}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 import smtplib
 import ssl
@@ -84,6 +85,12 @@ def mailer(settings: Settings) -> Mailer:
     )
 
 
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """Return the context of every connection: reading the list of authorities takes milliseconds."""
+    return ssl.create_default_context()
+
+
 def _accepted(answer: tuple[int, bytes], *codes: int) -> None:
     """Raise what the server said unless it is one of the codes."""
     if answer[0] not in codes:
@@ -122,7 +129,7 @@ class SmtpMailer:
 
         Raises Unconfirmed when the server's answer to the whole message does not come (RFC 1047).
         """
-        context = ssl.create_default_context()
+        context = _trusted()
         with self._connect(context) as server:
             if not self.wrapped and server.has_extn("starttls"):
                 server.starttls(context=context)

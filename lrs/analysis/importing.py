@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -28,6 +29,8 @@ NAMESPACE = UUID("5d1b5c56-57a1-4d2c-9d8f-7a3d8a0f7a11")  # ids of rows that bri
 MAX_LINE = 4 * 1024 * 1024
 MAX_PAGE = 64 * 1024 * 1024
 TIMEOUT = (10, 60)
+_DECODER = json.JSONDecoder()
+_SPACE = (" ", "\t", "\n", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,17 +275,13 @@ class OtherLrs:
     def _pages(self, address: str) -> Iterator[Line]:
         number = 0
         while address:
-            body = self._page(address)
-            onward = body.get("more") or ""
-            statements = body["statements"]
+            statements, more = split_page(self._page(address))
             for index, statement in enumerate(statements):
                 number += 1
                 # only a whole page is a position: the next link is known to work from there
                 last = index == len(statements) - 1
-                yield Line(
-                    f"statement {number}", orjson.dumps(statement), self._next(onward) if last else address
-                )
-            address = self._next(onward) if statements else ""
+                yield Line(f"statement {number}", statement, self._next(more) if last else address)
+            address = self._next(more) if statements else ""
 
     def _first(self) -> str:
         since = f"&since={quote(self.since)}" if self.since else ""
@@ -296,7 +295,7 @@ class OtherLrs:
             raise InvalidStatement("more", f"leads to another host: {address}")
         return address
 
-    def _page(self, address: str) -> dict[str, Any]:
+    def _page(self, address: str) -> bytes:
         with self.session.get(address, timeout=TIMEOUT, stream=True, allow_redirects=False) as response:
             response.raise_for_status()
             out = io.BytesIO()
@@ -304,8 +303,60 @@ class OtherLrs:
                 out.write(block)
                 if out.tell() > MAX_PAGE:
                     raise InvalidStatement("$", "the page is larger than 64 MiB")
-        body: dict[str, Any] = orjson.loads(out.getvalue())
-        return body
+        return out.getvalue()
+
+
+def split_page(body: bytes) -> tuple[list[bytes], str]:
+    """Return the exact text of each statement of a StatementResult, and its `more`; InvalidStatement if none.
+
+    Nothing is encoded again, so numbers, key order and escapes stay as the other store gave them.
+    """
+    try:
+        text = body.decode()
+        members = dict(_members(text))
+        more = json.loads(members.get("more", '""')) or ""
+        return [element.encode() for element in _elements(members["statements"])], str(more)
+    except (ValueError, KeyError, IndexError, RecursionError) as error:
+        raise InvalidStatement("$", f"is not a StatementResult: {error}") from error
+
+
+def _members(text: str) -> Iterator[tuple[str, str]]:
+    """Yield name and text of each member of a JSON object."""
+    at = _expect(text, 0, "{")
+    while text[at] != "}":
+        name, at = _DECODER.raw_decode(text, at)
+        start = _expect(text, at, ":")
+        _, end = _DECODER.raw_decode(text, start)
+        yield name, text[start:end]
+        at = _after(text, end, "}")
+
+
+def _elements(text: str) -> Iterator[str]:
+    """Yield the text of each element of a JSON array."""
+    at = _expect(text, 0, "[")
+    while text[at] != "]":
+        _, end = _DECODER.raw_decode(text, at)
+        yield text[at:end]
+        at = _after(text, end, "]")
+
+
+def _after(text: str, at: int, end: str) -> int:
+    """Return where the next part begins: after a comma, or at the end itself."""
+    at = _skip(text, at)
+    return at if text[at] == end else _expect(text, at, ",")
+
+
+def _expect(text: str, at: int, sign: str) -> int:
+    at = _skip(text, at)
+    if text[at] != sign:
+        raise ValueError(f"expected {sign} at character {at}")
+    return _skip(text, at + 1)
+
+
+def _skip(text: str, at: int) -> int:
+    while text[at : at + 1] in _SPACE:
+        at += 1
+    return at
 
 
 def state_of(report: Report, now: dt.datetime) -> bytes:

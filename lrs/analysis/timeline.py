@@ -113,7 +113,7 @@ def _moves(db: Database[Document], person: str, scope: Scope) -> Iterator[Docume
 
 
 def _notices(db: Database[Document], person: str) -> Iterator[Document]:
-    for row in db.notices.find({"org": "vendor", "person": person, "sent_at": {"$ne": None}}):
+    for row in db.mails.find({"org": "vendor", "person": person, "state": "sent"}):
         yield {
             "kind": "notice",
             "at": row["sent_at"],

@@ -9,6 +9,8 @@ import click
 from lrs.commands import json_option, show, with_laurel
 from lrs.context import Laurel
 from lrs.notice_mail import EXAMPLE, LANGUAGES, Line, kinds, message
+from lrs.outgoing_mail import resend as send_again
+from lrs.refusals import UnknownThing
 
 
 @click.group()
@@ -47,7 +49,9 @@ def preview(here: Laurel, *, kind: str, language: str, html: Path | None) -> Non
 
 @group.command(name="list")
 @click.option(
-    "--state", type=click.Choice(["waiting", "digest", "sent", "dead"]), help="Only mails in this state."
+    "--state",
+    type=click.Choice(["waiting", "digest", "sent", "unconfirmed", "dead", "dropped"]),
+    help="Only mails in this state.",
 )
 @click.option("--limit", default=50, show_default=True)
 @json_option
@@ -56,4 +60,16 @@ def list_(here: Laurel, *, state: str | None, limit: int, as_json: bool) -> None
     """List mails, the newest first."""
     found = here.db.mails.find({"state": state} if state else {}).sort("due_at", -1).limit(limit)
     rows = [{**mail, "id": mail["_id"]} for mail in found]
-    show(rows, ("due_at", "state", "to", "template", "tries", "error"), as_json=as_json)
+    show(rows, ("id", "due_at", "state", "to", "template", "tries", "error"), as_json=as_json)
+
+
+@group.command()
+@click.argument("mail_id")
+@with_laurel
+def resend(here: Laurel, mail_id: str) -> None:
+    """Send a mail again that is dead, or of which nobody knows whether it arrived (unconfirmed)."""
+    try:
+        send_again(here.db, mail_id, here.now())
+    except UnknownThing as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{mail_id} goes out with the next round of the worker")
