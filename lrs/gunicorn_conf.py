@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import logging.config
 import os
 import shutil
@@ -48,6 +49,17 @@ class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
 
 
 logger_class = Logger
+
+
+def post_worker_init(_server: Any, _worker: Any) -> None:
+    """Keep the collector of cycles away from what lives as long as the process, and from each batch.
+
+    A batch of 250 statements makes some 10,000 objects, none in a cycle. With the usual thresholds a quarter
+    of the worker's time went into looking at them, and at the whole application, again and again.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def child_exit(_server: Any, worker: Any) -> None:

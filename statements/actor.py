@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 Json = dict[str, Any]
@@ -31,6 +32,7 @@ def ifi(agent: Mapping[str, Any]) -> str | None:
     return None
 
 
+@lru_cache(maxsize=16384)
 def mbox_ifi(mbox: str) -> str:
     """Return the identifier of a `mailto:` IRI or of a bare address; the domain is case-insensitive."""
     address = mbox[7:] if mbox[:7].lower() == "mailto:" else mbox
@@ -38,6 +40,7 @@ def mbox_ifi(mbox: str) -> str:
     return f"mbox::mailto:{local}@{domain.lower()}"
 
 
+@lru_cache(maxsize=16384)
 def account_ifi(home_page: str, name: str) -> str:
     """Return the identifier of an account.
 
@@ -73,15 +76,12 @@ def is_group(agent: Mapping[str, Any]) -> bool:
     return agent.get("objectType") == "Group"
 
 
-def identifiers(agent: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the identifier of an agent or group and those of its members (Communication 2.1.3, `agent`)."""
+def identifiers(agent: Mapping[str, Any]) -> Sequence[str]:
+    """Return the identifier of an agent or group and those of its members (Communication 2.1.3, `agent`)."""
     own = ifi(agent)
-    if own is not None:
-        yield own
-    for member in agent.get("member", ()):
-        member_ifi = ifi(member)
-        if member_ifi is not None:
-            yield member_ifi
+    if "member" not in agent:
+        return () if own is None else (own,)
+    return [one for one in (own, *map(ifi, agent["member"])) if one is not None]
 
 
 def person(agent: Mapping[str, Any], names: Iterable[str]) -> Json:

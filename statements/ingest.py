@@ -11,7 +11,7 @@ from statements.attachments import Part, check_attachments
 from statements.errors import DuplicateStatementId, InvalidStatement, VoidingRefused
 from statements.keys import evidence_key
 from statements.parse import Parsed
-from statements.prepare import CLOCK, Setting, Writer, prepare
+from statements.prepare import CLOCK, Setting, StoredId, Writer, prepare
 from statements.signatures import check_signatures
 from statements.splice import append_members
 from statements.store import StatementStore
@@ -91,7 +91,7 @@ def _prepare(
 def _refuse_repeated_ids(documents: Sequence[Document], paths: Sequence[str]) -> None:
     """One id stands once in a request, whatever the letter case (IEEE 9274.1.1 4.1.6.1)."""
     if len(documents) > 1:
-        seen: set[UUID] = set()
+        seen: set[StoredId] = set()
         for document, path in zip(documents, paths, strict=True):
             if document["id"] in seen:
                 raise DuplicateStatementId(str(document["id"]), f"{path}.id")

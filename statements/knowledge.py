@@ -7,7 +7,7 @@ and writes only what is new. Merging the same statement again changes nothing, s
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 from threading import Lock
@@ -23,7 +23,7 @@ from statements.json_text import dump_text
 from statements.keys import key
 from statements.parse import parse_json
 from statements.transaction import DURABLE
-from statements.validate import activities
+from statements.validate import defined_activities
 
 Json = Mapping[str, Any]
 Document = dict[str, Any]
@@ -94,11 +94,12 @@ class Knowledge:
         result to `remember_names` when the statements are stored.
         """
         new = []
+        place, org = self._scope
         for document, value in zip(documents, values, strict=True):
             for agent in _named(value):
                 identifier = ifi(agent)
                 if identifier is not None:
-                    memory_key = (*self._scope, identifier, agent["name"])
+                    memory_key = (place, org, identifier, agent["name"])
                     if not _RECENT_NAMES.knows(memory_key, 0):
                         new.append(memory_key)
                         document["keys"].append(key("n", identifier))
@@ -188,34 +189,33 @@ def merge_definitions(older: Json, newer: Json) -> dict[str, Any]:
     return merged
 
 
-def _defined(statement: Json) -> Iterator[Json]:
-    """Yield the activities of a statement and its SubStatement that bring a definition."""
-    target = statement["object"]
-    parts = [statement, target] if target.get("objectType") == "SubStatement" else [statement]
-    for part in parts:
-        for _, activity in activities(part):
-            if "definition" in activity:
-                yield activity
+def _defined(statement: Json) -> list[Json]:
+    """Return the activities of a statement and its SubStatement that bring a definition."""
+    found = defined_activities(statement)
+    if statement["object"].get("objectType") == "SubStatement":
+        found += defined_activities(statement["object"])
+    return [activity for _, activity in found]
 
 
-def _named(statement: Json) -> Iterator[Json]:
-    """Yield every agent and group that bears a name."""
+def _named(statement: Json) -> list[Json]:
+    """Return every agent and group that bears a name."""
+    found = []
     for agent in _agents(statement):
         if "name" in agent:
-            yield agent
-        for member in agent.get("member", ()):
-            if "name" in member:
-                yield member
+            found.append(agent)
+        if "member" in agent:
+            found += [member for member in agent["member"] if "name" in member]
+    return found
 
 
 def _agents(statement: Json) -> Iterable[Json]:
     target = statement["object"]
     kind = target.get("objectType")
-    context = statement.get("context") or {}
     agents = [statement["actor"]]
-    agents += [context[name] for name in ("instructor", "team") if name in context]
-    agents += [item["agent"] for item in context.get("contextAgents", ())]
-    agents += [item["group"] for item in context.get("contextGroups", ())]
+    if context := statement.get("context"):
+        agents += [context[name] for name in ("instructor", "team") if name in context]
+        agents += [item["agent"] for item in context.get("contextAgents", ())]
+        agents += [item["group"] for item in context.get("contextGroups", ())]
     if kind in {"Agent", "Group"}:
         agents.append(target)
     elif kind == "SubStatement":

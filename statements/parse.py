@@ -22,6 +22,7 @@ MAX_DEPTH = 200
 MAX_STATEMENT_BYTES = 4 * 1024 * 1024
 MAX_BATCH = 10_000
 
+_ZEROS = re.compile(rb"(\.[0-9]*?)0+(?=[,}\]])")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -107,6 +108,9 @@ def _parse_one(value: Any, body: bytes) -> Parsed:
     text = _encode(value)
     if text == body:
         return Parsed(value, body, True)
+    if text and _same_but_for_zeros(text, body):
+        _check_depth(body, "$")
+        return Parsed(value, body, False)
     return _scan_whole(body, "$")
 
 
@@ -127,12 +131,29 @@ def _parse_array(values: list[Any], body: bytes) -> Iterator[Parsed]:
             continue
         following = texts[index + 1] if index + 1 < len(texts) else b""
         end = body.find(b"," + following, position) if following else body.rfind(b"]")
-        parsed = _scan_slice(body[position:end], f"$[{index}]") if end > 0 else None
+        parsed = _read_slice(value, text, body[position:end], f"$[{index}]") if end > 0 else None
         if parsed is None:
             yield from _parse_slowly(body)[index:]
             return
         yield _check_size(f"$[{index}]", parsed)
         position = end + 1
+
+
+def _read_slice(value: Any, encoded: bytes, text: bytes, path: str) -> Parsed | None:
+    """Return a statement that encodes otherwise than it was sent; None as `_scan_slice`."""
+    if encoded and _same_but_for_zeros(encoded, text):
+        _check_depth(text, path)
+        return Parsed(value, text, False)
+    return _scan_slice(text, path)
+
+
+def _same_but_for_zeros(one: bytes, other: bytes) -> bool:
+    """Tell whether two JSON texts differ only in zeros at the end of fractions: 0.5 and 0.50.
+
+    `one` is the encoding of what `other` was decoded to, so their strings are equal once nothing but zeros
+    was cut off: a repeated key or a shortened number would leave other characters over.
+    """
+    return _ZEROS.sub(rb"\1", one) == _ZEROS.sub(rb"\1", other)
 
 
 def _scan_slice(text: bytes, path: str) -> Parsed | None:

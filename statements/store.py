@@ -129,6 +129,7 @@ class StatementStore:
     ) -> list[Document]:
         """Insert within a transaction: compare with what is stored, link references, void."""
         linker = Linker(self._statements, self.org, session)
+        documents = [{**document, "id": document["id"].as_uuid()} for document in documents]
         known = linker.load(
             {document[name] for document in documents for name in ("id", "target") if name in document}
         )

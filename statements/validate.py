@@ -6,7 +6,7 @@ and tells the place; the sentences are ours.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from itertools import islice
 from typing import Any
@@ -72,7 +72,9 @@ def check_score(statement: Json, reject: Reject, _: Version) -> None:
     score = result.get("score") if result else None
     if not score:
         return
-    low, high, raw = _comparable(score.get("min"), score.get("max"), score.get("raw"))
+    low, high, raw = score.get("min"), score.get("max"), score.get("raw")
+    if Decimal in {type(low), type(high), type(raw)}:
+        low, high, raw = _comparable(low, high, raw)
     if low is not None and high is not None and not low < high:
         raise reject("must be less than max", "result", "score", "min")
     if raw is not None and ((low is not None and raw < low) or (high is not None and raw > high)):
@@ -80,10 +82,8 @@ def check_score(statement: Json, reject: Reject, _: Version) -> None:
 
 
 def _comparable(*numbers: float | Decimal | None) -> Sequence[float | Decimal | None]:
-    """Return numbers that compare as written: beside a Decimal, a float stands for its shortest text."""
-    if any(isinstance(one, Decimal) for one in numbers):
-        return [Decimal(repr(one)) if isinstance(one, float) else one for one in numbers]
-    return numbers
+    """Return numbers that compare as written beside a Decimal: a float stands for its shortest text."""
+    return [Decimal(repr(one)) if isinstance(one, float) else one for one in numbers]
 
 
 def check_duration(statement: Json, reject: Reject, _: Version) -> None:
@@ -107,9 +107,9 @@ def check_activity_context(statement: Json, reject: Reject, _: Version) -> None:
 
 def check_components(statement: Json, reject: Reject, _: Version) -> None:
     """Component ids are unique within one list (Data 2.4.4.1)."""
-    for steps, activity in activities(statement):
-        definition = activity.get("definition")
-        if not definition or "interactionType" not in definition:
+    for steps, activity in defined_activities(statement):
+        definition = activity["definition"]
+        if "interactionType" not in definition:
             continue
         for name in COMPONENT_LISTS:
             seen: set[str] = set()
@@ -146,20 +146,24 @@ SHARED_RULES: tuple[Rule, ...] = (
 RULES: tuple[Rule, ...] = (*SHARED_RULES, check_voiding, check_authority)
 
 
-def activities(statement: Json) -> Iterator[tuple[tuple[str | int, ...], Json]]:
-    """Yield the activities of a statement, not of its SubStatement, each with the steps to it."""
+def defined_activities(statement: Json) -> list[tuple[tuple[str | int, ...], Json]]:
+    """Return the activities with a definition of a statement, not of its SubStatement, with the steps to each."""
     target = statement["object"]
-    if target.get("objectType", "Activity") == "Activity":
-        yield ("object",), target
+    found: list[tuple[tuple[str | int, ...], Json]] = []
+    if "definition" in target and target.get("objectType", "Activity") == "Activity":
+        found.append((("object",), target))
     context = statement.get("context")
     groups = context.get("contextActivities") if context else None
     if groups:
         for kind, value in groups.items():
-            if isinstance(value, list):
-                for index, activity in enumerate(value):
-                    yield ("context", "contextActivities", kind, index), activity
-            else:
-                yield ("context", "contextActivities", kind), value
+            if not isinstance(value, list):
+                if "definition" in value:
+                    found.append((("context", "contextActivities", kind), value))
+                continue
+            for index, activity in enumerate(value):
+                if "definition" in activity:
+                    found.append((("context", "contextActivities", kind, index), activity))
+    return found
 
 
 def schema_error(

@@ -191,3 +191,23 @@ def test_no_body_raises_anything_else(body: bytes) -> None:
             assert parsed.text in body
     except StatementError:
         pass
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (b'{"a":0.10}', {"a": 0.1}),
+        (b'{"a":[1.500,-0.00,100.00],"b":"1.00, 2.0]"}', {"a": [1.5, -0.0, 100.0], "b": "1.00, 2.0]"}),
+        (b'{"a":0.1000000000000000055500}', {"a": Decimal("0.1000000000000000055500")}),
+    ],
+)
+def test_zeros_at_the_end_of_fractions_keep_their_bytes(text: bytes, value: object) -> None:
+    for parsed in (parse_statement(text), parse_statements(b'[{"x":1},' + text + b',{"y":2.50}]')[1]):
+        assert parsed.text == text
+        assert not parsed.compact
+        assert parsed.value == value
+
+
+def test_a_repeated_key_is_found_beside_zeros() -> None:
+    with pytest.raises(InvalidStatement, match="twice"):
+        parse_statement(b'{"a":0.10,"a":0.10}')
