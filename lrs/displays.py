@@ -71,9 +71,9 @@ class DisplayStore:
             upsert=True,
         )
         if choice.shown:  # the credential gets its refresh service
-            due = {"credential_due": now}
-            awards = {"_id": award} if award else {"org": ORG, "person": person}
-            self.db["awards"].update_many(awards, {"$set": due})
+            mine = {"org": ORG, "person": person} | ({"award": award} if award else {})
+            awards = self.db["credentials"].distinct("award", mine)
+            self.db["awards"].update_many({"_id": {"$in": awards}}, {"$set": {"credential_due": now}})
 
     def listed_people(self) -> list[str]:
         """Return everybody who agreed to be listed with at least one award."""

@@ -130,8 +130,14 @@ def put_off(db: Database[Document], awards: Sequence[Document], until: dt.dateti
 def task_of(rules: RuleSet, sources: Sources, award: Document, now: dt.datetime) -> Task:
     """Return what the credential of an award has to say."""
     number, period = current_period(award, now)
-    wanted = award_period(rules, sources, award, number, period) if period else None
+    certified = period is not None and not award.get("evaluated") and is_issued(rules, award, period)
+    wanted = award_period(rules, sources, award, number, period) if period and certified else None
     return Task(award, wanted, standing_of(award, period, now))
+
+
+def is_issued(rules: RuleSet, award: Mapping[str, Any], period: Mapping[str, Any]) -> bool:
+    """Say whether periods of that version get a credential (2.3 `badge.issue`)."""
+    return version_of(rules, award["certification"], period["version"]).badge.issue
 
 
 def current_period(award: Mapping[str, Any], now: dt.datetime) -> tuple[int, Document | None]:

@@ -189,6 +189,10 @@ def test_badge_issue_false_makes_no_credential(world):
     world.send([exam("ana", world.clock(), of="quiet")])
     world.settle()
     assert world.db.credentials.count_documents({"certification": "quiet"}) == 0
+    DisplayStore(world.db).choose(None, world.person("ana"), Display(shown=True), world.clock())
+    world.db.awards.update_many({}, {"$set": {"credential_due": world.clock()}})
+    world.settle()
+    assert world.db.credentials.count_documents({"certification": "quiet"}) == 0
 
 
 def test_showing_a_credential_gives_it_a_refresh_service(world):
