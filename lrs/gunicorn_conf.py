@@ -51,7 +51,7 @@ class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
 logger_class = Logger
 
 
-def post_worker_init(_server: Any, _worker: Any) -> None:
+def post_worker_init(_worker: Any) -> None:
     """Keep the collector of cycles away from what lives as long as the process, and from each batch.
 
     A batch of 250 statements makes some 10,000 objects, none in a cycle. With the usual thresholds a quarter
