@@ -158,9 +158,13 @@ class Consistency:
             self._board.leave(ticket)
 
     def through(self) -> dt.datetime:
-        """Return the instant before which every statement can be retrieved."""
+        """Return the instant before which every statement can be retrieved; 1970 when MongoDB is away."""
         if self._known_at is None:
-            self._be_known()
+            try:
+                self._be_known()
+            except PyMongoError as error:
+                log.warning("nothing can be promised: %s", error)
+                return EPOCH
         now = microseconds(self._now())
         promise = self._board.oldest(now) - MARGIN
         if self._others is not None:

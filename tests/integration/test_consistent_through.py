@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from pymongo.database import Database
+from pymongo.errors import PyMongoError
 
 from lrs import consistency
 from lrs.consistency import EPOCH, LONGEST_WRITE, Board, Consistency, header_text, microseconds
@@ -148,6 +149,18 @@ def test_without_news_of_the_others_nothing_later_is_promised(
     known = utc_now()
     monkeypatch.setattr(consistency, "STALE", -1.0)
     assert one.through() <= known
+
+
+def test_nothing_is_promised_while_mongodb_is_away(
+    db: Database[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Consistency(db, Board(tmp_path / "board"), utc_now)
+
+    def fail() -> None:
+        raise PyMongoError("away")
+
+    monkeypatch.setattr(one, "beat", fail)
+    assert one.through() == EPOCH
 
 
 def test_the_header_is_cut_to_milliseconds_and_never_rounded_up() -> None:
