@@ -218,7 +218,8 @@ class StatementStore:
 
     def keep_parts(self, parts: Sequence[Part]) -> None:
         """Store attachment bytes, each once; called before the statements that need them."""
-        self._parts.keep(parts)
+        if parts:
+            self._parts.keep(parts)
 
     def sweep_parts(self, before: dt.datetime) -> int:
         """Remove parts stored before an instant that no statement names; return how many.

@@ -147,7 +147,7 @@ RULES: tuple[Rule, ...] = (*SHARED_RULES, check_voiding, check_authority)
 
 
 def defined_activities(statement: Json) -> list[tuple[tuple[str | int, ...], Json]]:
-    """Return the activities with a definition of a statement, not of its SubStatement, with the steps to each."""
+    """Return the activities with a definition, not those of the SubStatement, with the steps to each."""
     target = statement["object"]
     found: list[tuple[tuple[str | int, ...], Json]] = []
     if "definition" in target and target.get("objectType", "Activity") == "Activity":
