@@ -19,6 +19,8 @@ from lrs.fetching import Fetcher, FetchRefused
 from lrs.keys import key_store
 from lrs.settings import StartFailure
 from lrs.verify import JWT_TYPES, Failed, Inquiry, Report, read_credential, verify_credential
+from rules.errors import UnknownPerson
+from rules.people import find_person
 from rules.signing import InvalidToken, UnknownKey, read_compact, unlock
 
 MAX_FILE = 10_000_000
@@ -32,7 +34,7 @@ def group() -> None:
 
 @group.command("list")
 @click.option("--certification", metavar="ID", help="Only credentials of this certification.")
-@click.option("--person", metavar="ID", help="Only credentials of this person.")
+@click.option("--person", metavar="ID|EMAIL", help="Only credentials of this person.")
 @json_option
 @with_laurel
 def list_credentials(here: Laurel, certification: str | None, person: str | None, *, as_json: bool) -> None:
@@ -40,7 +42,7 @@ def list_credentials(here: Laurel, certification: str | None, person: str | None
     store = desk_of(here.settings, here.db).store
     displays = DisplayStore(here.db)
     rows = []
-    for record in store.current(certification=certification, person=person):
+    for record in store.current(certification=certification, person=known_person(here, person)):
         display = displays.get(record.award, record.person)
         view = view_of(here, record, display)
         rows.append(
@@ -53,6 +55,15 @@ def list_credentials(here: Laurel, certification: str | None, person: str | None
         )  # fmt: skip
     columns = ["id", "certification", "version", "person", "state", "valid_until", "displayed"]
     show(rows, columns, as_json=as_json)
+
+
+def known_person(here: Laurel, text: str | None) -> str | None:
+    """Return the id of a person named by id or address; leaves with status 1 when nobody is known so."""
+    try:
+        return find_person(here.db, text) if text else None
+    except UnknownPerson as error:
+        fail(str(error))
+        raise
 
 
 @group.command("link")

@@ -148,6 +148,9 @@ def test_credentials_are_listed_linked_and_published_by_command(command, db):
     [row] = [json.loads(line) for line in command("list", "--json").splitlines()]
     assert (row["id"], row["displayed"], row["issues"]) == (record.award, True, 1)
     assert command("list", "--certification", "other").splitlines()[1:] == []
+    db.people.insert_one({"_id": record.person, "org": "vendor", "email": "ana@example.com", "ifis": []})
+    assert record.award in command("list", "--person", "ana@example.com")
+    assert "nobody" in command("list", "--person", "nobody@example.com", status=1)
     link = command("link", record.award).strip()
     assert link.startswith(f"https://lrs.example/credentials/{record.award}?token=")
     assert "no credential" in command("link", "nothing", status=1)
