@@ -58,6 +58,7 @@ def put_group(editor: Editor, group: str, members: Sequence[Document]) -> Docume
         owned = editor.db.people.find({"_id": {"$in": sorted(touched)}}, {"ifis.ifi": 1}, session=session)
         ifis = {row["ifi"] for person in owned for row in person["ifis"]}
         work.mark_signed_by(editor.db, ifis, editor.now, session=session)
+        work.mark_approved_by(editor.db, touched, editor.now, session=session)
         editor.note("group.put", "group", group, org=VENDOR, before=before, after=after)
         return after
 

@@ -37,6 +37,9 @@ TIER_KINDS: Final = ("tier", "tier_at_risk", "tier_retraction")
 INDEXES: dict[str, list[IndexModel]] = {
     "facts": [
         IndexModel(
+            [("org", ASCENDING), ("by", ASCENDING)], partialFilterExpression={"by": {"$exists": True}}
+        ),
+        IndexModel(
             [
                 ("org", ASCENDING),
                 ("person", ASCENDING),
@@ -46,7 +49,8 @@ INDEXES: dict[str, list[IndexModel]] = {
         ),
         IndexModel([("org", ASCENDING), ("kind", ASCENDING), ("decided_at", ASCENDING)]),
         IndexModel(
-            [("org", ASCENDING), ("organization", ASCENDING), ("effective_at", ASCENDING)], sparse=True
+            [("org", ASCENDING), ("organization", ASCENDING), ("effective_at", ASCENDING)],
+            partialFilterExpression={"organization": {"$exists": True}},
         ),
     ],
 }

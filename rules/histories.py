@@ -35,6 +35,14 @@ class Shared:
     groups: Mapping[str, tuple[Membership, ...]]
     signers: Owners
 
+    def person_of(self, ifi: str, at: dt.datetime) -> str | None:
+        """Return who owned a signer's identifier at an instant."""
+        return people.owner_at(self.signers, ifi, at)
+
+
+def nobody(_ifi: str, _at: dt.datetime) -> None:
+    """Know no signer: no rule asks for one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -112,9 +120,8 @@ class Dossier:
         made = self._made.get(index)
         if made is None:
             piece = self.pieces[index]
-            made = evidence(
-                marks.with_uuids(piece.document), lambda ifi, at: people.owner_at(shared.signers, ifi, at)
-            )
+            person_of = shared.person_of if shared.signers else nobody
+            made = evidence(marks.with_uuids(piece.document), person_of)
             if piece.lost_at is not None and (made.voided_at is None or piece.lost_at < made.voided_at):
                 made = replace(made, voided_at=piece.lost_at)
             self._made[index] = made

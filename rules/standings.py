@@ -33,7 +33,10 @@ INDEXES: dict[str, list[IndexModel]] = {
     "standings": [
         IndexModel([("org", ASCENDING), ("person", ASCENDING), ("certification", ASCENDING)]),
         IndexModel([("org", ASCENDING), ("certification", ASCENDING), ("person", ASCENDING)]),
-        IndexModel([("org", ASCENDING), ("reviews", ASCENDING)], sparse=True),
+        IndexModel(
+            [("org", ASCENDING), ("reviews", ASCENDING)],
+            partialFilterExpression={"reviews": {"$exists": True}},
+        ),
     ],
     "awards": [
         IndexModel([("org", ASCENDING), ("person", ASCENDING), ("certification", ASCENDING)]),

@@ -34,7 +34,10 @@ LEASE: Final = dt.timedelta(seconds=60)
 INDEXES: dict[str, list[IndexModel]] = {
     "work": [
         IndexModel([("org", ASCENDING), ("priority", ASCENDING), ("due_at", ASCENDING)]),
-        IndexModel([("org", ASCENDING), ("signers", ASCENDING)], sparse=True),
+        IndexModel(
+            [("org", ASCENDING), ("signers", ASCENDING)],
+            partialFilterExpression={"signers": {"$exists": True}},
+        ),
         IndexModel([("org", ASCENDING), ("decided_at", ASCENDING)]),
     ],
 }
@@ -121,6 +124,15 @@ def mark_signed_by(
     """Make due everybody whose evidence was signed by one of these identifiers (2.4 `signed_by`)."""
     rows = db.work.find({"org": VENDOR, "signers": {"$in": list(ifis)}}, {"_id": 1}, session=session)
     return mark(db, [row["_id"] for row in rows], now, session=session)
+
+
+def mark_approved_by(
+    db: Database[Document], persons: Iterable[str], now: dt.datetime, *, session: ClientSession | None = None
+) -> int:
+    """Make due everybody whose award one of these persons approved or denied (2.3 `award.approval`)."""
+    wanted = {"org": VENDOR, "kind": "approval", "by": {"$in": list(persons)}}
+    rows = db.facts.find(wanted, {"person": 1}, session=session)
+    return mark(db, [row["person"] for row in rows], now, session=session)
 
 
 def unite_stores(

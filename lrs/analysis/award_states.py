@@ -53,9 +53,11 @@ def holding_spans(states: Sequence[Document]) -> list[tuple[dt.datetime, Instant
 def tier_spans(db: Database[Document], orgs: Sequence[str]) -> dict[str, list[TierSpan]]:
     """Return the tiers of organizations over time; the lowest tier before the first change has no span."""
     changes: dict[str, list[Document]] = defaultdict(list)
-    wanted = {"org": "vendor", "kind": "tier", "organization": {"$in": list(orgs)}}
-    for fact in db.facts.find(wanted).sort("effective_at", 1):
-        changes[fact["organization"]].append(fact)
+    wanted = {"org": "vendor", "organization": {"$in": list(orgs)}}
+    gone = {row["of"] for row in db.facts.find({**wanted, "kind": "tier_retraction"}, {"of": 1})}
+    for fact in db.facts.find({**wanted, "kind": "tier"}).sort("effective_at", 1):
+        if fact["_id"] not in gone:
+            changes[fact["organization"]].append(fact)
     return {org: list(_spans(facts)) for org, facts in changes.items()}
 
 
