@@ -30,4 +30,4 @@ class Laurel:
 
 def laurel() -> Laurel:
     """Return the collaborators of the application that answers the present request."""
-    return cast(Laurel, current_app.extensions["laurel"])
+    return cast("Laurel", current_app.extensions["laurel"])
