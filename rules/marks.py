@@ -113,7 +113,7 @@ def evidence_documents(
     if not branches:
         return found
     wanted: Document = branches[0] if len(branches) == 1 else {"$or": branches}
-    for row in db.get_collection("statements", PLAIN).find(wanted, FIELDS, batch_size=READ):
+    for row in db.get_collection("statements", PLAIN).find(wanted, FIELDS, batch_size=READ, hint="keys"):
         if row.get("actor") in found and (known_at is None or row["stored"] <= known_at):
             found[row["actor"]].append(row)
     return found

@@ -104,7 +104,7 @@ def tag_page(
     query: Document = {"org": org, "keys": {"$in": list(wanted)}}
     if after is not None:
         query["_id"] = {"$gt": after}
-    rows = list(db.statements.find(query, FIELDS).sort("_id", ASCENDING).limit(limit))
+    rows = list(db.statements.find(query, FIELDS, hint="keys").sort("_id", ASCENDING).limit(limit))
     found = [row for row in rows if relevance.is_relevant(row)]
     changes: list[Any] = [
         UpdateOne({"_id": row["_id"]}, {"$addToSet": {"keys": tag}})
