@@ -141,7 +141,7 @@ def _history_row(row: Document) -> Document:
         "decided_at": row["decided_at"],
         "version": row.get("version"),
         "evidence": row.get("evidence"),
-        "by": row.get("by"),
+        "by": row.get("by") or row.get("recorded_by"),
         "reason": row.get("reason"),
         "until": row.get("until") or row.get("until_day"),
         "note": row.get("note"),

@@ -100,7 +100,10 @@ def _asked(life: Life, at: dt.datetime, segment: Segment) -> list[_Asked]:
     book = life.knowledge.book(index)
     if period.renews_from is not None and document.renewal is not None:
         return [(document.renewal.when, View(book, since=period.renews_from), period.awarded_at)]
-    return [(document.award.when, View(book, within=document.award.within), period.awarded_at)]
+    admission = life.awards[period.award - 1].admission
+    after = life.periods[segment.period - 1].awarded_at if period.kind == "after_lapse" else admission.after
+    view = View(book, after, admission.since, within=document.award.within)
+    return [(document.award.when, view, period.awarded_at)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,13 +20,14 @@ def as_text(explanation: Explanation) -> str:
     """Render an explanation: a headline, a row per requirement, what comes next."""
     rows = [*_rows(explanation.tree, 0)]
     width = max((len(label) for _, label, _ in rows), default=0)
-    lines = [_headline(explanation)]
+    lines = [headline(explanation)]
     lines += [f"  {mark:<4} {label:<{width}}   {rest}".rstrip() for mark, label, rest in rows]
     lines += [step.what for step in explanation.next]
     return "\n".join(lines)
 
 
-def _headline(explanation: Explanation) -> str:
+def headline(explanation: Explanation) -> str:
+    """Render who stands how: certification, person, state, requirements met, and until when."""
     state = _WORDS.get(explanation.state, explanation.state)
     until = _until(explanation.state, explanation.expires)
     marked = "  (evaluated)" if explanation.evaluated else ""
@@ -37,8 +38,10 @@ def _headline(explanation: Explanation) -> str:
 
 
 def _until(state: str, expires: dt.date | None) -> str:
-    if expires is None or state in {"in_progress", "pending_review"}:
+    if expires is None or state in {"in_progress", "pending_review", "revoked", "withdrawn"}:
         return ""
+    if state == "suspended":
+        return f"  expires {expires}"
     return f"  {'since' if state in {'expired', 'grace'} else 'until'} {expires}"
 
 

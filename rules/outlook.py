@@ -10,8 +10,9 @@ from rules.book import View
 from rules.course import Segment
 from rules.explanation import Next, Node
 from rules.life import Life
-from rules.model import Duration
+from rules.model import Duration, OnVoided
 from rules.published import selectors_of, walk
+from rules.timeline import open_hold
 
 
 def outlook(
@@ -22,11 +23,52 @@ def outlook(
     if segment.state in {"in_progress", "expired"}:
         yield from (Next(None, path) for node in unmet if (path := _path(node)) is not None)
         yield from _spans(nodes, unmet, view.within)
+        yield from _waiting(life, at, segment, unmet)
+    yield from _facts(life, at, segment)
+    if segment.state == "active" and unmet:
+        yield Next(
+            None, f"The evidence no longer meets this; {_settled(view.book.version.document.on_voided)}"
+        )
     if segment.period is not None:
         yield from _dates(life, at, segment)
     elif segment.state == "pending_review":
         why = next(p.reason for p in life.pending if p.from_at <= at)
         yield Next(None, f"A human decision is open: {why}.")
+
+
+def _waiting(life: Life, at: dt.datetime, segment: Segment, unmet: list[Node]) -> Iterator[Next]:
+    """Yield what somebody who has everything waits for: the first version, or a statement after the lapse."""
+    first = life.knowledge.versions[0]
+    if at < first.effective_at:
+        day = calendar.local_date(first.effective_at, first.timezone)
+        yield Next(day, f"The certification is in force from {day} on.")
+    elif not unmet and segment.state == "expired":
+        yield Next(None, "Everything is there; the next statement that matches makes a new award.")
+
+
+def _facts(life: Life, at: dt.datetime, segment: Segment) -> Iterator[Next]:
+    """Yield what people decided, where that makes the state (4.10)."""
+    if segment.period is None or segment.award is None:
+        return
+    award, zone = life.awards[segment.award - 1], life.periods[segment.period].timezone
+    hold = open_hold(award, at)
+    if segment.state in {"revoked", "withdrawn"} and award.record.final_at is not None:
+        day = calendar.local_date(award.record.final_at, zone)
+        yield Next(None, f"{segment.state.capitalize()} on {day}{_because(award.record.reason)}.")
+    elif segment.state == "suspended" and hold is not None:
+        day = calendar.local_date(hold.at, zone)
+        yield Next(None, f"Suspended since {day}{_because(hold.reason)}.")
+
+
+def _because(reason: str | None) -> str:
+    return f": {reason.replace('_', ' ')}" if reason else ""
+
+
+def _settled(action: OnVoided) -> str:
+    """Return what becomes of a period whose evidence was taken away, in words (4.9)."""
+    if action.action == "review":
+        return f"{action.settle} after that changed a person decides."
+    return f"{action.settle} after that changed it is decided again."
 
 
 def _path(node: Node) -> str | None:

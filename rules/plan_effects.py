@@ -158,7 +158,7 @@ def _told(
     unmet: Sequence[Unmet],
 ) -> Document:
     why = ", ".join(f"{one.key} {one.observed} of {one.required}" for one in unmet)
-    text = f"{organization} goes from {was or 'no tier'} to {tier or 'no tier'} on {at:%Y-%m-%d}"
+    text = f"{organization} is {tier or 'at no tier'} instead of {was or 'at no tier'} from {at:%Y-%m-%d} on"
     return {
         "programme": programme,
         "organization": organization,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -48,10 +49,15 @@ def show(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_json: 
             click.echo(json.dumps(row, default=_plain, ensure_ascii=False))
         return
     cells = [[_text(row.get(column)) for column in columns] for row in rows]
-    table = [[column.upper().replace("_", " ") for column in columns], *cells]
-    widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
+    for line in aligned([[column.upper().replace("_", " ") for column in columns], *cells]):
+        click.echo(line)
+
+
+def aligned(table: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table whose rows have the same number of cells, columns two spaces apart."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for line in table:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
 
 
 def fail(message: str, status: int = PROBLEMS) -> None:
@@ -73,9 +79,15 @@ def _plain(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    if value is None:
+    if value is None or value == []:
         return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, str | int | float):
         return str(value)
+    if isinstance(value, dt.datetime) and value.tzinfo is not None:
+        return f"{value.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(value)
     plain = value if isinstance(value, list | dict) else _plain(value)
     return plain if isinstance(plain, str) else json.dumps(plain, default=_plain, ensure_ascii=False)

@@ -8,18 +8,20 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, wait
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from lrs.admission import admit
-from lrs.commands import PROBLEMS, json_option, show, with_laurel
+from lrs.commands import PROBLEMS, USAGE, fail, json_option, show, with_laurel
 from lrs.commands.rules import INSTANT, by_option, exit_statuses, instant, operator, print_json
 from lrs.context import Laurel, utc_now
 from lrs.database import connect
 from lrs.settings import Settings
 from rules import enquiries, rebuild, rulings
+from rules.course import State
 from rules.engine import Engine
+from rules.explain_text import headline
 from rules.facts import REASONS
 from rules.history import Fact, FactKind
 from rules.people import find_person
@@ -37,7 +39,7 @@ def group() -> None:
 @group.command(name="list")
 @click.option("--person", help="An id, an address or name@organization.")
 @click.option("--certification", help="Only this certification.")
-@click.option("--state", help="Only this state, as it is now.")
+@click.option("--state", type=click.Choice(get_args(State)), help="Only this state, as it is now.")
 @click.option("--organization", help="Only people whose primary affiliation this is.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many.")
 @json_option
@@ -45,13 +47,18 @@ def group() -> None:
 def list_(here: Laurel, *, limit: int | None, as_json: bool, **filters: str | None) -> None:
     """List who stands how in which certification, now."""
     with exit_statuses():
+        certification, organization = filters["certification"], filters["organization"]
+        if certification is not None:
+            enquiries.get_record(here.db, certification, kind="Certification")
+        if organization is not None and here.db.orgs.find_one({"_id": organization}) is None:
+            fail(f"no organization {organization!r}", USAGE)
         rows = enquiries.list_awards(
             here.db,
             here.now(),
             person=filters["person"],
-            certification=filters["certification"],
+            certification=certification,
             state=filters["state"],
-            organization=filters["organization"],
+            organization=organization,
             limit=limit,
         )
         show(enquiries.with_names(here.db, rows, here.now()), COLUMNS, as_json=as_json)
@@ -81,7 +88,7 @@ def record(
     decided_by: str | None = None,
     **values: Any,
 ) -> None:
-    """Record a fact and say what was recorded; `-` as certification means all of the person's."""
+    """Record a fact and say how the person stands then; `-` as certification means all of the person's."""
     now = here.now()
     with exit_statuses():
         found = find_person(here.db, person)
@@ -95,7 +102,9 @@ def record(
         )
         rules = cache_of(here.db).get(fresh=True)
         row = rulings.rule(here.db, rules, found, fact, now, recorded_by=operator(by))
-        click.echo(f"recorded {kind} {row['_id']} of {found} {certification}")
+        click.echo(f"recorded {kind} {row['_id']}")
+        if certification != "-":
+            click.echo(headline(enquiries.explain(here.db, found, certification, None, here.now())))
 
 
 reason_option = click.option("--reason", type=click.Choice(REASONS), required=True)

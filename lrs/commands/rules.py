@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from lrs.admission import admit
-from lrs.commands import PROBLEMS, STALE, USAGE, _plain, fail, json_option, show, with_laurel
+from lrs.commands import PROBLEMS, STALE, USAGE, _plain, aligned, fail, json_option, show, with_laurel
 from lrs.commands._rules_files import RuleFile, check, new, test
 from lrs.context import Laurel
 from rules import enquiries, plans
@@ -84,16 +84,29 @@ def plan_lines(made: dict[str, Any]) -> Iterator[str]:
     )
     yield f"plan {made['_id']}  {names}  expires {made['expires_at']:%Y-%m-%dT%H:%MZ}"
     yield "   ".join(f"{SYMBOLS[name]} {count:,} {name}" for name, count in made["summary"].items())
-    for one in made["people"]:
-        before, after = one["before"], one["after"]
-        reason = one.get("reason") or (f"missing {', '.join(one['missing'])}" if one["missing"] else "")
-        dates = f" until {after['expires']}" if after.get("expires") else ""
-        yield (
-            f"{SYMBOLS[one['change']]} {one.get('name') or one['person']}  {one['certification']}  {reason}  "
-            f"{before['state']} -> {after['state']}{dates}  {one['at']:%Y-%m-%d}"
-        )
+    order = list(SYMBOLS)
+    people = sorted(made["people"], key=lambda one: (order.index(one["change"]), _called(one)))
+    yield from aligned([_plan_cells(one) for one in people])
     for one in made["tiers"]:
         yield f"tiers: {one['text']}"
+
+
+def _plan_cells(one: dict[str, Any]) -> list[str]:
+    """Return the cells of one person's line in a plan; the reason stands last, where lines may be long."""
+    before, after = one["before"], one["after"]
+    reason = one.get("reason") or (f"missing {', '.join(one['missing'])}" if one["missing"] else "")
+    dates = f" until {after['expires']}" if after.get("expires") else ""
+    return [
+        f"{SYMBOLS[one['change']]} {_called(one)}",
+        one["certification"],
+        f"{before['state']} -> {after['state']}{dates}",
+        f"{one['at']:%Y-%m-%d}",
+        reason,
+    ]
+
+
+def _called(one: dict[str, Any]) -> str:
+    return str(one.get("name") or one["person"])
 
 
 @group.command()
@@ -156,12 +169,30 @@ def diff(here: Laurel, rule_id: str, old: str | None, new: str | None) -> None:
             click.echo(line)
 
 
-INSTANT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ"])
+class Instant(click.ParamType[dt.datetime]):
+    """A day, meaning its first instant in UTC, or an instant as RFC 3339 has it; without offset, UTC."""
+
+    name = "instant"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.datetime:
+        """Return the instant with its offset; a usage error for anything else."""
+        try:
+            found = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
+        except ValueError:
+            self.fail(
+                f"{value!r} is neither a day like 2026-12-31 nor an instant like 2026-12-31T12:00:00Z",
+                param,
+                ctx,
+            )
+        return found if found.tzinfo is not None else found.replace(tzinfo=dt.UTC)
+
+
+INSTANT = Instant()
 
 
 def instant(value: dt.datetime | None) -> dt.datetime | None:
     """Return an option's instant in UTC."""
-    return None if value is None else value.replace(tzinfo=dt.UTC)
+    return None if value is None else value.astimezone(dt.UTC)
 
 
 @group.command()
@@ -191,6 +222,9 @@ def explain(
             click.echo(as_text(found))
 
 
+HISTORY = ("what", "from", "to", "effective_at", "decided_at", "version", "evidence", "by", "reason")
+
+
 @group.command()
 @click.argument("person")
 @click.argument("certification")
@@ -200,11 +234,13 @@ def history(here: Laurel, person: str, certification: str, *, as_json: bool) -> 
     """List what engine and people decided about PERSON in CERTIFICATION, corrections included."""
     with exit_statuses():
         rows = enquiries.history_of(here.db, person, certification)
-        show(
-            rows,
-            ("what", "from", "to", "effective_at", "decided_at", "version", "by", "reason"),
-            as_json=as_json,
-        )
+        columns = [*HISTORY, *(name for name in ("until", "note") if any(name in row for row in rows))]
+        show(rows if as_json else map(_with_short_evidence, rows), columns, as_json=as_json)
+
+
+def _with_short_evidence(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of a history in which statements are named as `explain` names them: `6f1c…`."""
+    return row | {"evidence": [f"{one[:4]}…" for one in row.get("evidence", ())]}
 
 
 @group.command()
