@@ -262,3 +262,20 @@ def test_credentials_do_not_follow_a_link_to_another_host() -> None:
     source = importing.OtherLrs("http://lrs.example/xapi", "key", "secret")
     with pytest.raises(InvalidStatement):
         source._next("http://evil.example/xapi/statements?more=1")
+
+
+def test_a_page_of_another_store_is_taken_apart_without_encoding_it_again() -> None:
+    one = '{"id" : "x","result":{"score":{"raw":1.10}, "n":12345678901234567890123},"t":"\\u00e9,]}"}'
+    page = f' {{"more":"/m?a=\\u0026b" , "statements":[ {one},\n{{"b":[1,{{}}]}} ],"x":{{}}}} '
+    statements, more = importing.split_page(page.encode())
+    assert statements == [one.encode(), b'{"b":[1,{}]}']
+    assert more == "/m?a=&b"
+    assert importing.split_page(b'{"statements":[]}') == ([], "")
+
+
+@pytest.mark.parametrize(
+    "page", ["", "[]", "{}", '{"statements":{}}', '{"statements":[1', '{"statements":[1 2]}', "\xff"]
+)
+def test_a_page_that_is_none_is_refused(page: str) -> None:
+    with pytest.raises(InvalidStatement):
+        importing.split_page(page.encode("latin-1"))
