@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, cast
 
-from pymongo import ASCENDING, IndexModel, MongoClient, ReturnDocument
+from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
@@ -271,10 +271,11 @@ class RuleCache:
             return known
 
 
-_CACHES: dict[tuple[MongoClient[Document], str], RuleCache] = {}
+# By identity: clients of the same server are equal, also one that was closed.
+_CACHES: dict[tuple[int, str], RuleCache] = {}
 
 
 def cache_of(db: Database[Document]) -> RuleCache:
     """Return the cache that this process keeps for a database."""
-    found = _CACHES.get((db.client, db.name))
-    return found or _CACHES.setdefault((db.client, db.name), RuleCache(db))
+    found = _CACHES.get((id(db.client), db.name))
+    return found or _CACHES.setdefault((id(db.client), db.name), RuleCache(db))
