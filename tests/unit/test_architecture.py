@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 # bases that are never raised themselves; each class below them is looked at
 BASES = {"AccessError", "XapiError", "RuleError", "StatementError"}
 # never leave over HTTP: caught where they are raised, or they end a process before it serves
-INTERNAL = {"StartFailure", "FolderInUse", "Asked", "Refused", "CannotRun"}
+INTERNAL = {"StartFailure", "FolderInUse", "Asked", "Refused", "CannotRun", "Unconfirmed"}
 
 
 def modules() -> Iterator[ModuleType]:
