@@ -223,7 +223,7 @@ def running_server(settings: Settings, client: MongoClient[dict[str, Any]], log:
 
 def wait_until_answering(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     """Wait until any HTTP answer comes back; fails with the log when the process ends before."""
-    for _ in range(600):
+    for _ in range(1800):
         assert process.poll() is None, log.read_text()
         try:
             with urllib.request.urlopen(f"{url}/healthz", timeout=5):

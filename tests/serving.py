@@ -39,7 +39,7 @@ class Serve:
         return self.output.read_text()
 
     def wait_ready(self) -> Serve:
-        for _ in range(600):
+        for _ in range(1800):
             if "Ready." in self.text:
                 return self
             assert self.process.poll() is None, self.text
@@ -56,7 +56,7 @@ class Serve:
 
     def end(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
 
 def processes() -> Iterator[tuple[int, str]]:
@@ -68,7 +68,7 @@ def processes() -> Iterator[tuple[int, str]]:
                 yield int(folder.name), text.decode(errors="replace")
 
 
-def gone(serve: Serve, seconds: float = 15) -> bool:
+def gone(serve: Serve, seconds: float = 45) -> bool:
     """Tell whether no process of this serve is left, waiting for those that are just ending."""
     for _ in range(int(seconds * 20)):
         if not serve.children():

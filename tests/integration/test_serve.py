@@ -39,7 +39,7 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Serve]]:
 
 def refused(serve: Serve) -> str:
     """Wait for the end; return the one line of its reason."""
-    status = serve.process.wait(30)
+    status = serve.process.wait(60)
     lines = serve.text.strip().splitlines()
     assert status != 0
     assert "Traceback" not in serve.text
@@ -111,7 +111,7 @@ def test_data_folder_that_cannot_be_made_is_one_line_with_advice(
 def test_second_serve_on_the_same_folder_is_refused(run: Callable[..., Serve]) -> None:
     first = run().wait_ready()
     second = run()
-    assert second.process.wait(30) == 2
+    assert second.process.wait(60) == 2
     assert f"is in use by process {first.process.pid}, another lrs serve" in second.text
     assert first.status("/readyz") == 200
 
