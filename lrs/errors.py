@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import orjson
 from flask import Flask, Response, g, request
+from pymongo.errors import ConnectionFailure, PyMongoError, WriteConcernError
 from werkzeug.exceptions import HTTPException
 
 from lrs import problems, refusals, xapi_errors
@@ -146,8 +147,17 @@ def answer_unknown(error: Exception) -> Response:
     )
 
 
+def answer_unreachable(error: PyMongoError) -> Response:
+    """Answer 503 where MongoDB has no primary that answers: the same request may succeed in a moment."""
+    log.warning("MongoDB does not answer: %s", error)
+    later = {"Retry-After": "2"}
+    return error_response(503, "StoreUnreachable", "the database does not answer now", None, later)
+
+
 def register(app: Flask) -> None:
     """Install the handlers on an application."""
+    for lost in (ConnectionFailure, WriteConcernError):
+        app.register_error_handler(lost, answer_unreachable)
     for cls in STATUS:
         app.register_error_handler(cls, answer)
     app.register_error_handler(HTTPException, answer_http)

@@ -173,8 +173,19 @@ class Waiting(Collector):
         yield GaugeMetricFamily(
             "laurel_outbox_waiting",
             "Events and notices not yet delivered",
-            value=db.outbox.count_documents({"done": False}, limit=self.LIMIT),
+            value=self._undelivered(),
         )
+
+    def _undelivered(self) -> int:
+        """Count events without a number, deliveries to endpoints and mails that wait."""
+        db = self.here.db
+        endpoints = [row["_id"] for row in db.endpoints.find({}, {"_id": 1})]
+        waiting: list[tuple[str, dict[str, Any]]] = [
+            ("outbox", {"unnumbered": True}),
+            ("deliveries", {"endpoint": {"$in": endpoints}, "state": "waiting"}),
+            ("mails", {"state": "waiting"}),
+        ]
+        return sum(db[name].count_documents(which, limit=self.LIMIT) for name, which in waiting)
 
 
 def register(app: Flask) -> None:

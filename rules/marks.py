@@ -80,14 +80,17 @@ def clear(db: Database[Document], marks: Iterable[Document]) -> None:
     """
     standing: list[Any] = []
     voided: list[Any] = []
+    stores: set[str] = set()
     for document in marks:
         (voided if document.get("voided") else standing).append(document["_id"])
+        stores.add(document["org"])
+    inside = {"org": {"$in": sorted(stores)}}  # a sharded cluster asks only the shards of these stores
     gone = {"$unset": {"pending": "", "claimed_until": ""}}
     changes = []
     if standing:
-        changes.append(UpdateMany({"_id": {"$in": standing}, "voided": None}, gone))
+        changes.append(UpdateMany({**inside, "_id": {"$in": standing}, "voided": None}, gone))
     if voided:
-        changes.append(UpdateMany({"_id": {"$in": voided}}, gone))
+        changes.append(UpdateMany({**inside, "_id": {"$in": voided}}, gone))
     if changes:
         db.statements.bulk_write(changes, ordered=False)
 

@@ -14,6 +14,7 @@ from lrs.analysis.scope import Scope
 from lrs.refusals import UnknownThing
 from rules.standings import state_at
 from statements.aggregate import number
+from statements.keys import key
 
 Document = dict[str, Any]
 MOST_STATEMENTS = 20_000
@@ -50,13 +51,18 @@ def person_timeline(db: Database[Document], whom: Audience, person: str, now: dt
 def _attempts(db: Database[Document], scope: Scope, person: str) -> Iterator[Document]:
     """Yield one entry per attempt: the statements of one activity tree with one registration."""
     actors = actors_of(db, {person})
-    wanted = {**scope.filter(), "actor": {"$in": sorted(actors)}, "voided": {"$exists": False}}
+    wanted = {
+        **scope.filter(),
+        "keys": {"$in": [key("a", actor) for actor in sorted(actors)]},  # the index; `actor` says it exactly
+        "actor": {"$in": sorted(actors)},
+        "voided": {"$exists": False},
+    }
     fields = dict.fromkeys(FIELDS, 1) | {"parent": 1}
     groups: dict[tuple[Any, ...], list[Document]] = {}
     for row in db.statements.find(wanted, fields).sort("_id", -1).limit(MOST_STATEMENTS):
         about = (row.get("parent") or [row["object"].get("id")])[0]
-        key = (row["registration"],) if row.get("registration") else (about, row["timestamp"].date())
-        groups.setdefault(key, []).append(row)
+        attempt = (row["registration"],) if row.get("registration") else (about, row["timestamp"].date())
+        groups.setdefault(attempt, []).append(row)
     for rows in groups.values():
         rows.sort(key=lambda row: row["timestamp"])
         yield _attempt(rows)

@@ -78,7 +78,8 @@ def start(folder: Path, port: int) -> subprocess.Popen[bytes]:
         [program, "--dbpath", str(folder), "--port", str(port), "--bind_ip", "127.0.0.1", "--replSet", "trio",
          "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "50", "--nounixsocket", "--quiet",
          "--setParameter", "diagnosticDataCollectionEnabled=false"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, preexec_fn=end_with_parent,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        preexec_fn=end_with_parent,  # noqa: PLW1509 -- a single-threaded parent; no other way to set it
     )  # fmt: skip
 
 

@@ -1,0 +1,147 @@
+"""What an application asks MongoDB: commands by shape, heard by a listener, and what `explain` says of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pymongo import monitoring
+from pymongo.database import Database
+
+Document = dict[str, Any]
+ASKED = ("find", "aggregate", "count", "distinct", "update", "delete", "findAndModify")
+FIND_PARTS = ("filter", "sort", "limit", "skip", "hint", "projection")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One filter that was sent: to which collection, by which command, in which order."""
+
+    collection: str
+    command: str
+    parts: Document
+
+    @property
+    def shape(self) -> str:
+        """The question without its values."""
+        shown = {
+            name: value for name, value in self.parts.items() if name not in {"projection", "limit", "skip"}
+        }
+        return f"{self.collection} {self.command} {skeleton(shown)}"
+
+
+def skeleton(value: Any) -> Any:
+    """Return a value with the names of types in place of scalars; lists of alternatives count once."""
+    if isinstance(value, Mapping):
+        return {name: skeleton(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        kept: list[Any] = []
+        for inner in map(skeleton, value):
+            if inner not in kept:
+                kept.append(inner)
+        return kept
+    return value if isinstance(value, bool | None) else type(value).__name__
+
+
+@dataclass
+class Heard(monitoring.CommandListener):
+    """Remembers two questions of each shape that reach one database: the first and the latest."""
+
+    database: str
+    questions: dict[str, list[Question]] = field(default_factory=dict)
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        """Note what is asked."""
+        if event.database_name == self.database and event.command_name in ASKED:
+            for question in questions_of(event.command_name, dict(event.command)):
+                seen = self.questions.setdefault(question.shape, [])
+                seen[1:] = [question]
+                if len(seen) == 1:
+                    seen[0] = question
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        """Nothing to note."""
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        """Nothing to note."""
+
+
+def questions_of(name: str, command: Document) -> Iterator[Question]:
+    """Yield the filters of a command; a write is asked as the find that it begins with."""
+    collection = command[name]
+    if not isinstance(collection, str) or collection.startswith("system."):
+        return
+    if name in {"update", "delete"}:
+        for one in command.get("updates" if name == "update" else "deletes", ()):
+            yield Question(collection, name, {"filter": one["q"]})
+    elif name == "findAndModify":
+        yield Question(
+            collection, name, {"filter": command["query"], "limit": 1}
+            | ({"sort": command["sort"]} if command.get("sort") else {}),
+        )  # fmt: skip
+    elif name == "aggregate":
+        yield Question(collection, name, {"pipeline": command["pipeline"], "hint": command.get("hint")})
+    elif name == "find":
+        yield Question(collection, name, {part: command[part] for part in FIND_PARTS if part in command})
+    else:
+        yield Question(collection, name, {"filter": command.get("query") or {}})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `explain` says of one question."""
+
+    stages: frozenset[str]
+    examined: int
+    keys: int
+    returned: int
+
+
+def explain(db: Database[Document], question: Question) -> Plan:
+    """Let MongoDB run a question and tell how; writes are run as finds and change nothing."""
+    if question.command == "aggregate":
+        asked: Document = {
+            "aggregate": question.collection,
+            "pipeline": question.parts["pipeline"],
+            "cursor": {},
+        }
+        if question.parts["hint"]:
+            asked["hint"] = question.parts["hint"]
+        asked["pipeline"] = [stage for stage in asked["pipeline"] if not {"$merge", "$out"} & stage.keys()]
+    else:
+        asked = {"find": question.collection, **question.parts}
+    answer = db.command({"explain": asked, "verbosity": "executionStats"}, codec_options=db.codec_options)
+    winning = list(walk(answer, "winningPlan"))
+    stats = [one for one in walk(answer, "executionStats") if "totalDocsExamined" in one]
+    stages = {node["stage"] for plan in winning for node in nodes(plan) if isinstance(node.get("stage"), str)}
+    return Plan(
+        frozenset(stages),
+        max((one["totalDocsExamined"] for one in stats), default=0),
+        max((one["totalKeysExamined"] for one in stats), default=0),
+        max((one["nReturned"] for one in stats), default=0),
+    )
+
+
+def walk(value: Any, name: str) -> Iterator[Document]:
+    """Yield every object that stands under a name, at any depth."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key == name and isinstance(inner, Mapping):
+                yield dict(inner)
+            else:
+                yield from walk(inner, name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from walk(inner, name)
+
+
+def nodes(value: Any) -> Iterator[Document]:
+    """Yield every object within a value, itself first."""
+    if isinstance(value, Mapping):
+        yield dict(value)
+        for inner in value.values():
+            yield from nodes(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from nodes(inner)
