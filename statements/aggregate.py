@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import zoneinfo
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -188,6 +189,8 @@ def _key_value(query: AnalystQuery, i: int, identity: Mapping[str, Any], attribu
     if key.field.kind is Kind.PERSON:
         return attribute(key, identity.get("actor"), identity.get("at"))
     value = identity.get(f"k{i}")
+    if key.bucket and isinstance(value, dt.datetime):
+        return value.astimezone(zoneinfo.ZoneInfo(key.timezone))  # midnight reads as midnight
     return plain(value)
 
 

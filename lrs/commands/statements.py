@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import click
 import orjson
+from rich import box
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -93,7 +95,7 @@ def query(
 def _print(answer: Answer) -> None:
     console = Console()
     if answer.rows:
-        table = Table(*[click.style(name) for name in answer.rows[0]], header_style="bold")
+        table = Table(*answer.rows[0], header_style="bold", box=box.SIMPLE_HEAD)
         for row in answer.rows:
             table.add_row(*[_cell(value) for value in row.values()])
         console.print(table)
@@ -107,6 +109,8 @@ def _print(answer: Answer) -> None:
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.4g}"
+    if isinstance(value, dt.datetime):
+        return f"{value:%Y-%m-%d}" if value.time() == dt.time() else f"{value:%Y-%m-%d %H:%M:%S}"
     return "" if value is None else str(value)
 
 
