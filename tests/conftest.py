@@ -30,7 +30,9 @@ from lrs.settings import Settings
 
 RUN_FOLDER = "LAUREL_TEST_RUN"  # set by the first pytest process; xdist workers inherit it
 KEY, SECRET = "test-key", "test-secret"
-GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:lrs.gunicorn_conf"]
+# a child of a pytest that is killed gets SIGTERM from the kernel
+TIED = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+GUNICORN = [*TIED, sys.executable, "-m", "gunicorn", "-c", "python:lrs.gunicorn_conf"]
 ROOT = Path(__file__).parents[1]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,9 @@ from pathlib import Path
 
 from lrs.mongod import free_port
 
-LRS_SERVE = [sys.executable, "-m", "lrs", "serve", "--mongodb-cache-gb", "0.25"]
+# a child of a pytest that is killed gets SIGTERM from the kernel
+TIED = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+LRS_SERVE = [*TIED, sys.executable, "-m", "lrs", "serve", "--mongodb-cache-gb", "0.25"]
 ROOT = Path(__file__).parents[1]
 
 
