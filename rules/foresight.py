@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from rules import calendar
 from rules.course import COUNTS_AS_ACTIVE, Course, Status
+from rules.history import PublishedRelease
 from rules.published import PublishedCertification
 
 Document = dict[str, Any]
@@ -61,16 +63,22 @@ def shown(status: Status | None) -> tuple[Any, ...]:
     return (status.state, status.awarded, status.expires, status.version)
 
 
-def watched_instants(certification: PublishedCertification) -> list[dt.datetime]:
-    """Return the instants at which versions of a certification begin or set a deadline (4.12)."""
+def watched_instants(
+    certification: PublishedCertification, releases: Sequence[PublishedRelease] = ()
+) -> list[dt.datetime]:
+    """Return when versions of a certification begin (4.12), releases appear (4.8), and deadlines end."""
     found = []
     for version in certification.versions:
         document = version.document
         found.append(version.effective_at)
-        for day in (document.transition.must_upgrade_by, document.transition.finish_old_until):
-            if day is not None:
-                start = dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
-                found.append(start + dt.timedelta(days=2))
+        days = (document.transition.must_upgrade_by, document.transition.finish_old_until)
+        found += [calendar.end_of(day, version.timezone) for day in days if day is not None]
+        for rule in document.release_rules:
+            for release in releases:
+                if release.product == rule.product and release.level in rule.levels:
+                    found.append(calendar.start_of(release.published, version.timezone))
+                    deadline = calendar.add(release.published, rule.ends_after)
+                    found.append(calendar.end_of(deadline, version.timezone))
     return found
 
 

@@ -42,6 +42,10 @@ def _waiting(life: Life, at: dt.datetime, segment: Segment, unmet: list[Node]) -
     if at < first.effective_at:
         day = calendar.local_date(first.effective_at, first.timezone)
         yield Next(day, f"The certification is in force from {day} on.")
+    closed = next((c for c in reversed(life.knowledge.lifecycle) if c.at <= at), None)
+    if closed is not None and closed.to != "published":
+        day = calendar.local_date(closed.at, first.timezone)
+        yield Next(None, f"The certification is {closed.to} since {day}: no new awards.")
     elif not unmet and segment.state == "expired":
         yield Next(None, "Everything is there; the next statement that matches makes a new award.")
 

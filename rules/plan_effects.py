@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from pymongo.database import Database
@@ -31,12 +32,22 @@ def reason_of(sides: Sides, one: Compared, now: dt.datetime) -> str | None:
     """
     name, known_at = one.certification, one.dossier.known_at(now)
     history = full_history(sides.new, one.dossier, one.shared, known_at, name)
-    found = explain.explain(sides.new.certifications[name], history, known_at, one.found.at)
+    certification, at = sides.new.certifications[name], one.found.at
+    if _missed_upgrade(one):
+        newest = max(certification.versions, key=lambda version: version.effective_at)
+        certification = replace(certification, versions=(newest,))
+    found = explain.explain(certification, history, known_at, at)
     unmet = next((node for node in leaves(found.tree) if not node.ok), None)
     if unmet is None:
         return None
     place = place_of(sides, name, found, unmet)
     return f"{unmet.label}: {unmet.observed}, required {unmet.required}{place}"
+
+
+def _missed_upgrade(one: Compared) -> bool:
+    """Tell whether the person loses because the newer version is not met by its deadline (4.12-5)."""
+    status = one.new.status_at(one.found.at)
+    return status.period is not None and one.new.periods[status.period].ending == "must_upgrade"
 
 
 def leaves(nodes: Sequence[Node]) -> Iterator[Node]:

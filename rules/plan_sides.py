@@ -116,7 +116,9 @@ def differences(
     db: Database[Document], sides: Sides, persons: Iterable[str], now: dt.datetime
 ) -> Iterator[Compared]:
     """Yield, for each person and certification concerned, how the old and the new rules differ."""
-    watched = {name: watched_instants(sides.new.certifications[name]) for name in sides.concerned}
+    watched = {
+        name: watched_instants(sides.new.certifications[name], sides.new.releases) for name in sides.concerned
+    }
     known = sides.concerned & set(sides.old.certifications)
     todo = iter(sorted(persons))
     while chunk := list(islice(todo, CHUNK)):

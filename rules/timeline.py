@@ -239,7 +239,12 @@ def valid_until(period: Period, at: dt.datetime) -> dt.date | None:
 
 def shown_expiry(period: Period, at: dt.datetime) -> dt.date | None:
     """Return the earlier of `valid_until` and the deadlines open at an instant (4.8-1)."""
-    days = [deadline.day for deadline in period.deadlines if deadline.is_open(at)]
+    final_at = period.ends_at if period.ending in {"revoked", "withdrawn"} else None
+    days = [
+        deadline.day
+        for deadline in period.deadlines
+        if deadline.is_open(at) and (final_at is None or deadline.shown_from < final_at)
+    ]
     day = valid_until(period, at)
     return min([*days, *([day] if day is not None else [])], default=None)
 

@@ -95,7 +95,8 @@ def _plan_cells(one: dict[str, Any]) -> list[str]:
     """Return the cells of one person's line in a plan; the reason stands last, where lines may be long."""
     before, after = one["before"], one["after"]
     reason = one.get("reason") or (f"missing {', '.join(one['missing'])}" if one["missing"] else "")
-    dates = f" until {after['expires']}" if after.get("expires") else ""
+    running = after["state"] not in {"expired", "revoked", "withdrawn"} and "expires" in after
+    dates = f" until {after['expires']}" if running else ""
     return [
         f"{SYMBOLS[one['change']]} {_called(one)}",
         one["certification"],

@@ -53,6 +53,41 @@ def test_a_plan_names_who_would_lose_where_and_why_and_what_tier_follows(world: 
     assert "role sales 0 of 1" in stricter["tiers"][0]["text"]
 
 
+def test_6_1_a_plan_of_a_release_names_who_would_lose_at_its_deadline(world: World) -> None:
+    rule = (
+        "{when_release: {product: acme, level: major}, unless: {score: exam, at_least: 0.9}, "
+        "ends_after: 30 days, reinstates_within: 30 days}"
+    )
+    world.publish(simple(version="2", more=f"release_rules: [{rule}]"))
+    world.settle()
+    world.publish(simple(version="3", more=f"release_rules: [{rule}]\ntransition: {{existing: re_evaluate}}"))
+    world.settle()
+    published = world.clock().date() + dt.timedelta(days=5)
+    release = (
+        "kind: Release\nid: acme-6\nversion: '1'\nproduct: acme\nrelease: '6'\nlevel: major\n"
+        f"published: {published}\n"
+    )
+    plan = plan_of(world, release)
+    assert plan["summary"] == {"gain": 0, "change": 0, "lose": 1, "same": 2}
+    (lose,) = plan["people"]
+    assert lose["name"] == "bo@north"
+    assert lose["at"].date() == published + dt.timedelta(days=31)
+    assert lose["after"]["state"] == "expired"
+    assert "82 %" in lose["reason"]
+
+
+def test_6_1_a_plan_tells_what_the_newer_version_asks_of_who_must_upgrade(world: World) -> None:
+    day = world.clock().date() + dt.timedelta(days=20)
+    transition = f"transition: {{existing: {{must_upgrade_by: {day}}}}}"
+    plan = plan_of(world, simple(version="2", pass_mark="0.9", more=transition))
+    lose = next(one for one in plan["people"] if one["change"] == "lose")
+    assert lose["name"] == "bo@north"
+    assert lose["at"].date() == day + dt.timedelta(days=1)
+    assert "82 %" in lose["reason"]
+    assert "90 %" in lose["reason"]
+    assert "(v2 award.when)" in lose["reason"]
+
+
 def test_what_a_plan_predicts_is_what_applying_it_does(world: World) -> None:
     before = {row["_id"]: state_at(row, world.clock()) for row in world.db.standings.find({})}
     plan = plan_of(world, simple(version="2", pass_mark="0.9", more=STRICTER))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -251,3 +252,44 @@ def test_plural() -> None:
         "2 attempts",
         "2 activities",
     ]
+
+
+def test_6_3_what_people_decided_is_told_with_its_reason_and_no_misleading_date() -> None:
+    revoked = as_text(
+        told(SALES, "2026-09-01", *ROWS, statement("demo", "2026-03-10"), facts=(fact("revocation", "2026-08-01", reason="misconduct"),))
+    )  # fmt: skip
+    assert revoked.splitlines()[0] == "sales-pro v3  ana  revoked (4 of 4)"
+    assert revoked.endswith("Revoked on 2026-08-01: misconduct.")
+    held = as_text(
+        told(SALES, "2026-09-01", *ROWS, statement("demo", "2026-03-10"), facts=(fact("hold", "2026-08-01", reason="agreement_lapsed"),))
+    )  # fmt: skip
+    assert "suspended (4 of 4)  expires 2027-03-10" in held
+    assert "Suspended since 2026-08-01: agreement lapsed." in held
+
+
+def test_6_3_who_has_everything_and_no_award_is_told_what_for_it_waits() -> None:
+    lapsed = told(simple(), "2027-03-01", statement("exam", "2026-01-10"), statement("exam", "2026-06-10"))
+    assert lapsed.state == "expired"
+    assert as_text(lapsed).endswith("the next statement that matches makes a new award.")
+    taken = told(
+        SALES, "2026-05-01", *ROWS, statement("demo", "2026-03-10", voided_at="2026-04-30T23:30:00Z")
+    )
+    assert taken.state == "in_progress"
+
+
+def test_6_3_the_name_of_the_person_stands_in_the_headline() -> None:
+    found = replace(told(SALES, "2026-02-28", *ROWS), name="Ana Lima")
+    assert as_text(found).startswith("sales-pro v3  Ana Lima  not yet (3 of 4)")
+    assert as_dict(found)["name"] == "Ana Lima"
+
+
+def test_4_8_a_deadline_set_after_a_revocation_does_not_change_the_expiry_it_shows() -> None:
+    rule = simple(
+        rest="release_rules: [{when_release: {product: acme, level: major}, unless: {score: exam, at_least: 1}, ends_after: 30 days}]\n"
+    )
+    found = told(
+        rule, "2026-09-01", statement("exam", "2026-01-10"),
+        facts=(fact("revocation", "2026-03-01", reason="identity"),),
+        releases=(PublishedRelease("acme", "6", "major", dt.date(2026, 6, 1)),),
+    )  # fmt: skip
+    assert (found.state, found.expires) == ("revoked", dt.date(2027, 1, 10))
