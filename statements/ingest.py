@@ -58,14 +58,11 @@ def store_statements(
     if is_relevant is not None:
         _mark_relevant(documents, is_relevant)
     values = [parsed.value for parsed in batch]
-    names = store.knowledge.mark_names(documents, values)
+    names = store.knowledge.mark_names(documents, values) if writer.may_define else []
     store.keep_parts(parts)
     fresh = store.insert(documents, version)
-    if len(fresh) == len(documents):
-        store.knowledge.learn(documents, values)
-        store.knowledge.remember_names(names)
-    else:
-        _learn_from_some(store, documents, fresh, values)
+    if writer.may_define:
+        _learn(store, documents, fresh, values, names)
     return [str(document["id"]) for document in documents]
 
 
@@ -116,10 +113,18 @@ def _mark_relevant(documents: Sequence[Document], is_relevant: Callable[[Documen
                 document["keys"].append(evidence_key(document["actor"]))
 
 
-def _learn_from_some(
-    store: StatementStore, documents: Sequence[Document], fresh: Sequence[Document], values: Sequence[Any]
+def _learn(
+    store: StatementStore,
+    documents: Sequence[Document],
+    fresh: Sequence[Document],
+    values: Sequence[Any],
+    names: list[tuple[Any, ...]],
 ) -> None:
-    """Learn from new statements only; repeats change nothing."""
+    """Learn definitions and names from new statements only; repeats change nothing."""
+    if len(fresh) == len(documents):
+        store.knowledge.learn(documents, values)
+        store.knowledge.remember_names(names)
+        return
     new = {document["_id"] for document in fresh}
     kept = [pair for pair in zip(documents, values, strict=True) if pair[0]["_id"] in new]
     store.knowledge.learn([document for document, _ in kept], [value for _, value in kept])

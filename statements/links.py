@@ -27,6 +27,7 @@ from pymongo import DeleteOne, UpdateMany, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 
+from statements.errors import VoidingRefused
 from statements.keys import evidence_key
 
 Document = dict[str, Any]
@@ -40,7 +41,7 @@ it. A target behind more than that many different statements lends nothing.
 """
 _NEEDED = {
     "id": 1, "raw": 1, "stub": 1, "keys": 1, "chain": 1, "open": 1, "target": 1,
-    "voids": 1, "voided": 1, "voided_by": 1, "stored": 1, "actor": 1,
+    "voids": 1, "voided": 1, "voided_by": 1, "stored": 1, "actor": 1, "controlled_by": 1,
 }  # fmt: skip
 
 
@@ -184,7 +185,10 @@ class Linker:
             self._writes.append(UpdateMany({**still_waiting, **full}, {"$unset": {"open": ""}}))
 
     def _void(self, voider: Document) -> None:
-        """Mark the target as voided unless it is itself a voiding statement (Data 2.3.2)."""
+        """Mark the target as voided unless it is itself a voiding statement (Data 2.3.2).
+
+        What a vendor-controlled client wrote can be evidence; a partner's client may not take it away.
+        """
         target_id: UUID = voider["target"]
         stored, voider_id = voider["stored"], voider["id"]
         if target_id == voider_id:
@@ -198,6 +202,8 @@ class Linker:
                     self._note_voided(target_id, known["voided"], known["voided_by"])
                 since, by = self._voided[target_id]
                 self._write_placeholder(target_id, {"$set": {"voided": since, "voided_by": by}})
+        elif voider["controlled_by"] == "partner" and target.get("controlled_by") == "vendor":
+            raise VoidingRefused("$.object")
         elif "voids" not in target and ("voided" not in target or stored < target["voided"]):
             target["voided"], target["voided_by"] = stored, voider_id
             if target_id not in self._arrived:

@@ -57,6 +57,7 @@ class Writer:
     controlled_by: Literal["vendor", "partner"]
     authority: dict[str, Any] = field(hash=False)
     may_void: bool = True
+    may_define: bool = True  # without it, definitions and names stay in the statement and teach nothing
 
 
 class StoredId(Binary):

@@ -58,7 +58,7 @@ def add_client(
 ) -> None:
     """Make a client; its secret is printed once and kept nowhere."""
     expires_at = None if days is None else here.now() + dt.timedelta(days=days)
-    wanted = scopes or ("statements/write", "statements/read/mine", "state", "profile")
+    wanted = scopes or ("statements/write", "statements/read/mine", "state", "profile", "define")
     document, secret = clients.add_client(
         operator(here), org, {**more, "scopes": wanted, "expires_at": expires_at}
     )

@@ -92,13 +92,17 @@ def _store(
 
 
 def _writer(principal: Principal) -> Writer:
-    """Return what the store keeps about who writes; who came by a launch may not void."""
+    """Return what the store keeps about who writes.
+
+    Who came by a launch may not void, and defines only what the launch lets it write about.
+    """
     return Writer(
         client=principal.id,
         label=principal.label,
         controlled_by=principal.controlled_by,
         authority=principal.authority,
         may_void=principal.limit is None,
+        may_define=principal.limit is not None or principal.may("define"),
     )
 
 

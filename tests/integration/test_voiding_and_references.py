@@ -369,3 +369,34 @@ def test_any_graph_in_any_order_and_batching_matches_the_definition(
                 expected.add(own)
         assert set(found_ids(store, agent={"mbox": f"mailto:{prefix}-{index}@example.com"})) == expected
     assert {own for own in ids if is_voided(store, own)} == voided
+
+
+VENDOR = Writer("v", "vendor", "vendor", agent("vendor"))
+PARTNER = Writer("p", "partner", "partner", agent("partner"))
+
+
+def test_a_partners_client_voids_nothing_that_the_vendor_wrote(store: StatementStore) -> None:
+    """Vendor-controlled statements can be evidence; who is measured by them may not take them away."""
+    target = make_statement(verb=verb("x"))
+    send(store, target, writer=VENDOR)
+    with pytest.raises(VoidingRefused):
+        send(store, voider(target["id"]), writer=PARTNER)
+    assert not is_voided(store, target["id"])
+    own = make_statement(verb=verb("x"))
+    send(store, own, writer=PARTNER)
+    send(store, voider(own["id"]), writer=PARTNER)
+    send(store, voider(target["id"]), writer=VENDOR)
+    assert is_voided(store, own["id"])
+    assert is_voided(store, target["id"])
+
+
+def test_a_client_that_may_not_define_teaches_nothing(store: StatementStore) -> None:
+    """xAPI 1.0.3 Communication 4.2, scope `define`: the statement keeps its definition, the store does not."""
+    activity = {"id": "http://example.com/a", "definition": {"name": {"en": "A"}}}
+    quiet = Writer("q", "q", "vendor", agent("q"), may_define=False)
+    send(store, make_statement(object=activity, actor={**agent("ana"), "name": "Ana"}), writer=quiet)
+    assert store.activity(activity["id"]) == {"objectType": "Activity", "id": activity["id"]}
+    assert "name" not in store.person(agent("ana"))
+    send(store, make_statement(object=activity, actor={**agent("ana"), "name": "Ana"}), writer=VENDOR)
+    assert store.activity(activity["id"])["definition"] == activity["definition"]
+    assert store.person(agent("ana"))["name"] == ["Ana"]
