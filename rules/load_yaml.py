@@ -38,6 +38,16 @@ WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+NO_COLON = "could not find expected ':'"
+PLAINLY = {
+    NO_COLON: "a key needs a colon and a space after it, as `title: Sales`",
+    "mapping values are not allowed here": (
+        "a colon that does not belong here; text with a colon in it goes in straight quotes, "
+        "and keys of one mapping begin in one column"
+    ),
+}
+"""What the parser's commonest complaints mean for somebody who writes rules."""
+
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
@@ -144,10 +154,13 @@ def _events(text: str) -> Iterator[Event]:
             line, column = event.start_mark.line + 1, event.start_mark.column + 1
             yield event
     except MarkedYAMLError as error:
+        problem = str(error.problem or error.context or "not YAML")
         mark = error.problem_mark or error.context_mark
+        if problem == NO_COLON and error.context_mark is not None:
+            mark = error.context_mark  # the key that lacks its colon, not what follows it
         if mark is not None:
             line, column = mark.line + 1, mark.column + 1
-        raise _syntax(line, column, text, str(error.problem or error.context or "not YAML")) from error
+        raise _syntax(line, column, text, problem) from error
     except YAMLError as error:
         line, column = _place_of(text, getattr(error, "position", 0))
         raise Refused(line, column, "E102", "a control character is not allowed in YAML") from error
@@ -167,7 +180,7 @@ def _syntax(line: int, column: int, text: str, problem: str) -> Refused:
     column = min(column, len(lines[line - 1]) + 1)
     if "\\t" in problem:
         return Refused(line, column, "E102", "a tab is not allowed here", "spaces")
-    return Refused(line, column, "E102", f"not YAML: {problem}")
+    return Refused(line, column, "E102", f"not YAML: {PLAINLY.get(problem, problem)}")
 
 
 @dataclass(slots=True)

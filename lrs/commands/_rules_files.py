@@ -135,7 +135,11 @@ def _print_tested(tested: Sequence[check_files.FileTests]) -> None:
             click.echo("\n".join(describe(result)))
         if check_files.unresolved(each.checked):
             click.echo(f"{each.checked.loaded.file}: its fragments are not known here; give their files too")
-    click.echo(summary([result for each in tested for result in each.results]))
+    refused = [each for each in tested if not each.checked.ok]
+    for each in refused:
+        click.echo(f"{each.checked.loaded.file}: not tested, since it has errors")
+    if len(refused) < len(tested):
+        click.echo(summary([result for each in tested for result in each.results]))
 
 
 @click.command()

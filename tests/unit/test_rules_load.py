@@ -89,6 +89,8 @@ def refused(text: bytes | str) -> str:
         ("", "1:1: the file holds no document [E102]"),
         ("# only a comment\n", "1:1: the file holds no document [E102]"),
         ("a: [1\nb: 2", "2:2: not YAML"),
+        ("id: a\ntitle Product\nversion: x", "2:1: not YAML: a key needs a colon"),
+        ("title: Product: Basics", "1:15: not YAML: a colon that does not belong here"),
         ("a:\n\tb: 1", "2:1: a tab is not allowed here (did you mean spaces?) [E102]"),
         ("a: 1\r\x01", "2:1: a control character is not allowed in YAML [E102]"),
         ("a: \x01", "1:4: a control character is not allowed in YAML [E102]"),
