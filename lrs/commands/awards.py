@@ -247,7 +247,9 @@ def rebuild_(here: Laurel, processes: int, *, afresh: bool, as_json: bool) -> No
             f"{ended['people']:,} people in {seconds:.1f} s ({rate:,.0f}/s), "
             f"{ended['differences']} differences"
         )
-        show(ended["listed"], ("person", "certification", "what"), as_json=False)
+        if ended["listed"]:
+            listed = enquiries.with_names(here.db, ended["listed"], here.now())
+            show(listed, ("name", "person", "certification", "what"), as_json=False)
     if ended["differences"]:
         sys.exit(PROBLEMS)
 
