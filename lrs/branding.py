@@ -25,6 +25,7 @@ LIGHT, DARK = "#ffffff", "#16211d"
 LEAST_CONTRAST: Final = 4.5  # WCAG 2.2, 1.4.3 level AA
 MAX_LOGO: Final = 500_000
 LOGO_SIZE: Final = (640, 320)
+MAX_PIXELS: Final = 8_000_000  # a small file can unpack to gigabytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +100,13 @@ def clean_logo(data: bytes) -> bytes:
         raise InvalidField("logo", f"must not be larger than {MAX_LOGO} bytes")
     try:
         with Image.open(io.BytesIO(data), formats=["PNG", "JPEG", "WEBP"]) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise InvalidField("logo", f"must not have more than {MAX_PIXELS} pixels")
             picture.thumbnail(LOGO_SIZE)
             stream = io.BytesIO()
             picture.convert("RGBA").save(stream, "PNG", optimize=True)
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+    except (
+        UnidentifiedImageError, OSError, Image.DecompressionBombError, Image.DecompressionBombWarning,
+    ) as error:  # fmt: skip
         raise InvalidField("logo", "must be a PNG, JPEG or WebP picture") from error
     return stream.getvalue()

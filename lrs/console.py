@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final, ParamSpec
+from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request
 
 from lrs import invitations, oidc, sessions, users
+from lrs.api import audit as audit_api
 from lrs.api import people as people_api
 from lrs.api.contract import page
 from lrs.api.rights import within
@@ -49,7 +51,7 @@ def signed_in(*scopes: str) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
         def guarded(*args: P.args, **kwargs: P.kwargs) -> Any:
             principal = session_principal()
             if principal is None:
-                return redirect(f"/login?onward={request.path}")
+                return redirect(f"/login?onward={quote(request.path)}")
             g.principal = principal
             check_scopes(principal, scopes)
             return view(*args, **kwargs)
@@ -246,7 +248,8 @@ def person(person: str) -> str:
     found = people_api.seen(person)
     db = laurel().db
     awards = list(db.awards.find({"person": found["_id"]}).limit(100))
-    entries = list(db.audit.find({"thing": found["_id"], **within()}).sort("_id", -1).limit(20))
+    rows = db.audit.find({"thing": found["_id"], **within()}).sort("_id", -1).limit(20)
+    entries = [audit_api.show(row) for row in rows]
     return render_template(
         "console/person.html", person=people_api.show(found), awards=awards, entries=entries, here="people"
     )

@@ -42,6 +42,12 @@ CORS: Final = [
         ),
     ),
 ]
+# Stored documents keep the Content-Type they came with, and a form of another site can ask for one by the
+# alternate syntax: shown in a browser, it must neither run a script nor belong to the origin of the console.
+INERT: Final = [
+    ("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+]
 PREFLIGHT: Final = [
     ("Access-Control-Allow-Methods", METHODS),
     (
@@ -99,6 +105,7 @@ class Gate:
             if disguised:
                 headers = _without_body_length(environ, headers)
             headers += CORS
+            headers += INERT
             headers += self._answer_headers(environ, path)
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 

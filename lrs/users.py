@@ -231,6 +231,7 @@ def _count_failure(db: Database[Document], user: Document, now: dt.datetime) -> 
 
 
 def _forgive(db: Database[Document], user: Document, address: str, now: dt.datetime) -> None:
-    db.tries.delete_one({"_id": address})
+    # only this try is taken back: one's own account must not buy guesses at others
+    db.tries.update_one({"_id": address}, {"$inc": {"count": -1}})
     free = {"failures": 0, "locked_until": None, "last_login_at": now}
     db.users.update_one({"_id": user["_id"]}, {"$set": free})

@@ -88,10 +88,18 @@ def check_grant(principal: Principal, org: str, body: dict[str, Any]) -> None:
         raise Forbidden(f"a client cannot get a scope that you do not hold: {', '.join(beyond)}")
     if body.get("controlled_by") == "vendor" and principal.org != VENDOR:
         raise Forbidden("only the vendor can make a client that the vendor controls")
+    if body.get("label") is not None and principal.org != VENDOR:
+        raise Forbidden("only the vendor can label a client: rules name labels as sources of evidence")
     if body.get("vendor_wide") and not principal.vendor_wide:
         raise Forbidden("vendor-wide reading can be given only by whoever holds it")
     if org != principal.org and READING & set(body.get("scopes", ())) and not principal.vendor_wide:
         raise Forbidden("a client that reads another organization's store needs vendor-wide reading to make")
+
+
+def check_change(principal: Principal, before: dict[str, Any]) -> None:
+    """Refuse an organization a change of what the vendor controls; raises Forbidden."""
+    if principal.org != VENDOR and (before["controlled_by"] == "vendor" or before["vendor_wide"]):
+        raise Forbidden("only the vendor can change a client that the vendor controls")
 
 
 def check_dates(body: dict[str, Any], now: dt.datetime) -> None:
@@ -145,6 +153,7 @@ def get_one(key: str) -> Any:
 def edit_client(body: dict[str, Any], key: str) -> Any:
     """Change label, scopes, control, vendor-wide reading or expiry of a client."""
     before = seen(key)
+    check_change(current_principal(), before)
     check_grant(current_principal(), before["org"], body)
     after = clients.edit_client(editor(), key, body, check_match("client", before))
     forget()
@@ -158,7 +167,8 @@ def edit_client(body: dict[str, Any], key: str) -> Any:
 def rotate(body: dict[str, Any], key: str) -> Any:
     """Give a client a new secret; the older ones stay valid for the overlap."""
     before = seen(key)
-    check_grant(current_principal(), before["org"], before)
+    check_change(current_principal(), before)
+    check_grant(current_principal(), before["org"], {**before, "label": None})
     document, secret = clients.rotate_client(editor(), key, dt.timedelta(hours=body["overlap_hours"]))
     forget()
     return tagged({**document, "secret": secret}, document)

@@ -195,7 +195,7 @@ def repeatable(view: View) -> View:
 def _once(principal: Principal, key: str, act: Callable[[], Any]) -> Response:
     """Run `act` for a key that is new, or give the remembered answer."""
     remembered = laurel().db.idempotency
-    identity = f"{principal.kind}\0{principal.id}\0{key}".encode()
+    identity = f"{principal.kind}\0{principal.id}\0{principal.org}\0{key}".encode()
     name = hashlib.sha256(b"name" + identity).hexdigest()
     asked = hashlib.sha256(b"\0".join((request.method.encode(), request.full_path.encode(), request.data)))
     try:
