@@ -8,6 +8,7 @@ from typing import Any
 
 import pymongo
 from pymongo import IndexModel, MongoClient
+from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import CollectionInvalid, ConfigurationError, OperationFailure, PyMongoError
 from pymongo.write_concern import WriteConcern
@@ -97,6 +98,7 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
 ZSTD = {"wiredTiger": {"configString": "block_compressor=zstd"}}
 COMPRESSED = ("statements",)
 ANSWER_SECONDS = 5.0
+CONFLICTS = frozenset({85, 86})  # IndexOptionsConflict, IndexKeySpecsConflict
 
 
 def connect(settings: Settings) -> Database[Document]:
@@ -135,7 +137,10 @@ def check_mongodb(settings: Settings) -> None:
 
 
 def ensure_indexes(db: Database[Document]) -> None:
-    """Create the collections and indexes that are missing; safe to run in several processes at once."""
+    """Create what is missing and replace indexes that an older version made otherwise.
+
+    Safe to run in several processes at once.
+    """
     existing = set(db.list_collection_names())
     for name in COMPRESSED:
         if name not in existing:
@@ -144,4 +149,30 @@ def ensure_indexes(db: Database[Document]) -> None:
     for table in INDEX_TABLES:
         for collection, indexes in table.items():
             if indexes:
-                db[collection].create_indexes(indexes)
+                _ensure(db[collection], indexes)
+
+
+def _ensure(collection: Collection[Document], indexes: list[IndexModel]) -> None:
+    """Create indexes in one command; only where an older one stands in the way, one by one."""
+    try:
+        collection.create_indexes(indexes)
+    except OperationFailure as conflict:
+        if conflict.code not in CONFLICTS:
+            raise
+        for index in indexes:
+            try:
+                collection.create_indexes([index])
+            except OperationFailure as error:
+                if error.code not in CONFLICTS:
+                    raise
+                _drop_older(collection, index)
+                collection.create_indexes([index])
+
+
+def _drop_older(collection: Collection[Document], index: IndexModel) -> None:
+    """Drop the index of the same name, or of the same keys under another name."""
+    wanted = index.document
+    for name, known in collection.index_information().items():
+        if name == wanted["name"] or known["key"] == list(wanted["key"].items()):
+            with contextlib.suppress(OperationFailure):  # another process was first
+                collection.drop_index(name)
