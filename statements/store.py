@@ -69,16 +69,36 @@ class Stored:
     stored: dt.datetime
 
 
-@lru_cache(maxsize=8)
+class _Place:
+    """A database as a key: by identity, because clients of one server are equal, also one that was closed."""
+
+    __slots__ = ("db",)
+
+    def __init__(self, db: Database[Document]) -> None:
+        self.db = db
+
+    def __eq__(self, other: object) -> bool:
+        mine = self.db
+        return isinstance(other, _Place) and other.db.client is mine.client and other.db.name == mine.name
+
+    def __hash__(self) -> int:
+        return hash((id(self.db.client), self.db.name))
+
+
 def statements_of(db: Database[Document]) -> Collection[Document]:
     """Return the collection with durable writes, aware datetimes and standard UUIDs."""
-    return db.get_collection("statements", codec_options=CODEC, write_concern=DURABLE)
+    return _statements_of(_Place(db))
 
 
 @lru_cache(maxsize=8)
-def _group_commit(db: Database[Document]) -> GroupCommit:
+def _statements_of(place: _Place) -> Collection[Document]:
+    return place.db.get_collection("statements", codec_options=CODEC, write_concern=DURABLE)
+
+
+@lru_cache(maxsize=8)
+def _group_commit(place: _Place) -> GroupCommit:
     """Return the queue that all stores of one database share in this process."""
-    return GroupCommit(statements_of(db))
+    return GroupCommit(_statements_of(place))
 
 
 class StatementStore:
@@ -118,7 +138,7 @@ class StatementStore:
         if len(documents) == 1 and len(documents[0]["raw"]) > MAX_GROUPED_BYTES:
             self._statements.insert_one(documents[0])
         elif len(documents) == 1:
-            _group_commit(self.db).insert(documents[0])
+            _group_commit(_Place(self.db)).insert(documents[0])
         elif documents:
             in_transaction(
                 self.db.client, lambda session: self._statements.insert_many(documents, session=session)
