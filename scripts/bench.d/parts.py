@@ -92,9 +92,15 @@ def ingest(run: Run, connections: tuple[int, ...] = (1, 4, 16)) -> Figures:
 
 def warm(web: Web, auths: str) -> None:
     """Let both workers meet every client and every learner once, as they have after an hour of work."""
-    for size, seconds in (("1", 2), ("50", 4)):
-        variables = {"KIND": "post", "SIZE": size, "AUTHS": auths}
-        wrk(f"{web.url}/xapi/statements", "write.lua", variables, connections=16, seconds=seconds, watched={})
+    known, rate = 0.0, 1.0
+    while rate > 1.1 * known:  # as long as secrets are verified for the first time, requests get faster
+        variables = {"KIND": "post", "SIZE": "1", "AUTHS": auths}
+        found = wrk(
+            f"{web.url}/xapi/statements", "write.lua", variables, connections=16, seconds=3, watched={}
+        )
+        known, rate = rate, found["requests_s"]
+    variables = {"KIND": "post", "SIZE": "50", "AUTHS": auths}
+    wrk(f"{web.url}/xapi/statements", "write.lua", variables, connections=16, seconds=4, watched={})
 
 
 def bars(run: Run) -> Figures:
@@ -109,18 +115,27 @@ def bars(run: Run) -> Figures:
             rounds = []
             for _ in range(run.repeats):
                 shapes = ((1, 16), (2, 4), (2, 8))
-                limit = max(one_rate(run.place, sample, "bars", size, shape, count) for shape in shapes)
+                limit, bare_us = max(
+                    one_rate(run.place, sample, "bars", size, shape, count) for shape in shapes
+                )
                 variables = {"KIND": "post", "SIZE": str(size), "AUTHS": auths}
                 found = run.measure_once(web, "write.lua", variables, 16, "/xapi/statements")
-                rounds.append({"limit": limit, "ratio": found["statements_s"] / limit, **found})
+                ours = (
+                    sum(found[f"{who}_cpu"] for who in ("web", "mongod", "wrk")) * 1e4 / found["statements_s"]
+                )
+                rounds.append(
+                    {"limit": limit, "ratio": found["statements_s"] / limit, **found}
+                    | {"bare_us": bare_us, "our_us": ours}
+                )
             middle = sorted(rounds, key=lambda one: one["ratio"])[len(rounds) // 2]
             result[str(size)] = {**middle, "rounds": rounds}
             web_us = middle["web_cpu"] * 1e4 / middle["statements_s"]
             mongod_us = middle["mongod_cpu"] * 1e4 / middle["statements_s"]
             run.say(
                 f"  batch of {size:3}: {middle['statements_s']:.0f}/s of {middle['limit']:.0f}/s"
-                f" = {middle['ratio']:.2f}   web {web_us:.0f} us, mongod {mongod_us:.0f} us each"
-                + bad(middle)
+                f" = {middle['ratio']:.2f}   web {web_us:.0f} us, mongod {mongod_us:.0f} us each,"
+                f" all {middle['our_us']:.0f} us against {middle['bare_us']:.0f} us = "
+                f"{middle['bare_us'] / middle['our_us']:.2f}" + bad(middle)
             )
     return result
 
