@@ -21,7 +21,7 @@ from lrs.courier import RETRIES
 from lrs.mail import FileMailer, mailer
 from lrs.mongod import free_port
 from lrs.notice_mail import EXAMPLE, LANGUAGES, Line, kinds, message, read_token, token
-from lrs.outgoing_mail import send_due
+from lrs.outgoing_mail import resend, send_due
 from lrs.refusals import UnknownThing
 from lrs.settings import Settings
 from rules import outbox
@@ -272,10 +272,11 @@ class Sink:
 
     def __init__(self) -> None:
         self.ids: list[str] = []
+        self.answers: list[str] = []
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 -- aiosmtpd's name
         self.ids.append(email.message_from_bytes(envelope.content)["Message-ID"])
-        return "250 OK"
+        return self.answers.pop() if self.answers else "250 OK"
 
 
 @pytest.fixture
@@ -295,6 +296,58 @@ def test_mail_goes_out_by_smtp(office: Office, smtp: tuple[Sink, str]) -> None:
     notices.tell_due(office.db, office.at, "owner@x.example")
     assert send_due(settings, office.db, mailer(settings), lambda: office.at) == 2
     assert len(set(sink.ids)) == 2
+
+
+class Dying:
+    """A mailer whose process dies before or after the end of a message; afterwards it works."""
+
+    def __init__(self, *, after_the_mark: bool) -> None:
+        self.after_the_mark, self.died, self.taken = after_the_mark, False, 0
+
+    def send(self, _message: Any, at_the_end: Any) -> None:
+        if not self.died:
+            self.died = True
+            if self.after_the_mark:
+                at_the_end()
+            raise SystemExit
+        at_the_end()
+        self.taken += 1
+
+
+@pytest.mark.parametrize("after_the_mark", [False, True])
+def test_a_mail_goes_out_again_only_when_the_server_cannot_have_it(
+    office: Office, after_the_mark: bool
+) -> None:
+    office.happen("award.suspended")
+    notices.plan(office.db, office.at)
+    notices.tell_due(office.db, office.at, None)
+    server = Dying(after_the_mark=after_the_mark)
+    with pytest.raises(SystemExit):
+        send_due(office.settings, office.db, server, lambda: office.at)
+    office.at += dt.timedelta(minutes=3)
+    send_due(office.settings, office.db, server, lambda: office.at)
+    assert server.taken == (0 if after_the_mark else 1)
+    (mail,) = office.db.mails.find()
+    assert mail["state"] == ("unconfirmed" if after_the_mark else "sent")
+    if after_the_mark:
+        resend(office.db, mail["_id"], office.at)
+        assert send_due(office.settings, office.db, server, lambda: office.at) == 1
+    with pytest.raises(UnknownThing):
+        resend(office.db, mail["_id"], office.at)
+
+
+def test_a_server_that_refuses_at_the_end_is_asked_again(office: Office, smtp: tuple[Sink, str]) -> None:
+    sink, url = smtp
+    sink.answers = ["451 later"]
+    settings = dataclasses.replace(office.settings, smtp_url=url)
+    office.happen("award.suspended")
+    notices.plan(office.db, office.at)
+    notices.tell_due(office.db, office.at, None)
+    assert send_due(settings, office.db, mailer(settings), lambda: office.at) == 0
+    (mail,) = office.db.mails.find()
+    assert (mail["state"], mail["tries"]) == ("waiting", 1)
+    office.at = mail["due_at"]
+    assert send_due(settings, office.db, mailer(settings), lambda: office.at) == 1
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
