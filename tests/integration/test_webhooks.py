@@ -136,6 +136,12 @@ def test_an_event_arrives_signed_as_standard_webhooks_says(
     with pytest.raises(WebhookVerificationError):
         Webhook(secret).verify(body.decode() + " ", headers)
     assert set(json.loads(body)) == {"type", "timestamp", "data"}
+    cloud = {name.lower(): value for name, value in headers.items() if name.lower().startswith("ce-")}
+    assert (cloud["ce-id"], cloud["ce-type"], cloud["ce-subject"]) == (event, "award.issued", "p_ana")
+    assert (cloud["ce-specversion"], cloud["ce-source"]) == ("1.0", local.public_url)
+    assert dt.datetime.fromisoformat(cloud["ce-time"]) == dt.datetime.fromisoformat(
+        json.loads(body)["timestamp"]
+    )
 
 
 def test_only_events_after_the_endpoint_was_made_and_of_its_types(
