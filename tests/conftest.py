@@ -27,6 +27,7 @@ from pymongo.database import Database
 
 from lrs.mongod import find_mongod, free_port, start_mongod
 from lrs.settings import Settings
+from statements.prepare import OrderClock
 
 RUN_FOLDER = "LAUREL_TEST_RUN"  # set by the first pytest process; xdist workers inherit it
 KEY, SECRET = "test-key", "test-secret"
@@ -136,6 +137,12 @@ def db(mongo_client: MongoClient[dict[str, Any]]) -> Database[dict[str, Any]]:
     database = mongo_client[worker_database()]
     empty(database)
     return database
+
+
+@pytest.fixture(autouse=True)
+def own_order_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test's late `now` push the `stored` of the next test's statements beyond its own."""
+    monkeypatch.setattr("statements.ingest.CLOCK", OrderClock())
 
 
 @pytest.fixture
