@@ -1,6 +1,5 @@
 """Baking into PNG and SVG as section 7-7 has it, and reading pictures from strangers."""
 
-# ruff: noqa: E501 -- pictures are written in one line
 from __future__ import annotations
 
 import contextlib
