@@ -181,7 +181,10 @@ def test_a_timeline_groups_attempts_and_is_hidden_from_other_partners(
     ana = person(db, "ana", "north")
     for registration in (str(uuid.UUID(int=1, version=4)), str(uuid.UUID(int=2, version=4))):
         send(client, keys["north"], "ana", "ana", context={"registration": registration})
+    mail = {"org": "vendor", "person": ana, "template": "before_expiry", "certification": "sales"}
+    db.mails.insert_many([{**mail, "state": "sent", "sent_at": NOW}, {**mail, "state": "waiting"}])
     found = client.get(f"/api/v1/people/{ana}/timeline", headers=keys["north"])
+    assert [e["template"] for e in found.json["entries"] if e["kind"] == "notice"] == ["before_expiry"]
     attempts = [e for e in found.json["entries"] if e["kind"] == "attempt"]
     assert [len(attempt["statements"]) for attempt in attempts] == [2, 2]
     hidden = client.get(f"/api/v1/people/{ana}/timeline", headers=keys["south"])
