@@ -12,6 +12,7 @@ from lrs import (
     api,
     console,
     errors,
+    hardening,
     health,
     protocol,
     registry,
@@ -57,4 +58,5 @@ def create_app(settings: Settings, db: Database[Document] | None = None) -> Flas
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     api.register(app)
+    hardening.register(app, here.settings)
     return app

@@ -59,6 +59,7 @@ class Wish:
     hours: float
     person: str | None = None
     actor: Document | None = None
+    known_as: tuple[str, ...] | None = None  # the person's identifiers that the asker knows; None: all
     activities: tuple[str, ...] = ()
     instructor: Document | None = None
     publisher_id: str | None = None
@@ -118,12 +119,16 @@ def check_urls(db: Database[Document], org: str, wish: Wish, public_url: str) ->
 def choose_actor(editor: Editor, wish: Wish, public_url: str) -> Document:
     """Return the Agent to launch: the one given, or one of the person's; cmi5 wants an account (9.2).
 
-    A person without a fitting identifier gets the account of this server, named by the person's id.
+    Of the person only identifiers that the asker knows are taken. Who has no fitting one gets the account of
+    this server, named by the person's id.
     """
     if wish.actor is not None:
         return wish.actor
     person = get_person(editor.db, wish.person or "")
     owned = [row["ifi"] for row in person["ifis"] if row["until"] is None]
+    if wish.known_as is not None:
+        ours = ifi({"account": {"homePage": public_url, "name": person["_id"]}})
+        owned = [one for one in owned if one in wish.known_as or one == ours]
     order = ("account::",) if wish.kind == "cmi5" else ("mbox::", "account::", "openid::")
     fitting = [one for kind in order for one in owned if one.startswith(kind)]
     if fitting:

@@ -16,15 +16,23 @@ request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", d
 SECRETS = re.compile(
     r"(?<=://)[^\s/@:]+:[^\s/@]+(?=@)"
     r"|(?<=Basic )[A-Za-z0-9+/=_-]{4,}|(?<=Bearer )[A-Za-z0-9._~+/=-]{4,}"
-    r"|(?<=secret=)[^\s&]+|(?<=password=)[^\s&]+|(?<=token=)[^\s&]+",
+    r"|(?<=secret=)[^\s&]+|(?<=password=)[^\s&]+|(?<=token=)[^\s&]+"
+    r"|(?<=[?&]code=)[^\s&]+|(?<=[?&]k=)[^\s&]+|(?<=[?&]auth=)[^\s&]+"
+    r"|(?<=/queries/shared/)[^\s?]+|(?<=/unsubscribe/)[^\s?]+",
     re.IGNORECASE,
 )
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 def without_secrets(text: str) -> str:
     """Return the text with passwords, Authorization values and secrets replaced by ***."""
     return SECRETS.sub("***", text)
+
+
+def on_one_line(text: str) -> str:
+    """Return the text with control characters escaped: what a client sent forges no line of the log."""
+    return CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def _instant(record: logging.LogRecord) -> str:
@@ -38,7 +46,7 @@ class TextFormatter(logging.Formatter):
         """Return the line; a trace follows on lines of its own."""
         line = (
             f"{_instant(record)} {record.levelname} {record.process} {record.name} "
-            f"[{request_id.get()}] {record.getMessage()}"
+            f"[{request_id.get()}] {on_one_line(record.getMessage())}"
         )
         if record.exc_info:
             line = f"{line}\n{self.formatException(record.exc_info)}"
@@ -70,7 +78,11 @@ FORMATTERS: dict[str, type[logging.Formatter]] = {"text": TextFormatter, "json":
 def configuration(level: str, form: str) -> dict[str, Any]:
     """Return the `logging.config` document for all processes, gunicorn's loggers included."""
     # what gunicorn says at level info is of use to its developers only
-    plain: dict[str, Any] = {"level": "INFO" if level == "debug" else "WARNING", "handlers": [], "propagate": True}
+    plain: dict[str, Any] = {
+        "level": "INFO" if level == "debug" else "WARNING",
+        "handlers": [],
+        "propagate": True,
+    }
     return {
         "version": 1,
         "disable_existing_loggers": False,

@@ -10,7 +10,8 @@ AccessError
 ├── Collision(reason)               the state of the thing does not allow it (409)
 ├── Outdated(kind)                  If-Match names another version than the stored one (412)
 ├── PreconditionMissing(kind)       a change without If-Match (428)
-└── TooManyTries(retry_after)       locked out for a while (429)
+├── TooManyTries(retry_after)       locked out for a while (429)
+└── TooManyStreams()                as many are open as a process can bear (503)
 """
 
 from __future__ import annotations
@@ -106,6 +107,15 @@ class TooManyTries(AccessError):
         super().__init__(f"too many tries; wait {retry_after} seconds")
 
 
+class TooManyStreams(AccessError):
+    """As many streams are open in this process as may hold its threads."""
+
+    headers: Final = {"Retry-After": "60"}
+
+    def __init__(self) -> None:
+        super().__init__("too many streams are open; close one, or try again in a minute")
+
+
 STATUS: Final[dict[type[Exception], int]] = {
     Unauthenticated: 401,
     MissingScope: 403,
@@ -117,4 +127,5 @@ STATUS: Final[dict[type[Exception], int]] = {
     Outdated: 412,
     PreconditionMissing: 428,
     TooManyTries: 429,
+    TooManyStreams: 503,
 }

@@ -52,6 +52,9 @@ class Settings:
     host: str = setting("127.0.0.1", "address `lrs serve` listens on; 0.0.0.0 for all")
     port: int = setting(8080, "port `lrs serve` listens on")
     public_url: str = setting("", "address that people and credentials use; default http://HOST:PORT")
+    trusted_proxies: int = setting(
+        0, "proxies in front whose X-Forwarded-For names the client's address; 0 believes none"
+    )
     web_workers: int = setting(2, "gunicorn worker processes")
     web_threads: int = setting(8, "threads of each gunicorn worker")
     xapi_default_version: str = setting(
@@ -188,6 +191,8 @@ def _typed(one: dataclasses.Field[Any], name: str, text: str) -> Any:
 def _check(field_name: str, name: str, value: Any) -> None:
     if field_name in {"port", "mongodb_port"} and not 0 <= value <= 65535:
         raise StartFailure(f"{name}={value} is not a port", "give 1 to 65535")
+    if field_name == "trusted_proxies" and value < 0:
+        raise StartFailure(f"{name}={value} is too small", "give 0 or more")
     if field_name in {"web_workers", "web_threads", "max_body_mb"} and value < 1:
         raise StartFailure(f"{name}={value} is too small", "give 1 or more")
     if field_name == "mongodb_uri" and urlsplit(value).scheme not in {"mongodb", "mongodb+srv"}:

@@ -121,7 +121,11 @@ class AnalystQuery:
         start, end, name = bounds(self.where)
         if start is None or end is None:
             raise InvalidQuery("compare", "needs a filter that bounds timestamp or stored on both sides")
-        return replace(self, where=_shift(self.where, name, end - start), compare=False)
+        try:
+            where = _shift(self.where, name, end - start)
+        except OverflowError:
+            raise InvalidQuery("compare", "the period before begins earlier than the year 1") from None
+        return replace(self, where=where, compare=False)
 
 
 def bounds(where: Predicate) -> tuple[dt.datetime | None, dt.datetime | None, str]:
@@ -321,7 +325,7 @@ def _zone(name: Any, where: str) -> str:
 
 
 def _compare(value: Any) -> bool:
-    if value not in {None, "previous_period"}:
+    if value is not None and value != "previous_period":
         raise InvalidQuery("compare", "is previous_period")
     return value is not None
 

@@ -1,7 +1,7 @@
 """Saved queries: a name, an owner, a schedule, the last results, and links that show them to others.
 
-saved_queries {_id, org, owner, name, expression, organizations, vendor_wide, schedule, next_at, leased_until,
-               links [{digest, until}], created_at, updated_at, version}
+saved_queries {_id, org, owner, name, expression, organizations, whole, vendor_wide, schedule, next_at,
+               leased_until, links [{digest, until}], created_at, updated_at, version}
 query_results {query, org, at, rows, seconds, error}
 """
 
@@ -22,7 +22,7 @@ from pymongo import DESCENDING, ReturnDocument
 from pymongo.database import Database
 
 from lrs.analysis.run import Analyst, Answer
-from lrs.analysis.scope import Scope, whole_scope
+from lrs.analysis.scope import Scope, reach, whole_scope
 from lrs.refusals import InvalidField, UnknownThing
 from statements.errors import StatementError
 
@@ -51,7 +51,8 @@ def create(
         "name": name,
         "expression": json_util.dumps(expression),
         "organizations": list(scope.orgs),
-        "vendor_wide": scope.whole,
+        "whole": scope.whole,
+        "vendor_wide": scope.wide,
         "schedule": schedule,
         "links": [],
         "created_at": now,
@@ -64,9 +65,14 @@ def create(
     return document
 
 
-def get(db: Database[Document], org: str, query_id: str) -> Document:
+def readable(org: str, *, wide: bool) -> Document:
+    """Return the filter of an organization's saved queries; those over every store need that right."""
+    return {"org": org} if wide else {"org": org, "vendor_wide": False}
+
+
+def get(db: Database[Document], org: str, query_id: str, *, wide: bool) -> Document:
     """Return a saved query of an organization; UnknownThing if there is none."""
-    found = db.saved_queries.find_one({"_id": query_id, "org": org})
+    found = db.saved_queries.find_one({"_id": query_id, **readable(org, wide=wide)})
     if found is None:
         raise UnknownThing("query", query_id)
     return found
@@ -84,9 +90,18 @@ def next_run(schedule: str, now: dt.datetime) -> dt.datetime:
     return found
 
 
+def scope_now(db: Database[Document], saved: Document) -> Scope:
+    """Return what a saved query may read today: organizations that moved away since are out of reach."""
+    if saved["whole"]:
+        return whole_scope(db)
+    orgs = set(saved["organizations"])
+    kept = orgs if saved["vendor_wide"] else orgs & reach(db, saved["org"])
+    return Scope(tuple(sorted(kept)), wide=saved["vendor_wide"])
+
+
 def run(db: Database[Document], saved: Document, now: dt.datetime) -> Document:
     """Run a saved query inside its own scope and keep the result."""
-    scope = whole_scope(db) if saved["vendor_wide"] else Scope(tuple(saved["organizations"]))
+    scope = scope_now(db, saved)
     try:
         answer: Answer = Analyst(db, scope, now).ask(json_util.loads(saved["expression"]))
         outcome: Document = {"rows": answer.rows, "previous": answer.previous, "seconds": answer.seconds}

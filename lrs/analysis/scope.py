@@ -10,6 +10,7 @@ from pymongo.database import Database
 
 from lrs.auth import Principal
 from lrs.refusals import UnknownThing
+from lrs.tenancy import VENDOR, subtree
 
 Document = dict[str, Any]
 
@@ -20,6 +21,7 @@ class Scope:
 
     orgs: tuple[str, ...]
     whole: bool = False  # every organization of the vendor
+    wide: bool = False  # asked by whoever may read every store, also where it is narrowed
 
     def filter(self) -> dict[str, Any]:
         """Return the MongoDB condition on `org`; always names the organizations."""
@@ -29,20 +31,23 @@ class Scope:
 def scope_of(db: Database[Document], principal: Principal, wanted: Sequence[str] = ()) -> Scope:
     """Return what `principal` may read, narrowed to `wanted` organizations.
 
-    A vendor-wide principal reads every store, any other its own organization and those below it. An
-    organization outside of that is unknown to the principal: UnknownThing, as if it did not exist.
+    A vendor-wide principal reads every store, any other its own organization and those below it; the vendor
+    stands above all, so without the right to read every store it reads its own only. An organization
+    outside of that is unknown to the principal: UnknownThing, as if it did not exist.
     """
-    if principal.vendor_wide:
-        allowed = {org["_id"] for org in db.orgs.find({}, {"_id": 1})}
-    else:
-        below = db.orgs.find({"ancestors": principal.org}, {"_id": 1})
-        allowed = {principal.org} | {org["_id"] for org in below}
+    wide = principal.vendor_wide
+    allowed = {org["_id"] for org in db.orgs.find({}, {"_id": 1})} if wide else reach(db, principal.org)
     if not wanted:
-        return Scope(tuple(sorted(allowed)), whole=principal.vendor_wide)
+        return Scope(tuple(sorted(allowed)), whole=wide, wide=wide)
     for org in wanted:
         if org not in allowed:
             raise UnknownThing("organization", org)
-    return Scope(tuple(sorted(set(wanted))))
+    return Scope(tuple(sorted(set(wanted))), wide=wide)
+
+
+def reach(db: Database[Document], org: str) -> set[str]:
+    """Return what somebody of an organization reads without the right to read every store."""
+    return {VENDOR} if org == VENDOR else set(subtree(db, org))
 
 
 def whole_scope(db: Database[Document]) -> Scope:

@@ -180,8 +180,9 @@ def json_of(text: str) -> Any:
 @blp.response(200, page_schema(SavedQuerySchema))
 @requires("analytics")
 def queries(args: Document) -> Document:
-    """List the saved queries of the organization."""
-    return page(laurel().db.saved_queries, {"org": g.principal.org}, args, _shown)
+    """List the saved queries of the organization; those over every store to whoever may read every store."""
+    wanted = saved.readable(g.principal.org, wide=g.principal.vendor_wide)
+    return page(laurel().db.saved_queries, wanted, args, _shown)
 
 
 @blp.post("/queries")
@@ -209,7 +210,7 @@ def save(body: Document) -> Any:
 @requires("analytics")
 def show(query_id: str) -> Any:
     """Show a saved query."""
-    found = saved.get(laurel().db, g.principal.org, query_id)
+    found = _saved(query_id)
     return tagged(_shown(found), found)
 
 
@@ -218,7 +219,7 @@ def show(query_id: str) -> Any:
 @requires("analytics")
 def delete(query_id: str) -> None:
     """Delete a saved query with its links."""
-    found = saved.get(laurel().db, g.principal.org, query_id)
+    found = _saved(query_id)
     check_match("query", found)
     laurel().db.saved_queries.delete_one({"_id": query_id, "org": g.principal.org})
 
@@ -228,7 +229,7 @@ def delete(query_id: str) -> None:
 @requires("analytics")
 def run(query_id: str) -> Document:
     """Run a saved query now and keep the result."""
-    found = saved.get(laurel().db, g.principal.org, query_id)
+    found = _saved(query_id)
     return {"name": found["name"], **saved.run(laurel().db, found, laurel().now())}
 
 
@@ -238,7 +239,7 @@ def run(query_id: str) -> Document:
 @requires("analytics")
 def share(body: Document, query_id: str) -> Document:
     """Make a link that shows the latest results to anybody who has it."""
-    found = saved.get(laurel().db, g.principal.org, query_id)
+    found = _saved(query_id)
     token, until = saved.share(laurel().db, found, laurel().now(), dt.timedelta(days=body["days"]))
     return {"path": f"/api/v1/queries/shared/{token}", "until": until}
 
@@ -248,7 +249,7 @@ def share(body: Document, query_id: str) -> Document:
 @requires("analytics")
 def unshare(query_id: str) -> None:
     """End all links of a saved query."""
-    saved.unshare(laurel().db, saved.get(laurel().db, g.principal.org, query_id))
+    saved.unshare(laurel().db, _saved(query_id))
 
 
 @blp.get("/queries/shared/<token>")
@@ -258,6 +259,10 @@ def shared(token: str) -> Document:
     found = saved.shared(laurel().db, token, laurel().now())
     result = saved.latest(laurel().db, found) or saved.run(laurel().db, found, laurel().now())
     return {"name": found["name"], **result}
+
+
+def _saved(query_id: str) -> Document:
+    return saved.get(laurel().db, g.principal.org, query_id, wide=g.principal.vendor_wide)
 
 
 def _shown(document: Document) -> Document:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import fields as fields_of
+from dataclasses import replace
 from typing import Any
 
 from flask import Response, current_app, jsonify, request
@@ -12,7 +13,8 @@ from marshmallow import Schema, ValidationError, fields, validate
 from lrs import launching, protocol
 from lrs.api.contract import Blueprint, PageArgs, page, page_schema
 from lrs.api.people import seen as seen_person
-from lrs.api.rights import editor, see_org, within
+from lrs.api.people import show as show_person
+from lrs.api.rights import editor, realm, see_org, within
 from lrs.auth import Principal, current_principal, forget, requires
 from lrs.context import laurel
 from lrs.launch import LONGEST
@@ -130,7 +132,9 @@ def make_launch(body: dict[str, Any]) -> Any:
     check_launcher(principal)
     wish = wish_of(body)
     if wish.person is not None:
-        seen_person(wish.person)
+        found = seen_person(wish.person)
+        if realm() is not None:  # an organization is not told the addresses that others know somebody by
+            wish = replace(wish, known_as=tuple(row["ifi"] for row in show_person(found)["ifis"]))
     launch, url = launching.make_launch(editor(), principal, wish, here.settings.public_url)
     if wish.kind == "cmi5":
         writer = Writer(principal.id, principal.label, principal.controlled_by, principal.authority)
