@@ -55,15 +55,8 @@ def insert(
     ready.put(time.process_time() - before)
 
 
-def one_rate(
-    place: Stand, sample: list[dict[str, Any]], source: str, batch: int, shape: tuple[int, int], count: int
-) -> tuple[float, float]:
-    """Measure one combination of processes and threads on an empty collection with the same indexes.
-
-    Returns documents/s, and the processor time of client and MongoDB for each in microseconds, which says
-    more than the rate while others use the machine.
-    """
-    processes, threads = shape
+def make_collection(place: Stand, source: str) -> None:
+    """Make the collection of bare inserts anew, with the options and indexes of ours."""
     target = place.client.limit
     target.drop_collection("statements")
     options = place.client[source].command("listCollections", filter={"name": "statements"})["cursor"][
@@ -74,6 +67,29 @@ def one_rate(
         if index["name"] != "_id_":
             kept = {k: v for k, v in index.items() if k not in {"v", "key", "ns"}}
             target.statements.create_index(list(index["key"].items()), **kept)
+
+
+def one_rate(
+    place: Stand,
+    sample: list[dict[str, Any]],
+    source: str,
+    batch: int,
+    shape: tuple[int, int],
+    count: int,
+    *,
+    fresh: bool = True,
+) -> tuple[float, float]:
+    """Measure one combination of processes and threads on a collection with the same indexes.
+
+    It is emptied first, or with `fresh=False` grows from measurement to measurement as ours does: a store in
+    use also writes what earlier inserts left behind in memory.
+
+    Returns documents/s, and the processor time of client and MongoDB for each in microseconds, which says
+    more than the rate while others use the machine.
+    """
+    processes, threads = shape
+    if fresh or "statements" not in place.client.limit.list_collection_names():
+        make_collection(place, source)
     count -= count % (threads * batch)
     context = multiprocessing.get_context("spawn")
     ready, go = context.Queue(), context.Event()
