@@ -24,7 +24,7 @@ from pymongo.errors import BulkWriteError
 from pymongo.write_concern import WriteConcern
 from standardwebhooks import Webhook
 
-from lrs.fetching import FetchRefused, checked_address, connect, target
+from lrs.fetching import FetchRefused, checked_address, connect, target, within
 from lrs.settings import Settings
 from lrs.tenancy import VENDOR
 from lrs.webhooks import is_over, unseal
@@ -123,7 +123,7 @@ def post(settings: Settings, endpoint: Document, event: Document, now: dt.dateti
     started = time.monotonic()
     try:
         address = checked_address(endpoint["url"], parts, allow_private=settings.allow_private_addresses)
-        with connect(parts, address) as pool:
+        with connect(parts, address) as pool, within(pool, TIMEOUT):
             answer = pool.request(
                 "POST", target(parts), body=body, headers=headers, redirect=False, retries=False,
                 timeout=urllib3.Timeout(total=TIMEOUT), preload_content=False,

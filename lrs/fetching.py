@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import urllib3
 
 MAX_BYTES = 2_000_000
 TIMEOUT = urllib3.Timeout(connect=5, read=10)
+LONGEST = 20.0  # seconds for one answer as a whole
 MAX_REDIRECTS = 3
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -43,6 +47,7 @@ class Fetcher:
 
     allow_private: bool = False
     max_bytes: int = MAX_BYTES
+    longest: float = LONGEST
 
     def get(self, url: str, accept: str = "*/*") -> Fetched:
         """Return the answer of a URL, following up to three redirects; raise FetchRefused."""
@@ -52,14 +57,15 @@ class Fetcher:
             address = checked_address(here, parts, allow_private=self.allow_private)
             with_pool = connect(parts, address)
             try:
-                answer = with_pool.request(
-                    "GET", target(parts), headers=request_headers(parts, accept), timeout=TIMEOUT,
-                    redirect=False, retries=False, preload_content=False,
-                )  # fmt: skip
-                if answer.status in REDIRECTS and answer.headers.get("Location"):
-                    here = urljoin(here, answer.headers["Location"])
-                    continue
-                return self._read(here, answer)
+                with within(with_pool, self.longest):
+                    answer = with_pool.request(
+                        "GET", target(parts), headers=request_headers(parts, accept), timeout=TIMEOUT,
+                        redirect=False, retries=False, preload_content=False,
+                    )  # fmt: skip
+                    if answer.status in REDIRECTS and answer.headers.get("Location"):
+                        here = urljoin(here, answer.headers["Location"])
+                        continue
+                    return self._read(here, answer)
             except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
                 raise FetchRefused(here, f"no answer: {type(error).__name__}") from error
             finally:
@@ -125,6 +131,40 @@ def connect(parts: SplitResult, address: str) -> urllib3.HTTPConnectionPool:
     return urllib3.HTTPSConnectionPool(
         address, parts.port or 443, maxsize=1, server_hostname=parts.hostname, assert_hostname=parts.hostname
     )
+
+
+@contextmanager
+def within(pool: urllib3.HTTPConnectionPool, seconds: float) -> Iterator[None]:
+    """Cut the connections that a pool makes inside the block when a time is over; raises TimeoutError.
+
+    The limits of urllib3 are for each read: a server that sends a byte now and then would hold a thread.
+    """
+    opened: list[socket.socket] = []
+    kind: Any = pool.ConnectionCls
+
+    class Watched(kind):  # type: ignore[misc]  # a class that is known when the pool is
+        def connect(self) -> None:
+            super().connect()
+            opened.append(self.sock)
+
+    over = threading.Event()
+
+    def cut() -> None:
+        over.set()
+        for one in opened:
+            with suppress(OSError):
+                socket.socket.shutdown(one, socket.SHUT_RDWR)
+
+    pool.ConnectionCls = Watched
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        if over.is_set():
+            raise TimeoutError(f"no whole answer within {seconds:g} s")
 
 
 def target(parts: SplitResult) -> str:

@@ -105,3 +105,27 @@ def test_a_server_that_is_not_there_is_refused():
         held.bind(("127.0.0.1", 0))
         with pytest.raises(FetchRefused, match="no answer"):
             Fetcher(allow_private=True).get(f"http://127.0.0.1:{held.getsockname()[1]}/")
+
+
+@pytest.mark.parametrize("first", [b"HTTP/1.1 200 OK\r\nX-A: ", b"HTTP/1.1 200 OK\r\n\r\n", b""])
+def test_a_server_that_drips_its_answer_holds_no_thread(first):
+    """Each byte comes in time, the whole never does: the fetch ends at its limit all the same."""
+    done = threading.Event()
+
+    def drip(listener):
+        with contextlib.suppress(OSError):
+            peer, _ = listener.accept()
+            with peer:
+                peer.sendall(first)
+                while not done.wait(0.02):
+                    peer.sendall(b"x")
+
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        thread = threading.Thread(target=drip, args=(listener,))
+        thread.start()
+        try:
+            with pytest.raises(FetchRefused, match="no answer: TimeoutError"):
+                Fetcher(allow_private=True, longest=0.3).get(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        finally:
+            done.set()
+            thread.join()
