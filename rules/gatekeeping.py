@@ -19,7 +19,7 @@ from pymongo.database import Database
 
 from rules import outbox, partners, people, programmes
 from rules.errors import RuleError, UnknownPerson, UnknownRule
-from rules.gates import GateAnswer, Question, answer
+from rules.gates import AFFILIATED, GateAnswer, Question, answer
 from rules.model import Gate, PartnerTiers
 from rules.outbox import Event
 from rules.rule_set import Record, RuleSet
@@ -163,7 +163,9 @@ def _keep(db: Database[Document], rows: list[Document], now: dt.datetime) -> Non
             {
                 "answer_id": row["_id"], "gate": row["gate"], "version": row["version"],
                 "answer": row["answer"],
-                "organization": row["organization"], "person": row["person"], "failed": row["failed"],
+                "organization": row["organization"], "failed": row["failed"],
+                # the organization gets this event: a stranger's id is not for it
+                "person": None if AFFILIATED in row["failed"] else row["person"],
                 "enforced": row["enforced"],
             },
         )

@@ -96,6 +96,8 @@ def filled(text: str, subject: str, fields: Mapping[str, Any]) -> str:
 def _failed(demand: Demand, gate: Gate, question: Question) -> tuple[str, ...]:
     """Return the keys of the unmet conditions; an unmet `any` fails as `any` or its `key` (section 10)."""
     match demand:
+        case SubmitterHolds() if not question.affiliated:
+            return ()  # not looked at, see `_reasons`
         case AllDemands():
             failed = tuple(key for part in demand.parts for key in _failed(part, gate, question))
             return (demand.key,) if failed and demand.key else failed
@@ -108,11 +110,14 @@ def _failed(demand: Demand, gate: Gate, question: Question) -> tuple[str, ...]:
 
 
 def _reasons(demand: Demand, gate: Gate, question: Question) -> Iterator[Reason]:
-    """Yield every condition of the tree with its reason, in document order."""
+    """Yield every condition of the tree with its reason, in document order.
+
+    What somebody holds who is not the organization's is no business of who asks for it: left out.
+    """
     if isinstance(demand, AllDemands | AnyDemand):
         for part in demand.parts:
             yield from _reasons(part, gate, question)
-    else:
+    elif question.affiliated or not isinstance(demand, SubmitterHolds):
         yield _reason(demand, gate, question)
 
 

@@ -19,6 +19,7 @@ from statements.keys import key
 Document = dict[str, Any]
 MOST_STATEMENTS = 20_000
 MOST_ENTRIES = 5_000
+FOREVER = dt.datetime.max.replace(tzinfo=dt.UTC)
 FIELDS = ("id", "timestamp", "verb", "object", "registration", "success", "completion", "score", "org")
 
 
@@ -33,11 +34,12 @@ def person_timeline(db: Database[Document], whom: Audience, person: str, now: dt
     found = db.people.find_one({"_id": person, "org": "vendor"})
     if found is None:
         raise UnknownThing("person", person)
+    seen_until = _seen_until(whom, person, now)
     entries = [
         *_attempts(db, whom.scope, person),
-        *_awards(db, person, now),
+        *(entry for entry in _awards(db, person, now) if entry["at"] < seen_until),
         *_moves(db, person, whom.scope),
-        *_notices(db, person),
+        *(entry for entry in _notices(db, person) if entry["at"] < seen_until),
     ]
     entries.sort(key=lambda entry: (entry["at"], entry["kind"]))
     return {
@@ -46,6 +48,12 @@ def person_timeline(db: Database[Document], whom: Audience, person: str, now: dt
         "entries": entries[-MOST_ENTRIES:],
         "left_out": max(0, len(entries) - MOST_ENTRIES),
     }
+
+
+def _seen_until(whom: Audience, person: str, now: dt.datetime) -> dt.datetime:
+    """Return until when awards are seen: who left is seen as they were while they belonged (5-5)."""
+    ends = [one.end or FOREVER for one in whom.memberships if one.person == person]
+    return FOREVER if whom.scope.whole or any(end > now for end in ends) else max(ends)
 
 
 def _attempts(db: Database[Document], scope: Scope, person: str) -> Iterator[Document]:

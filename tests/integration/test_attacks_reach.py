@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
 from typing import Any
 
 import pytest
 from conftest import KEY, SECRET
-from factories_access import basic, editor, make_client, make_org, make_person
+from factories_access import basic, editor, make_client, make_org, make_person, utc_now
 from flask import Flask
 from flask.testing import FlaskClient
 from pymongo.database import Database
@@ -175,3 +176,26 @@ def test_a_remembered_answer_is_of_one_organization(client: FlaskClient, db: Db,
         for one in headers
     ]
     assert len({answer.json["secret"] for answer in made}) == 3
+
+
+def test_who_left_is_seen_as_they_were_while_they_belonged(client: FlaskClient, db: Db, app: Flask) -> None:
+    """A former organization's timeline ends with the affiliation (5-5); the new one sees what follows."""
+    for org in ("north", "south"):
+        make_org(db, org)
+    person = make_person(db, "ana@north.example", "north")
+    now = utc_now()
+    left = now - dt.timedelta(days=10)
+    db.affiliations.update_one({"person": person}, {"$set": {"until": left}})
+    people.affiliate(editor(db), person, "south", start=left)
+    states = [
+        {"at": now - dt.timedelta(days=20), "state": "active", "award": "a"},
+        {"at": now - dt.timedelta(days=5), "state": "suspended", "award": "a"},
+    ]
+    db.standings.insert_one(
+        {"_id": "s", "org": "vendor", "person": person, "certification": "c", "states": states}
+    )
+    seen = {}
+    for org in ("north", "south"):
+        answer = client.get(f"/api/v1/people/{person}/timeline", headers=make_client(db, org))
+        seen[org] = [row["to"] for row in answer.json["entries"] if row["kind"] == "award"]
+    assert seen == {"north": ["active"], "south": ["active", "suspended"]}

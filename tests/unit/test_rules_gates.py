@@ -114,3 +114,15 @@ def test_placeholders_are_replaced_as_plain_text_once(fields: dict[str, Any], te
 )
 def test_nothing_else_in_a_text_is_evaluated(text: str) -> None:
     assert filled(text, "deal", {"product": "edge"}) == text
+
+
+@pytest.mark.parametrize("when", [None, AnyDemand(parts=(TierAtLeast(tier="silver"), HOLDS)), HOLDS])
+def test_what_a_stranger_holds_is_not_told(when: Demand | None) -> None:
+    """Who is not the organization's gets the same answer whatever they hold: gates are no way to ask (5-6)."""
+    holder, nobody = (ask(gate(when), affiliated=False, standings=held) for held in ([HELD], []))
+    assert holder == nobody
+    assert holder.answer == "refuse"
+    assert not [one for one in holder.reasons if one.awards or one.key == "submitter_holds"]
+
+
+HELD = Standing("sales-pro", "sales", "edge", state="grace", version="3", award="01A")
