@@ -9,8 +9,8 @@ from flask import Response
 from marshmallow import Schema, fields, validate
 
 from lrs.api.contract import Blueprint, PageArgs, next_link, read_cursor
-from lrs.api.people import members
-from lrs.api.rights import realm, see_org, vendor_only
+from lrs.api.people import present
+from lrs.api.rights import see_org, vendor_only
 from lrs.api.rules import answer, visible, who
 from lrs.auth import requires
 from lrs.context import laurel
@@ -88,7 +88,7 @@ def list_awards(args: dict[str, Any]) -> Response:
             here.db,
             here.now(),
             person=visible(args["person"]) if "person" in args else None,
-            persons=members() if realm() is not None else None,
+            persons=present(),
             certification=args.get("certification"),
             state=args.get("state"),
             organization=args.get("organization"),

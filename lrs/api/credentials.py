@@ -10,7 +10,7 @@ from flask import Response, jsonify
 from marshmallow import Schema, fields, validate
 
 from lrs.api.contract import Blueprint, PageArgs, next_link, read_cursor
-from lrs.api.people import members
+from lrs.api.people import members, present
 from lrs.api.rights import editor, see_org, vendor_only
 from lrs.api.rules import visible
 from lrs.auth import requires
@@ -75,7 +75,9 @@ def list_credentials(args: dict[str, Any]) -> Response:
     """List the newest credential of each award with its state now, people of the principal's realm."""
     here = laurel()
     person = visible(args["person"]) if "person" in args else None
-    inside = members() if person is None else None
+    inside = present()
+    if inside is not None and person is not None:
+        inside, person = [one for one in inside if one == person], None
     found = desk_of(here.settings, here.db).store.current(
         certification=args.get("certification"), person=person, people=inside,
         after=read_cursor(args["after"]) if args["after"] else None,

@@ -175,6 +175,26 @@ def members() -> list[str] | None:
     return sorted({row["person"] for row in found})
 
 
+def present() -> list[str] | None:
+    """Return the people who belong to the realm now, whose present state it may see (5-5); None means all."""
+    orgs = realm()
+    if orgs is None:
+        return None
+    ends = {"$or": [{"until": None}, {"until": {"$gt": laurel().now()}}]}
+    wanted = {"org": {"$in": orgs}, "confirmed_at": {"$ne": None}, **ends}
+    return sorted({row["person"] for row in laurel().db.affiliations.find(wanted, {"person": 1})})
+
+
+def left_at(person: str) -> dt.datetime | None:
+    """Return when somebody whom the principal may see left its realm; None while they belong, or for all."""
+    inside = present()
+    if inside is None or person in inside:
+        return None
+    rows = laurel().db.affiliations.find({"person": person, "confirmed_at": {"$ne": None}, **within()})
+    last: dt.datetime = max(row["until"] for row in rows)
+    return last
+
+
 def seen(person: str) -> Document:
     """Return a person whom the principal may see; raises UnknownThing."""
     found = people.get_person(laurel().db, person)

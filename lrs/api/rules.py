@@ -11,7 +11,7 @@ from marshmallow import Schema, fields, validate
 
 from lrs.admission import admit
 from lrs.api.contract import Blueprint
-from lrs.api.people import seen
+from lrs.api.people import left_at, seen
 from lrs.api.rights import vendor_only
 from lrs.auth import requires
 from lrs.context import laurel
@@ -162,10 +162,11 @@ def retire(body: dict[str, Any], rule_id: str) -> Response:
 @blp.arguments(Instants, location="query")
 def explain(args: dict[str, Any], person: str, certification: str) -> Response:
     """Say why a person holds a certification, or why not yet (6-3)."""
-    here = laurel()
-    found = enquiries.explain(
-        here.db, visible(person), certification, args.get("at"), here.now(), known_at=args.get("known_at")
-    )
+    here, whom = laurel(), visible(person)
+    at, known_at, left = args.get("at"), args.get("known_at"), left_at(whom)
+    if left is not None:  # who left is seen as they were while they belonged (5-5)
+        at, known_at = min(at or left, left), min(known_at or left, left)
+    found = enquiries.explain(here.db, whom, certification, at, here.now(), known_at=known_at)
     return answer(as_dict(found))
 
 
@@ -173,7 +174,10 @@ def explain(args: dict[str, Any], person: str, certification: str) -> Response:
 @requires("people", "rules")
 def history(person: str, certification: str) -> Response:
     """List what was decided about a person in a certification, corrections included."""
-    return answer({"items": enquiries.history_of(laurel().db, visible(person), certification), "next": None})
+    whom = visible(person)
+    left, rows = left_at(whom), enquiries.history_of(laurel().db, whom, certification)
+    shown = rows if left is None else [row for row in rows if row["decided_at"] < left]
+    return answer({"items": shown, "next": None})
 
 
 def visible(person: str) -> str:

@@ -198,4 +198,22 @@ def test_who_left_is_seen_as_they_were_while_they_belonged(client: FlaskClient, 
     for org in ("north", "south"):
         answer = client.get(f"/api/v1/people/{person}/timeline", headers=make_client(db, org))
         seen[org] = [row["to"] for row in answer.json["entries"] if row["kind"] == "award"]
-    assert seen == {"north": ["active"], "south": ["active", "suspended"]}
+        listed = client.get(f"/api/v1/awards?person={person}", headers=make_client(db, org)).json["items"]
+        seen[org].append(len(listed))
+    assert seen == {"north": ["active", 0], "south": ["active", "suspended", 1]}
+
+
+def test_what_is_decided_after_somebody_left_is_not_in_their_history(
+    client: FlaskClient, db: Db, app: Flask
+) -> None:
+    make_org(db, "north")
+    person = make_person(db, "ana@north.example", "north")
+    left = utc_now() - dt.timedelta(days=10)
+    db.affiliations.update_one({"person": person}, {"$set": {"until": left}})
+    for days, kind in ((20, "earlier"), (5, "later")):
+        at = utc_now() - dt.timedelta(days=days)
+        fact = {"_id": kind, "org": "vendor", "person": person, "certification": "c", "kind": kind}
+        db.facts.insert_one({**fact, "effective_at": at, "decided_at": at, "n": days})
+    path = f"/api/v1/people/{person}/certifications/c/history"
+    for headers, kinds in ((make_client(db, "north"), ["earlier"]), (ADMIN, ["earlier", "later"])):
+        assert [row["what"] for row in client.get(path, headers=headers).json["items"]] == kinds
