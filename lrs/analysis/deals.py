@@ -21,6 +21,7 @@ from pymongo import ReplaceOne
 from pymongo.database import Database
 
 from lrs.analysis.award_states import holding_spans
+from lrs.analysis.export import csv_cell
 from lrs.analysis.interval import Interval
 from lrs.analysis.scope import Scope
 from rules.errors import UnknownPerson
@@ -153,7 +154,7 @@ def export_csv(db: Database[Document], scope: Scope) -> Iterator[str]:
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
     for deal in db.deals.find(scope.filter()).sort([("org", 1), ("id", 1)]):
-        writer.writerow([deal.get(name) for name in COLUMNS])
+        writer.writerow([csv_cell(deal.get(name)) for name in COLUMNS])
         yield out.getvalue()
         out.seek(0)
         out.truncate()

@@ -16,6 +16,8 @@ from pymongo.database import Database
 
 from lrs import orgs, people
 from lrs.analysis import saved
+from lrs.analysis.deals import export_csv
+from lrs.analysis.scope import Scope
 
 Db = Database[dict[str, Any]]
 ADMIN = basic(KEY, SECRET)
@@ -217,3 +219,10 @@ def test_what_is_decided_after_somebody_left_is_not_in_their_history(
     path = f"/api/v1/people/{person}/certifications/c/history"
     for headers, kinds in ((make_client(db, "north"), ["earlier"]), (ADMIN, ["earlier", "later"])):
         assert [row["what"] for row in client.get(path, headers=headers).json["items"]] == kinds
+
+
+def test_an_exported_deal_is_no_formula(db: Db) -> None:
+    db.deals.insert_one({"_id": "north/x", "org": "north", "id": "=HYPERLINK(1)", "product": "@SUM(1)"})
+    lines = list(export_csv(db, Scope(("north",))))
+    assert "'=HYPERLINK(1)" in lines[-1]
+    assert "'@SUM(1)" in lines[-1]
