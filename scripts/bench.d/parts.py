@@ -12,10 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from drive import family, memory_mb, wrk
 from limits import bare_inserts, empty_view, one_rate
 from load import load
 from stand import Stand, Web
+
+from lrs.app import create_app
+from lrs.auth import authenticate
 
 Figures = dict[str, Any]
 FOREIGN = 15.0  # percent of a core
@@ -293,11 +297,6 @@ def memory(run: Run) -> Figures:
 
 def authentication(run: Run) -> Figures:
     """What Basic authentication takes of a single-statement POST: processor time in one process, no network."""
-    import orjson
-
-    from lrs.app import create_app
-    from lrs.auth import authenticate
-
     db = run.place.database("auth")
     header = run.place.auths["auth"]["partner-07"]
     app = create_app(run.place.settings("auth"), db)
@@ -316,7 +315,9 @@ def authentication(run: Run) -> Figures:
     with app.app_context():
         alone = process_time_of(lambda: authenticate(header), 20_000)
     whole = process_time_of(post, 1_000)
-    run.say(f"  authentication {alone * 1e6:.1f} us of {whole * 1e6:.0f} us of a single POST: {alone / whole:.1%}")
+    run.say(
+        f"  authentication {alone * 1e6:.1f} us of {whole * 1e6:.0f} us of a single POST: {alone / whole:.1%}"
+    )
     return {"authentication_us": alone * 1e6, "single_post_us": whole * 1e6, "share": alone / whole}
 
 
