@@ -296,7 +296,7 @@ def memory(run: Run) -> Figures:
 
 
 def authentication(run: Run) -> Figures:
-    """What Basic authentication takes of a single-statement POST: processor time in one process, no network."""
+    """What Basic authentication takes of a single POST: processor time in one process."""
     db = run.place.database("auth")
     header = run.place.auths["auth"]["partner-07"]
     app = create_app(run.place.settings("auth"), db)
