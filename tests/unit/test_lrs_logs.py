@@ -7,7 +7,13 @@ import logging
 
 import pytest
 
-from lrs.logs import JsonFormatter, TextFormatter, without_secrets
+from lrs.logs import JsonFormatter, TextFormatter, request_id, without_secrets
+
+
+@pytest.fixture(autouse=True)
+def outside_of_requests() -> None:
+    """A test of the application that ran before in this process left its request id."""
+    request_id.set("-")
 
 
 @pytest.mark.parametrize(
