@@ -11,7 +11,7 @@ AccessError
 ├── Outdated(kind)                  If-Match names another version than the stored one (412)
 ├── PreconditionMissing(kind)       a change without If-Match (428)
 ├── TooManyTries(retry_after)       locked out for a while (429)
-└── TooManyStreams()                as many are open as a process can bear (503)
+└── TooManyStreams()                as many are open as a process can bear (429)
 """
 
 from __future__ import annotations
@@ -127,5 +127,5 @@ STATUS: Final[dict[type[Exception], int]] = {
     Outdated: 412,
     PreconditionMissing: 428,
     TooManyTries: 429,
-    TooManyStreams: 503,
+    TooManyStreams: 429,
 }
