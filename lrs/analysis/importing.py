@@ -7,7 +7,6 @@ Refused rows are reported with their place and reason; they never stop the other
 from __future__ import annotations
 
 import csv
-import datetime as dt
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -357,8 +356,3 @@ def _skip(text: str, at: int) -> int:
     while text[at : at + 1] in _SPACE:
         at += 1
     return at
-
-
-def state_of(report: Report, now: dt.datetime) -> bytes:
-    """Return the state file of an import."""
-    return orjson.dumps({"position": report.position, "stored": report.stored, "at": now})
