@@ -98,6 +98,7 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
 ZSTD = {"wiredTiger": {"configString": "block_compressor=zstd"}}
 COMPRESSED = ("statements",)
 ANSWER_SECONDS = 5.0
+NAMESPACE_EXISTS = 48
 CONFLICTS = frozenset({85, 86})  # IndexOptionsConflict, IndexKeySpecsConflict
 
 
@@ -144,12 +145,21 @@ def ensure_indexes(db: Database[Document]) -> None:
     existing = set(db.list_collection_names())
     for name in COMPRESSED:
         if name not in existing:
-            with contextlib.suppress(CollectionInvalid):
-                db.create_collection(name, storageEngine=ZSTD)
+            _create(db, name)
     for table in INDEX_TABLES:
         for collection, indexes in table.items():
             if indexes:
                 _ensure(db[collection], indexes)
+
+
+def _create(db: Database[Document], name: str) -> None:
+    """Create a compressed collection, unless another process was first."""
+    with contextlib.suppress(CollectionInvalid):  # PyMongo looked and found it
+        try:
+            db.create_collection(name, storageEngine=ZSTD)
+        except OperationFailure as error:  # it was made between that look and the command
+            if error.code != NAMESPACE_EXISTS:
+                raise
 
 
 def _ensure(collection: Collection[Document], indexes: list[IndexModel]) -> None:
