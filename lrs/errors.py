@@ -17,7 +17,7 @@ from lrs.credential_view import UnknownCredential
 from lrs.fetching import FetchRefused
 from lrs.keys import KeyInUse
 from lrs.verify import Failed
-from rules import engine, gatekeeping, plans, rulings, store
+from rules import engine, gate_needs, gatekeeping, plans, rulings, store
 from rules import errors as rule_errors
 from rules.baking import NotBaked
 from rules.credential_store import SeqTaken, UnknownStatusList
@@ -56,6 +56,7 @@ STATUS: dict[type[Exception], int] = {
     statement_errors.TooLarge: 413,
     rule_errors.UnknownRule: 404,
     rule_errors.UnknownPerson: 404,
+    rule_errors.AlreadyEnded: 409,
     rule_errors.InvalidRuleFile: 422,
     rule_errors.StalePlan: 409,
     rule_errors.EvaluationFailed: 500,
@@ -65,6 +66,7 @@ STATUS: dict[type[Exception], int] = {
     plans.SamePerson: 403,
     rulings.InvalidFact: 422,
     gatekeeping.UnknownOrganization: 404,
+    gate_needs.FieldsMissing: 422,
     statement_errors.QueryTimeout: 400,  # a narrower query is what helps
     statement_errors.StoreBusy: 503,
 }
@@ -124,9 +126,11 @@ def answer(error: Exception) -> Response:
     """Answer an error of ours: its facts as text, the place as `path` where it has one."""
     path = getattr(error, "path", None) or getattr(error, "parameter", None)
     headers = getattr(error, "headers", None)
-    return error_response(
+    response = error_response(
         status_of(error), type(error).__name__, str(error), None if path is None else str(path), headers
     )
+    problems.add_errors(response, getattr(error, "places", ()))
+    return response
 
 
 def answer_http(error: HTTPException) -> Response:

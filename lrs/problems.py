@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -39,6 +39,13 @@ def add_places(response: Response, error: HTTPException) -> None:
     places = [{"path": path, "detail": text} for path, text in _flat(messages, "")]
     detail = "; ".join(f"{place['path']}: {place['detail']}" for place in places[:3])
     response.data = orjson.dumps({**orjson.loads(response.data), "detail": detail, "errors": places})
+
+
+def add_errors(response: Response, places: Sequence[tuple[str, str]]) -> None:
+    """Add `errors: [{path, detail}]` to a problem document of an error with several places."""
+    if places and response.mimetype == MEDIA_TYPE:
+        errors = [{"path": path, "detail": detail} for path, detail in places]
+        response.data = orjson.dumps({**orjson.loads(response.data), "errors": errors})
 
 
 def _flat(messages: Any, path: str) -> Iterator[tuple[str, str]]:

@@ -14,6 +14,7 @@ from pymongo.database import Database
 
 from rules import backfill, work
 from rules import explain as explanation
+from rules.check_words import nearest
 from rules.decisions import full_history
 from rules.errors import UnknownRule
 from rules.explain import Explanation
@@ -75,14 +76,26 @@ def get_record(
     query |= {} if kind is None else {"kind": kind}
     found = db.rule_versions.find_one(query, sort=[("effective_at", -1), ("seq", -1)])
     if found is None:
-        raise UnknownRule(kind or "rule", rule_id if version is None else f"{rule_id} v{version}")
+        raise _unknown(db, rule_id, version, kind or "rule")
     return found
+
+
+def _unknown(db: Database[Document], rule_id: str, version: str | None, kind: str) -> UnknownRule:
+    """Return the error that there is no such id or version, with the versions or the nearest id."""
+    published = [row for row in RuleStore(db).rows() if row["action"] == "publish"]
+    versions = [row["version"] for row in published if row["id"] == rule_id]
+    if versions:
+        return UnknownRule(kind, f"{rule_id} v{version}", f"versions: {', '.join(versions)}")
+    close = nearest(rule_id, {row["id"] for row in published})
+    return UnknownRule(kind, rule_id, f"did you mean {close}?" if close else None)
 
 
 def diff_versions(db: Database[Document], rule_id: str, old: str | None, new: str | None) -> Iterator[str]:
     """Yield the unified difference of two versions' source texts; without names, of the two newest."""
     if old is None or new is None:
         rows = [row for row in RuleStore(db).rows(rule_id=rule_id) if row["action"] == "publish"]
+        if not rows:
+            raise _unknown(db, rule_id, None, "rule")
         if len(rows) < 2:
             raise UnknownRule("second version of", rule_id)
         rows.sort(key=lambda row: (row["effective_at"], row["seq"]))
@@ -112,7 +125,7 @@ def explain(
     """
     rules = cache_of(db).get(fresh=True) if known_at is None else RuleStore(db).rule_set(known_at)
     if certification not in rules.certifications:
-        raise UnknownRule("Certification", certification)
+        raise rules.unknown("Certification", certification)
     found = find_person(db, person)
     row = work.rows_of(db, [found]).get(found)
     dossiers, shared = load_dossiers(db, rules, {found: row.stores if row else ()})

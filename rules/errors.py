@@ -2,7 +2,8 @@
 
 RuleError
 ├── InvalidRuleFile(problems)      a document has problems (section 3)
-├── UnknownRule(kind, id)          nothing is published under that id
+├── UnknownRule(kind, id, hint)    nothing is published under that id
+├── AlreadyEnded(id, state, at)    a certification was retired or withdrawn before
 ├── UnknownPerson(person)          nobody has that id or address
 ├── StalePlan(plan, reason)        a plan expired or no longer says what apply would do (6-2)
 └── EvaluationFailed(rule, reason) recorded on the rule, never shown over HTTP
@@ -10,6 +11,7 @@ RuleError
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -49,9 +51,23 @@ class InvalidRuleFile(RuleError):
 class UnknownRule(RuleError):
     """Nothing is published under that kind and id."""
 
-    def __init__(self, kind: str, rule_id: str) -> None:
-        self.kind, self.rule_id = kind, rule_id
-        super().__init__(f"no {kind} {rule_id!r} is published")
+    def __init__(self, kind: str, rule_id: str, hint: str | None = None) -> None:
+        self.kind, self.rule_id, self.hint = kind, rule_id, hint
+        meant = f" ({hint})" if hint else ""
+        super().__init__(f"no {kind} {rule_id!r} is published{meant}")
+
+
+class AlreadyEnded(RuleError):
+    """A certification was retired or withdrawn before; nothing was changed."""
+
+    def __init__(
+        self, certification: str, state: str, at: dt.datetime, by: str | None, reason: str | None
+    ) -> None:
+        self.certification, self.state, self.at = certification, state, at
+        who = f" by {by}" if by else ""
+        why = f" ({reason})" if reason else ""
+        since = f"{at:%Y-%m-%dT%H:%M:%SZ}{who}{why}"
+        super().__init__(f"{certification} is {state} already, since {since}; nothing was changed")
 
 
 class UnknownPerson(RuleError):

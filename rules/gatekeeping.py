@@ -17,9 +17,11 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from rules import outbox, partners, people, programmes
+from rules import gate_needs, outbox, partners, people, programmes
 from rules.errors import RuleError, UnknownPerson, UnknownRule
+from rules.gate_needs import FieldsMissing
 from rules.gates import AFFILIATED, GateAnswer, Question, answer
+from rules.load_dump import demand_data
 from rules.model import Gate, PartnerTiers
 from rules.outbox import Event
 from rules.rule_set import Record, RuleSet
@@ -50,23 +52,28 @@ class UnknownOrganization(RuleError):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question put to a gate: for whom, by whom, and about what."""
+    """One question put to a gate: for whom, by whom, about what; `place` is where it stood."""
 
     organization: str
     submitter: str
     subject: Mapping[str, Any] = field(default_factory=dict)
+    place: str = ""
 
 
 def check(
     db: Database[Document], rules: RuleSet, gate_id: str, questions: Sequence[Asked], now: dt.datetime
 ) -> list[Document]:
-    """Answer questions in order and keep the answers; raises UnknownRule, UnknownOrganization.
+    """Answer questions in order and keep the answers; raises UnknownRule, UnknownOrganization, FieldsMissing.
 
-    A submitter whom nobody knows is refused, not an error: the asking system may not know either.
+    Where one question cannot be asked, none is answered. A submitter whom nobody knows is refused, not an
+    error: the asking system may not know either.
     """
     record = rules.applicable("Gate", gate_id, now)
     gate = cast("Gate", record.document)
     _refuse_unknown(db, {one.organization for one in questions})
+    wrong = [flaw for one in questions for flaw in gate_needs.flaws(gate, one.subject, one.place)]
+    if wrong:
+        raise FieldsMissing(gate, wrong)
     programme = programme_of(rules, gate)
     persons = {name: _person(db, name) for name in {one.submitter for one in questions}}
     known = [person for person in persons.values() if person is not None]
@@ -93,6 +100,31 @@ def check(
         rows.append(_row(record, one, person, given, now))
     _keep(db, rows, now)
     return rows
+
+
+def describe(rules: RuleSet, gate_id: str, now: dt.datetime) -> Document:
+    """Return what a gate asks and what has to be told to it; raises UnknownRule."""
+    record = rules.applicable("Gate", gate_id, now)
+    gate = cast("Gate", record.document)
+    return {
+        "gate": gate.id,
+        "version": gate.version,
+        "title": gate.title,
+        "mode": record.mode,
+        "programme": programme_of(rules, gate).id or None,
+        "subject": gate.subject,
+        "needs": [{"field": one.field, "places": list(one.places)} for one in gate_needs.needs(gate)],
+        "allow_when": _given(demand_data(gate.allow_when)),
+        "refusal": gate.refusal,
+        "question": gate_needs.question_schema(gate),
+    }
+
+
+def _given(data: Any) -> Any:
+    """Return plain data without the keys that the document does not give."""
+    if isinstance(data, dict):
+        return {name: _given(value) for name, value in data.items() if value is not None}
+    return [_given(one) for one in data] if isinstance(data, list) else data
 
 
 def programme_of(rules: RuleSet, gate: Gate) -> PartnerTiers:

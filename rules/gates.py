@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from rules.gate_needs import FIELD
 from rules.model import AllDemands, AnyDemand, Demand, Gate, Holding, SubmitterHolds, TierAtLeast
 from rules.tiers import Standing, coordinates, counted_states, fits
 
 Answer = Literal["allow", "refuse"]
 AFFILIATED = "submitter_affiliated"
-_FIELD = re.compile(r"\{([A-Za-z0-9_-]+)\.([A-Za-z0-9_.-]+)\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ def filled(text: str, subject: str, fields: Mapping[str, Any]) -> str:
         found = fields[key]
         return str(found).lower() if isinstance(found, bool) else str(found)
 
-    return _FIELD.sub(value, text)
+    return FIELD.sub(value, text)
 
 
 def _failed(demand: Demand, gate: Gate, question: Question) -> tuple[str, ...]:

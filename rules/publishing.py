@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 
 from pymongo import ASCENDING
 from pymongo.client_session import ClientSession
@@ -14,6 +14,7 @@ from pymongo.database import Database
 from rules import backfill, outbox, tier_work
 from rules.check_names import PublishedNames
 from rules.check_words import nearest
+from rules.errors import AlreadyEnded
 from rules.model import AnyDocument, Fragment, PartnerTiers, Release
 from rules.outbox import Event
 from rules.rule_set import RuleSet
@@ -125,10 +126,11 @@ def end_lifecycle(
 ) -> Document:
     """Retire a certification (no new awards) or withdraw it (all periods end), and have its people decided.
 
-    Raises UnknownRule.
+    Raises UnknownRule, or AlreadyEnded where it was retired (for `retire`) or withdrawn before.
     """
 
     def change(session: ClientSession) -> Document:
+        _refuse_ended(db, certification, action, session)
         row = RuleStore(db).add(
             "Certification", certification, action, now, by, reason=reason, session=session
         )
@@ -137,3 +139,19 @@ def end_lifecycle(
 
     with db.client.start_session() as session:
         return session.with_transaction(change)
+
+
+ENDED: Final[Mapping[str, str]] = {"retire": "retired", "withdraw": "withdrawn"}
+
+
+def _refuse_ended(db: Database[Document], certification: str, action: str, session: ClientSession) -> None:
+    """Raise UnknownRule, or AlreadyEnded where `action` would change nothing; withdrawn is retired too."""
+    wanted = {"org": "vendor", "kind": "Certification", "id": certification}
+    rows = list(db.rule_versions.find(wanted, session=session).sort("seq", ASCENDING))
+    if not rows:
+        raise RuleStore(db).rule_set().unknown("Certification", certification)
+    last = rows[-1]
+    if last["action"] in {action, "withdraw"}:
+        raise AlreadyEnded(
+            certification, ENDED[last["action"]], last["decided_at"], last["by"], last.get("reason")
+        )

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeVar, cast
 
 from rules.calendar import local_date, start_of
+from rules.check_words import nearest
 from rules.errors import UnknownRule
 from rules.history import PublishedRelease
 from rules.load_build import build
@@ -63,8 +64,19 @@ class RuleSet:
         """Return the version of a document that applies at an instant (4.12-3); raises UnknownRule."""
         records = [one for one in self.documents.get((kind, rule_id), ()) if one.effective_at <= at]
         if not records:
-            raise UnknownRule(kind, rule_id)
+            raise self.unknown(kind, rule_id)
         return records[-1]
+
+    def unknown(self, kind: str, rule_id: str) -> UnknownRule:
+        """Return the error that nothing is published under an id, with what was probably meant."""
+        if self.documents.get((kind, rule_id)):
+            first = self.documents[kind, rule_id][0].effective_at
+            return UnknownRule(kind, rule_id, f"it applies from {first:%Y-%m-%d} on")
+        other = next((name for name, known in sorted(self.documents) if known == rule_id), None)
+        if other is not None:
+            return UnknownRule(kind, rule_id, f"that is the id of a {other}")
+        close = nearest(rule_id, [known for name, known in self.documents if name == kind])
+        return UnknownRule(kind, rule_id, f"did you mean {close}?" if close else None)
 
     def newest(self, kind: str, rule_id: str) -> Record | None:
         """Return the newest version by `effective_from`, or None."""

@@ -15,7 +15,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from rules import work
-from rules.errors import RuleError, UnknownRule
+from rules.errors import RuleError
 from rules.facts import REASONS, from_fact
 from rules.history import Fact, FactKind
 from rules.rule_set import RuleSet
@@ -79,7 +79,7 @@ def rule(
 def _checked(db: Database[Document], rules: RuleSet, person: str, fact: Fact, now: dt.datetime) -> Fact:
     """Return the fact complete, or raise what is wrong with it."""
     if fact.certification is not None and fact.certification not in rules.certifications:
-        raise UnknownRule("Certification", fact.certification)
+        raise rules.unknown("Certification", fact.certification)
     if fact.certification is None and fact.kind not in {"hold", "lift", "revocation", "withdrawal"}:
         raise InvalidFact("certification", f"needed for a {fact.kind}")
     if fact.kind in NEEDS_REASON and fact.reason not in REASONS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from flask import Response
@@ -44,12 +45,20 @@ class QuestionsSchema(Schema):
     )
 
 
+@blp.route("/<gate>", methods=["GET"])
+@requires("gates")
+def show(gate: str) -> Response:
+    """Answer what a gate asks, which fields of its subject it needs, and the JSON Schema of a question."""
+    here = laurel()
+    return answer(gatekeeping.describe(cache_of(here.db).get(), gate, here.now()))
+
+
 @blp.route("/<gate>/check", methods=["POST"])
 @requires("gates")
 @blp.arguments(QuestionSchema, unknown=INCLUDE)
 def check(body: dict[str, Any], gate: str) -> Response:
     """Answer one question; the answer is kept as it was given."""
-    return answer(ask(gate, [body])[0])
+    return answer(ask(gate, [(body, "")])[0])
 
 
 @blp.route("/<gate>/check/batch", methods=["POST"])
@@ -57,25 +66,32 @@ def check(body: dict[str, Any], gate: str) -> Response:
 @blp.arguments(QuestionsSchema)
 def check_batch(body: dict[str, Any], gate: str) -> Response:
     """Answer up to 500 questions, in order."""
-    return answer({"answers": ask(gate, body["questions"])})
+    questions = [(one, f"questions.{i}") for i, one in enumerate(body["questions"])]
+    return answer({"answers": ask(gate, questions)})
 
 
-def ask(gate: str, questions: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Answer questions of the principal's realm; raises UnknownThing, UnknownRule, InvalidField."""
+def ask(gate: str, questions: Sequence[tuple[dict[str, Any], str]]) -> list[dict[str, Any]]:
+    """Answer questions, each with its place in the request, of the principal's realm.
+
+    Raises UnknownThing, UnknownRule, InvalidField, FieldsMissing.
+    """
     here = laurel()
     rules = cache_of(here.db).get()
     subject = subject_of(rules, gate, here.now())
-    asked = []
-    for i, one in enumerate(questions):
-        see_org(one["organization"])
-        left = {name: value for name, value in one.items() if name not in {"organization", "submitter"}}
-        about = left.pop(subject, {})
-        if left:
-            raise InvalidField(f"{i}.{min(left)}", f"unknown; the subject is called {subject}")
-        if not isinstance(about, dict):
-            raise InvalidField(f"{i}.{subject}", "must be an object")
-        asked.append(Asked(one["organization"], one["submitter"], about))
+    asked = [_asked(one, place, subject) for one, place in questions]
     return [gatekeeping.reply(row) for row in gatekeeping.check(here.db, rules, gate, asked, here.now())]
+
+
+def _asked(question: dict[str, Any], place: str, subject: str) -> Asked:
+    see_org(question["organization"])
+    left = {name: value for name, value in question.items() if name not in {"organization", "submitter"}}
+    about = left.pop(subject, {})
+    prefix = f"{place}." if place else ""
+    if left:
+        raise InvalidField(f"{prefix}{min(left)}", f"unknown; the subject is called {subject}")
+    if not isinstance(about, dict):
+        raise InvalidField(f"{prefix}{subject}", "must be an object")
+    return Asked(question["organization"], question["submitter"], about, place)
 
 
 def subject_of(rules: RuleSet, gate: str, now: Any) -> str:

@@ -1,13 +1,15 @@
-"""`lrs gates`: ask a gate, list what was answered."""
+"""`lrs gates`: ask a gate, show what it needs, list what was answered."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import click
 
-from lrs.commands import PROBLEMS, json_option, show, with_laurel
+from lrs import commands
+from lrs.commands import PROBLEMS, json_option, with_laurel
 from lrs.commands.rules import exit_statuses, print_json
 from lrs.context import Laurel
 from rules import gatekeeping
@@ -53,6 +55,51 @@ def check(
         sys.exit(PROBLEMS)
 
 
+@group.command()
+@click.argument("gate")
+@json_option
+@with_laurel
+def show(here: Laurel, gate: str, *, as_json: bool) -> None:
+    """Show what GATE asks and what has to be told to it; with --json the schema of a question too."""
+    with exit_statuses():
+        told = gatekeeping.describe(cache_of(here.db).get(fresh=True), gate, here.now())
+        if as_json:
+            print_json(told)
+        else:
+            for line in description(told):
+                click.echo(line)
+
+
+def description(told: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines that describe a gate to people."""
+    mode = "" if told["mode"] == "active" else f"  mode: {told['mode']}"
+    programme = f"  tiers of {told['programme']}" if told["programme"] else ""
+    yield f"{told['gate']} v{told['version']}  {told['title']}{programme}{mode}"
+    yield "allows when the submitter belongs to the organization, and"
+    yield from (f"  {line}" for line in conditions(told["allow_when"]))
+    yield f"refuses with: {told['refusal']}"
+    if not told["needs"]:
+        yield f"needs no field of the {told['subject']}"
+    for one in told["needs"]:
+        yield f"needs {told['subject']}.{one['field']}  ({', '.join(one['places'])})"
+    fields = "".join(f" {one['field']}=..." for one in told["needs"])
+    yield f"ask: lrs gates check {told['gate']} -o ORGANIZATION -s PERSON{fields}"
+
+
+def conditions(demand: dict[str, Any]) -> Iterator[str]:
+    """Yield a tree of conditions, one line each, parts indented."""
+    label = f"  ({demand['label']})" if demand.get("label") else ""
+    for form, words in (("all", "all of"), ("any", "one of")):
+        if form in demand:
+            yield f"{words}{label}"
+            yield from (f"  {line}" for part in demand[form] for line in conditions(part))
+    if "tier_at_least" in demand:
+        yield f"tier {demand['tier_at_least']} or higher{label}"
+    if "submitter_holds" in demand:
+        held = " ".join(f"{name} {value}" for name, value in demand["submitter_holds"].items())
+        yield f"the submitter holds {held}, {' or '.join(demand['status'])}{label}"
+
+
 @group.command(name="list")
 @click.option("--gate", help="Only this gate.")
 @click.option("--organization", help="Only this partner.")
@@ -66,4 +113,5 @@ def list_(here: Laurel, gate: str | None, organization: str | None, limit: int, 
     wanted = {"org": "vendor", "gate": gate, "organization": organization}
     rows = here.db.gate_answers.find({name: value for name, value in wanted.items() if value is not None})
     shown = ({"answer_id": row.pop("_id"), **row} for row in rows.sort("at", -1).limit(limit))
-    show(shown, ("at", "gate", "organization", "submitter", "answer", "failed", "message"), as_json=as_json)
+    columns = ("at", "gate", "organization", "submitter", "answer", "failed", "message")
+    commands.show(shown, columns, as_json=as_json)

@@ -16,7 +16,7 @@ from lrs.commands import PROBLEMS, STALE, USAGE, _plain, aligned, fail, json_opt
 from lrs.commands._rules_files import RuleFile, check, new, test
 from lrs.context import Laurel
 from rules import enquiries, plans
-from rules.errors import InvalidRuleFile, RuleError, StalePlan
+from rules.errors import AlreadyEnded, InvalidRuleFile, RuleError, StalePlan
 from rules.explain import as_dict
 from rules.explain_text import as_text
 from rules.foresight import SYMBOLS
@@ -39,7 +39,7 @@ def exit_statuses() -> Iterator[None]:
         yield
     except StalePlan as error:
         fail(str(error), STALE)
-    except InvalidRuleFile as error:
+    except (InvalidRuleFile, AlreadyEnded) as error:
         fail(str(error), PROBLEMS)
     except RuleError as error:
         fail(str(error), USAGE)
@@ -258,4 +258,5 @@ def retire(here: Laurel, rule_id: str, reason: str | None, by: str | None, *, wi
         end_lifecycle(
             here.db, rule_id, "withdraw" if withdraw else "retire", here.now(), operator(by), reason=reason
         )
-        click.echo(f"{'withdrawn' if withdraw else 'retired'} {rule_id}")
+        effect = "all running periods end now" if withdraw else "no new awards; running periods end by date"
+        click.echo(f"{'withdrawn' if withdraw else 'retired'} {rule_id}: {effect}")

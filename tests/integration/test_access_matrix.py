@@ -207,6 +207,7 @@ LINES = [
         kind="vendor",
         body={"kind": "hold", "reason": "other", "note": "x"},
     ),
+    line("GET /api/v1/gates/<gate>", "gates"),
     line(
         "POST /api/v1/gates/<gate>/check",
         "gates",

@@ -127,3 +127,41 @@ def test_a_hold_suspends_until_it_is_lifted_and_history_shows_both(world: World,
     listed = api("GET", "/awards?state=active").json["items"]
     assert [one["person"] for one in listed] == [person]
     assert {one["type"] for one in world.events()} >= {"award.suspended", "award.reinstated"}
+
+
+def test_a_gate_tells_what_it_needs_and_refuses_questions_without_it(world: World, api: Any) -> None:
+    """5-7, 2.9: no answer is given or kept about a subject whose fields are missing."""
+    world.partner("north")
+    world.publish(simple(), TIERS, GATE)
+    told = api("GET", "/gates/deal").json
+    assert told["needs"] == [
+        {"field": "product", "places": ["allow_when.all[1].submitter_holds.product", "refusal"]}
+    ]
+    assert told["question"]["properties"]["deal"]["required"] == ["product"]
+    assert api("GET", "/gates/none").status_code == 404
+    good = {"organization": "north", "submitter": "ana@example.com", "deal": {"product": "acme-platform"}}
+    for deal in ({}, {"product": None}, {"product": ""}, {"product": ["acme-platform"]}, {"Product": "x"}):
+        refused = api("POST", "/gates/deal/check", good | {"deal": deal})
+        assert (refused.status_code, refused.json["path"]) == (422, "deal.product")
+        assert "gate deal needs deal.product" in refused.json["detail"]
+    bare = {"organization": "north", "submitter": "ana@example.com"}
+    assert api("POST", "/gates/deal/check", bare).status_code == 422
+    batch = api("POST", "/gates/deal/check/batch", {"questions": [good, bare, good | {"deal": {"sku": 1}}]})
+    assert batch.status_code == 422
+    assert batch.json["errors"] == [
+        {"path": f"questions.{i}.deal.product", "detail": "is missing"} for i in (1, 2)
+    ]
+    assert world.db.gate_answers.count_documents({}) == 0
+    assert api("POST", "/gates/deal/check", good).status_code == 200
+
+
+def test_retiring_twice_over_http_is_a_conflict(world: World, api: Any) -> None:
+    world.publish(simple())
+    assert api("POST", "/rules/sales/retire", {}).status_code == 201
+    again = api("POST", "/rules/sales/retire", {})
+    assert again.status_code == 409
+    assert "sales is retired already" in again.json["detail"]
+    assert api("POST", "/rules/sales/retire", {"withdraw": True}).status_code == 201
+    assert api("POST", "/rules/sales/retire", {}).status_code == 409
+    unknown = api("POST", "/rules/salse/retire", {})
+    assert (unknown.status_code, "did you mean sales?" in unknown.json["detail"]) == (404, True)

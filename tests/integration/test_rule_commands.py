@@ -1,0 +1,82 @@
+"""`lrs rules`, `lrs gates` and `lrs groups` as a vendor's administrator types them, on a real database."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from factories_engine import GATE, TIERS, Clock, World, simple
+
+from lrs.cli import cli
+from lrs.context import utc_now
+from lrs.settings import Settings
+
+
+@pytest.fixture
+def world(db: Any) -> World:
+    """Return a world whose clock stands where that of the commands does."""
+    return World(db, Clock(utc_now()))
+
+
+@pytest.fixture
+def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
+    for name in ("LRS_MONGODB_URI", "LRS_DATABASE", "LRS_DATA_FOLDER", "LRS_PUBLIC_URL"):
+        monkeypatch.setenv(name, str(getattr(settings, name[4:].lower())))
+
+    def call(*args: str, status: int = 0) -> Result:
+        done = CliRunner().invoke(cli, list(args))
+        assert done.exit_code == status, (done.output, done.stderr, done.exception)
+        return done
+
+    return call
+
+
+def test_a_gate_shows_what_it_needs_and_says_which_field_is_missing(world: World, run: Any) -> None:
+    world.partner("north")
+    world.publish(simple(), TIERS, GATE)
+    shown = run("gates", "show", "deal").stdout
+    assert "needs deal.product  (allow_when.all[1].submitter_holds.product, refusal)" in shown
+    assert "the submitter holds role sales product {deal.product}, active" in shown
+    assert "ask: lrs gates check deal -o ORGANIZATION -s PERSON product=..." in shown
+    schema = json.loads(run("gates", "show", "deal", "--json").stdout)["question"]
+    assert schema["properties"]["deal"]["required"] == ["product"]
+    asked = ("gates", "check", "deal", "-o", "north", "-s", "ana@example.com")
+    refused = run(*asked, status=2)
+    assert refused.stderr == "deal.product is missing: gate deal needs deal.product\n"
+    assert "{deal.product}" not in refused.output
+    assert "deal.product is missing" in run(*asked, "product=", "sku=1", status=2).stderr
+    assert world.db.gate_answers.count_documents({}) == 0
+    answered = run(*asked, "product=acme-platform", status=1).stdout
+    assert answered.startswith("refuse  Silver and a sales certification for acme-platform are needed.")
+    assert "no Gate 'deel' is published (did you mean deal?)" in run("gates", "show", "deel", status=2).stderr
+
+
+def test_retiring_twice_says_so_and_records_nothing(world: World, run: Any) -> None:
+    world.publish(simple(), TIERS)
+    assert run("rules", "retire", "sales", "--reason", "replaced", "--by", "ada").stdout == (
+        "retired sales: no new awards; running periods end by date\n"
+    )
+    records = world.db.rule_versions.count_documents({})
+    again = run("rules", "retire", "sales", status=1)
+    assert again.stderr.startswith("sales is retired already, since ")
+    assert again.stderr.endswith("Z by ada (replaced); nothing was changed\n")
+    assert again.stdout == ""
+    assert world.db.rule_versions.count_documents({}) == records
+    assert run("rules", "retire", "sales", "--withdraw").stdout.startswith("withdrawn sales: ")
+    for option in ((), ("--withdraw",)):
+        assert "sales is withdrawn already" in run("rules", "retire", "sales", *option, status=1).stderr
+    world.clock.at = utc_now()
+    world.publish(simple(version="2"))
+    run("rules", "retire", "sales")
+
+
+def test_what_is_not_published_is_named_with_what_was_probably_meant(world: World, run: Any) -> None:
+    world.publish(simple(), TIERS)
+    for command in ("retire", "show", "diff"):
+        assert "'salse' is published (did you mean sales?)" in run("rules", command, "salse", status=2).stderr
+    assert "(that is the id of a PartnerTiers)" in run("rules", "retire", "partners", status=2).stderr
+    assert "(versions: 1)" in run("rules", "show", "sales", "--version", "7", status=2).stderr
+    assert "did you mean sales?" in run("rules", "explain", "ana@example.com", "sale", status=2).stderr
+    assert "is published\n" in run("rules", "retire", "something-else", status=2).stderr
