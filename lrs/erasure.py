@@ -302,7 +302,9 @@ def _drop_standing(editor: Editor, person: str, session: ClientSession) -> Docum
         {"person": person, "until": None}, {"$set": {"until": editor.now}}, session=session
     )
     db.groups.update_many(
-        {"members.person": person}, {"$pull": {"members": {"person": person}}}, session=session
+        {"$or": [{"members.person": person}, {"past.person": person}]},
+        {"$pull": {"members": {"person": person}, "past": {"person": person}}},
+        session=session,
     )
     awards = [row["award"] for row in db.credentials.find({"person": person}, {"award": 1}, session=session)]
     store = CredentialStore(db)

@@ -123,12 +123,13 @@ def _overlap(one: Document, other: Document) -> bool:
 
 
 def _move_memberships(db: Database[Document], gone: str, kept: str, session: ClientSession) -> None:
-    db.groups.update_many(
-        {"members.person": gone},
-        {"$set": {"members.$[one].person": kept}},
-        array_filters=[{"one.person": gone}],
-        session=session,
-    )
+    for field in ("members", "past"):
+        db.groups.update_many(
+            {f"{field}.person": gone},
+            {"$set": {f"{field}.$[one].person": kept}},
+            array_filters=[{"one.person": gone}],
+            session=session,
+        )
 
 
 def _copy_facts(db: Database[Document], gone: str, kept: str, session: ClientSession) -> None:

@@ -61,9 +61,9 @@ class Forbidden(AccessError):
 class UnknownThing(AccessError):
     """Nothing with that id is there for this principal."""
 
-    def __init__(self, kind: str, thing: str) -> None:
-        self.kind, self.thing = kind, thing
-        super().__init__(f"no {kind} {thing!r}")
+    def __init__(self, kind: str, thing: str, hint: str | None = None) -> None:
+        self.kind, self.thing, self.hint = kind, thing, hint
+        super().__init__(f"no {kind} {thing!r}" + (f" ({hint})" if hint else ""))
 
 
 class InvalidField(AccessError):

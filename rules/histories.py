@@ -68,6 +68,7 @@ class Dossier:
     facts: tuple[Fact, ...] = ()
     recorded: tuple[Document, ...] = ()
     _made: dict[int, Evidence] = field(default_factory=dict, repr=False)
+    _touching: dict[str, list[int]] = field(default_factory=dict, repr=False)
 
     def known_at(self, now: dt.datetime) -> dt.datetime:
         """Return the instant up to which to decide: now, or later where another machine's clock is ahead.
@@ -83,7 +84,15 @@ class Dossier:
         """Return the certifications that this person's evidence, facts or recorded decisions concern."""
         found = {fact.certification for fact in self.facts if fact.certification}
         found |= {row["certification"] for row in self.recorded}
-        return frozenset(found).union(*(piece.touched for piece in self.pieces))
+        return frozenset(found).union(self._by_certification())
+
+    def _by_certification(self) -> Mapping[str, list[int]]:
+        """Return the indices of the pieces that each certification may look at."""
+        if not self._touching:
+            for index, piece in enumerate(self.pieces):
+                for name in piece.touched:
+                    self._touching.setdefault(name, []).append(index)
+        return self._touching
 
     def voidings(self) -> Iterator[tuple[dt.datetime, frozenset[str]]]:
         """Yield when statements were voided or lost, with the certifications that may have counted them."""
@@ -100,17 +109,17 @@ class Dossier:
         self, certification: str, rules: RuleSet, shared: Shared, known_at: dt.datetime
     ) -> PersonHistory:
         """Return the input of the decision about one certification, without `holds`, as then known."""
-        own = (
-            self._evidence(i, shared) for i, piece in enumerate(self.pieces) if certification in piece.touched
-        )
+        own = [self._evidence(i, shared) for i in self._by_certification().get(certification, ())]
         return PersonHistory(
             person=self.person,
-            evidence=tuple(one for one in own if one.known <= known_at),
+            evidence=tuple([one for one in own if (one.known_at or one.stored) <= known_at]),
             facts=tuple(
                 fact
                 for fact in self.facts
                 if fact.certification in {None, certification} and fact.decided_at <= known_at
-            ),
+            )
+            if self.facts
+            else (),
             version_order=rules.version_order(),
             groups=shared.groups,
             releases=tuple(one for one in rules.releases if one.decided_at <= known_at),
@@ -121,7 +130,7 @@ class Dossier:
         if made is None:
             piece = self.pieces[index]
             person_of = shared.person_of if shared.signers else nobody
-            made = evidence(marks.with_uuids(piece.document), person_of)
+            made = evidence(piece.document, person_of)
             if piece.lost_at is not None and (made.voided_at is None or piece.lost_at < made.voided_at):
                 made = replace(made, voided_at=piece.lost_at)
             self._made[index] = made
@@ -159,8 +168,10 @@ def own_pieces(
         row["_id"]: Piece(row, touched)
         for one in identity.owned
         for row in documents.get(one.of, ())
-        if one.holds_at(min(row["timestamp"], row["stored"])) and (touched := relevant(row))
+        if (one.is_whole or one.holds_at(min(row["timestamp"], row["stored"]))) and (touched := relevant(row))
     }
+    if not identity.lost:
+        return list(owned.values())
     lost = {
         row["_id"]: Piece(row, touched, lost_at)
         for one, lost_at in identity.lost
@@ -193,10 +204,11 @@ def groups_named(rules: RuleSet) -> frozenset[str]:
     known = rules.memo.get("groups")
     if known is None:
         every = [version.document for one in rules.certifications.values() for version in one.versions]
-        known = rules.memo["groups"] = frozenset(name for document in every for name in _groups(document))
+        known = rules.memo["groups"] = frozenset(name for document in every for name in groups_of(document))
     return frozenset(known)
 
 
-def _groups(document: Certification) -> set[str]:
+def groups_of(document: Certification) -> set[str]:
+    """Return the groups that a certification names."""
     found = {one.signed_by.group for one in document.evidence.values() if one.signed_by}
     return found | ({document.award.approval_group} if document.award.approval_group else set())

@@ -3,7 +3,8 @@
 people       {_id, org: "vendor", name, email, ifis: [{ifi, from, until}],
               former?: [{ifi, from, until, lost_at}], confirmed, created_at, merged_into?}
 affiliations {_id, person, org, from, until, primary, role, confirmed_at}
-groups       {_id, org: "vendor", name, members: [{person, from, until}]}
+groups       {_id, org: "vendor", name, members: [{person, from, until, added_at}],
+              past?: [{person, from, until, added_at, removed_at}]}
 
 `from` and `until` are instants or None for an open end; intervals are [from, until).
 """
@@ -44,6 +45,11 @@ class Interval:
         """Tell whether the instant lies inside."""
         return self.start <= at < self.end
 
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether it has neither beginning nor end: every statement lies inside."""
+        return self.start is BEGINNING and self.end is END_OF_TIME
+
 
 Owners = Mapping[str, tuple[Interval, ...]]
 """From an IFI to the persons who owned it, each with the interval of ownership."""
@@ -59,7 +65,10 @@ class Sighting:
 
 def owner_at(owners: Owners, ifi: str, at: dt.datetime) -> str | None:
     """Return the person who owned the identifier at an instant (section 1, person)."""
-    return next((owner.of for owner in owners.get(ifi, ()) if owner.holds_at(at)), None)
+    for owner in owners.get(ifi, ()):
+        if owner.start <= at < owner.end:
+            return owner.of
+    return None
 
 
 def owners_of(db: Database[Document], ifis: Collection[str]) -> dict[str, tuple[Interval, ...]]:
@@ -295,12 +304,25 @@ def callings_of(db: Database[Document], persons: Collection[str], now: dt.dateti
     return found
 
 
-def groups(db: Database[Document]) -> dict[str, tuple[Membership, ...]]:
-    """Return all groups with their dated members."""
+def groups(db: Database[Document], known_at: dt.datetime | None = None) -> dict[str, tuple[Membership, ...]]:
+    """Return all groups with their dated members, as known at an instant; by default now."""
     return {
         str(group.get("name") or group["_id"]): tuple(
             Membership(one["person"], one.get("from") or BEGINNING, one.get("until"))
-            for one in group["members"]
+            for one in _members(group, known_at)
         )
         for group in db.groups.find({"org": VENDOR})
     }
+
+
+def _members(group: Mapping[str, Any], known_at: dt.datetime | None) -> list[Mapping[str, Any]]:
+    """Return the memberships on record at an instant; those without `added_at` have always been."""
+    members = list(group["members"])
+    if known_at is None:
+        return members
+    every = [*members, *group.get("past", ())]
+    return [
+        one
+        for one in every
+        if (one.get("added_at") or BEGINNING) <= known_at < (one.get("removed_at") or END_OF_TIME)
+    ]
