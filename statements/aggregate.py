@@ -15,7 +15,8 @@ from typing import Any
 
 from bson import Decimal128
 
-from statements.analysis import AnalystQuery, GroupKey, Measure
+from statements.analysis import AnalystQuery, GroupKey, Measure, bounds
+from statements.buckets import bucket_expression
 from statements.fields import Field, Kind
 
 Row = dict[str, Any]
@@ -25,7 +26,7 @@ PersonOf = Callable[[str], str]
 
 
 def group_stages(
-    query: AnalystQuery, *, by_actor: bool = False, by_time: bool = False
+    query: AnalystQuery, now: dt.datetime, *, by_actor: bool = False, by_time: bool = False
 ) -> list[dict[str, Any]]:
     """Return the stages that follow `$match`: one document of partial measures per group.
 
@@ -37,7 +38,7 @@ def group_stages(
         if key.field.kind is Kind.IRIS:
             stages.append({"$unwind": {"path": f"${key.field.name}", "preserveNullAndEmptyArrays": True}})
         if key.field.kind is not Kind.PERSON:
-            identity[f"k{i}"] = _key_expression(key)
+            identity[f"k{i}"] = _key_expression(query, key, now)
     if by_actor:
         identity["actor"] = _or_null("$actor")
     if by_time:
@@ -74,12 +75,11 @@ def merge_rows(
     return _sorted(query, rows)[: query.limit]
 
 
-def _key_expression(key: GroupKey) -> Any:
+def _key_expression(query: AnalystQuery, key: GroupKey, now: dt.datetime) -> Any:
     if key.bucket:
-        week = {"startOfWeek": "monday"} if key.bucket == "week" else {}
-        return {
-            "$dateTrunc": {"date": f"${key.field.name}", "unit": key.bucket, "timezone": key.timezone, **week}
-        }
+        start, end, name = bounds(query.where)
+        span = (start, end) if name == key.field.name else (None, None)
+        return bucket_expression(key.field.name, key.bucket, key.timezone, span, now)
     if key.field.kind is Kind.EXTENSION:
         return _extension_value(key.field.name.partition(".")[0], key.key or "")
     return _or_null(f"${key.field.name}")

@@ -19,6 +19,8 @@ from statements.predicate import (
 Filter = dict[str, Any]
 
 NOTHING: Filter = {"$nor": [{}]}
+# Statements that count: they have arrived (a placeholder has no text, see statements.links) and stand.
+STANDING: Filter = {"raw": {"$exists": True}, "voided": {"$exists": False}}
 
 
 def render(predicate: Predicate) -> Filter:

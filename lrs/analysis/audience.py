@@ -13,6 +13,7 @@ from pymongo.database import Database
 from lrs.analysis.award_states import tier_spans
 from lrs.analysis.scope import Scope
 from lrs.refusals import InvalidField
+from statements.mongo_filter import STANDING
 
 Document = dict[str, Any]
 MAX_ACTORS = 100_000
@@ -137,7 +138,7 @@ def statements_of(db: Database[Document], whom: Audience, wanted: Wanted) -> tup
     """
     people = whom.people()
     actors = actors_of(db, people)
-    condition: Document = {**whom.scope.filter(), "voided": {"$exists": False}}
+    condition: Document = {**whom.scope.filter(), **STANDING}
     if not whom.everybody:
         if len(actors) > MAX_ACTORS:
             raise InvalidField("organization", f"has more than {MAX_ACTORS} identifiers; narrow the report")

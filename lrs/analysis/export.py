@@ -20,7 +20,7 @@ from pymongo.database import Database
 from lrs.analysis.scope import Scope
 from statements.aggregate import plain
 from statements.analysis import AnalystQuery
-from statements.mongo_filter import render
+from statements.mongo_filter import STANDING, render
 
 Document = dict[str, Any]
 CHUNK = 2000  # statements in memory at a time
@@ -79,7 +79,7 @@ def chunks(
 
 def _condition(org: str, query: AnalystQuery, after: bytes) -> Document:
     onward = {"_id": {"$gt": Binary(after)}} if after else {}
-    return {"org": org, **onward, "voided": {"$exists": False}, "$and": [render(query.where)]}
+    return {"org": org, **onward, **STANDING, "$and": [render(query.where)]}
 
 
 def ndjson(documents: Iterable[Mapping[str, Any]]) -> bytes:

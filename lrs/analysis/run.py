@@ -23,7 +23,7 @@ from statements.analysis import AnalystQuery, GroupKey
 from statements.errors import InvalidQuery, QueryTimeout
 from statements.fields import Kind
 from statements.keys import key
-from statements.mongo_filter import render
+from statements.mongo_filter import STANDING, render
 from statements.predicate import All, Compare, Predicate
 
 Document = dict[str, Any]
@@ -92,7 +92,7 @@ class Analyst:
     def filter(self, query: AnalystQuery) -> Document:
         """Return the MongoDB filter: the stores, search keys for the index, then the whole predicate."""
         indexed = key_condition(query.where)
-        return {**self.scope.filter(), **indexed, "voided": {"$exists": False}, "$and": [render(query.where)]}
+        return {**self.scope.filter(), **indexed, **STANDING, "$and": [render(query.where)]}
 
     def _way(self, query: AnalystQuery) -> Document:
         """Return the hint for a grouping that no search key narrows.
@@ -138,12 +138,12 @@ class Analyst:
         base = self.filter(query)
         way = self._way(query)
         if not needs_actor(query):
-            return self._aggregate(base, group_stages(query), way)
+            return self._aggregate(base, group_stages(query, self.now), way)
         changed = self._changed(query)
         steady = {"$and": [base, {"actor": {"$nin": changed}}]} if changed else base
-        found = self._aggregate(steady, group_stages(query, by_actor=True), way)
+        found = self._aggregate(steady, group_stages(query, self.now, by_actor=True), way)
         if changed:
-            stages = group_stages(query, by_actor=True, by_time=True)
+            stages = group_stages(query, self.now, by_actor=True, by_time=True)
             found += self._aggregate({"$and": [base, {"actor": {"$in": changed}}]}, stages, way)
         return found
 

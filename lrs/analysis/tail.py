@@ -30,7 +30,7 @@ def ticks(
 
     The predicate is the one of queries, evaluated in memory on what the change stream delivers.
     """
-    orgs = {"fullDocument.org": {"$in": list(scope.orgs)}}
+    orgs = {"fullDocument.org": {"$in": list(scope.orgs)}, "fullDocument.raw": {"$exists": True}}
     pipeline = [{"$match": {"operationType": "insert", **orgs}}]
     with db.statements.watch(pipeline, max_await_time_ms=WAIT_MS) as changes:
         while not stopped() and changes.alive:

@@ -15,6 +15,7 @@ from lrs.refusals import UnknownThing
 from rules.standings import state_at
 from statements.aggregate import number
 from statements.keys import key
+from statements.mongo_filter import STANDING
 
 Document = dict[str, Any]
 MOST_STATEMENTS = 20_000
@@ -63,7 +64,7 @@ def _attempts(db: Database[Document], scope: Scope, person: str) -> Iterator[Doc
         **scope.filter(),
         "keys": {"$in": [key("a", actor) for actor in sorted(actors)]},  # the index; `actor` says it exactly
         "actor": {"$in": sorted(actors)},
-        "voided": {"$exists": False},
+        **STANDING,
     }
     fields = dict.fromkeys(FIELDS, 1) | {"parent": 1}
     groups: dict[tuple[Any, ...], list[Document]] = {}

@@ -86,6 +86,22 @@ def test_ndjson_holds_the_exact_statements(db: Any, command: Any, tmp_path: Path
     assert set(lines) == raws(db)
 
 
+@pytest.mark.parametrize("form", ["ndjson", "csv", "parquet"])
+def test_a_reference_to_what_has_not_arrived_is_no_statement_more(
+    db: Any, command: Any, tmp_path: Path, form: str
+) -> None:
+    """The placeholder of an awaited statement is no statement: for exports, queries and pictures."""
+    awaited = {"objectType": "StatementRef", "id": str(uuid.uuid4())}
+    put(db, "north", body(1), body(2, object=awaited))
+    assert db.statements.count_documents({}) == 3
+    done = command("export", str(tmp_path / "out"), "--format", form)
+    assert (done.exit_code, done.stdout.splitlines()[-1].split()[0]) == (0, "2")
+    counted = command("statements", "query", '{"measures": {"n": "count"}}', "--json")
+    assert json.loads(counted.stdout)["rows"] == [{"n": 2}]
+    listed = command("statements", "query", '{"select": ["id"]}', "--json")
+    assert len(json.loads(listed.stdout)["rows"]) == 2
+
+
 def test_parquet_is_typed_and_partitioned_by_month(db: Any, command: Any, tmp_path: Path) -> None:
     put(db, "north", *[body(n) for n in range(9)])
     assert command("export", str(tmp_path / "out"), "--format", "parquet").exit_code == 0
