@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from rules.check import PublishedNames, check_each, resolved
@@ -67,11 +68,22 @@ def run_files(
 ) -> list[FileTests]:
     """Check (name, content) pairs and run the tests of the sound ones; `others` are the store's documents."""
     checked = check_files(files, published)
-    together = [*others, *(each.document for each in checked if each.document is not None)]
+    given = [each.document for each in checked if each.document is not None]
+    today = published.today if published is not None else None
+    together = [*others, *(_begun(each, others, today) for each in given)]
     return [
         FileTests(each, tuple(run_tests(each.document, together)) if each.document is not None else ())
         for each in checked
     ]
+
+
+def _begun(document: AnyDocument, others: Sequence[AnyDocument], today: dt.date | None) -> AnyDocument:
+    """Return a document with the day on which it began to apply, or would if it were applied today (2.2)."""
+    if document.effective_from is not None:
+        return document
+    name = (type(document), document.id, document.version)
+    known = [one.effective_from for one in others if (type(one), one.id, one.version) == name]
+    return replace(document, effective_from=known[0] if known else today)
 
 
 def unresolved(checked: CheckedFile) -> bool:

@@ -20,7 +20,7 @@ from rules.errors import UnknownRule
 from rules.explain import Explanation
 from rules.histories import load_dossiers
 from rules.people import callings_of, find_person, names_of
-from rules.rule_set import Record, RuleSet
+from rules.rule_set import RuleSet
 from rules.standings import StateAt, state_at
 from rules.store import RuleStore, cache_of
 
@@ -228,8 +228,3 @@ def award_row(standing: Document, found: StateAt) -> Document:
         "award": found.award,
         "evaluated": not found.counts,
     }
-
-
-def newest_records(rules: RuleSet) -> list[Record]:
-    """Return the newest version of every document."""
-    return [records[-1] for _, records in sorted(rules.documents.items())]

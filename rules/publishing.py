@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, cast
 
 from pymongo import ASCENDING
@@ -12,12 +12,13 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from rules import backfill, outbox, tier_work
+from rules.calendar import local_date
 from rules.check_names import PublishedNames
 from rules.check_words import nearest
 from rules.errors import AlreadyEnded
 from rules.model import AnyDocument, Fragment, PartnerTiers, Release
 from rules.outbox import Event
-from rules.rule_set import RuleSet
+from rules.rule_set import RuleSet, timezone_of
 from rules.store import RuleStore
 from statements.keys import key
 
@@ -63,6 +64,20 @@ def published_names(db: Database[Document], rules: RuleSet, now: dt.datetime) ->
         activities=StoredActivities(db),
         today=now.date(),
     )
+
+
+def surroundings(db: Database[Document], now: dt.datetime) -> tuple[PublishedNames, list[AnyDocument]]:
+    """Return what files are checked and tested against, by command, API and console alike (3-6).
+
+    The names of the store, and every version of what is published, with the day from which it applies.
+    """
+    rules = RuleStore(db).rule_set()
+    documents = [
+        replace(one.document, effective_from=local_date(one.effective_at, timezone_of(one.document)))
+        for records in rules.documents.values()
+        for one in records
+    ]
+    return published_names(db, rules, now), documents
 
 
 def in_force(rules: RuleSet, now: dt.datetime) -> list[Fragment]:

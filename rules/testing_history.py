@@ -12,6 +12,7 @@ from rules import calendar
 from rules.evidence import number, parse_instant, score_value
 from rules.history import Evidence, Fact, Held, Membership, PersonHistory, PublishedRelease
 from rules.load_build import date, many, verb_iri
+from rules.selectors import is_practice
 
 Row = Mapping[str, Any]
 
@@ -82,6 +83,7 @@ def statement(statement_id: str, row: Row, clock: Clock) -> Evidence:
     score = row.get("score", {})
     score = score if isinstance(score, Mapping) else {"scaled": score}
     context = row.get("context", {})
+    extensions, result_extensions = context.get("extensions", {}), row.get("extensions", {})
     return Evidence(
         id=statement_id,
         at=min(timestamp, stored),
@@ -100,11 +102,12 @@ def statement(statement_id: str, row: Row, clock: Clock) -> Evidence:
         parent=many(context.get("parent")),
         grouping=many(context.get("grouping")),
         category=many(context.get("category")),
-        result_extensions=row.get("extensions", {}),
-        context_extensions=context.get("extensions", {}),
+        result_extensions=result_extensions,
+        context_extensions=extensions,
         signer=row.get("by"),
         client_label=row.get("from"),
         controlled_by="partner" if "from" in row else "vendor",
+        practice=any(is_practice(*pair) for pair in (*extensions.items(), *result_extensions.items())),
     )
 
 

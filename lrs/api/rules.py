@@ -17,8 +17,7 @@ from lrs.auth import requires
 from lrs.context import laurel
 from rules import check_files, enquiries, plans
 from rules.explain import as_dict
-from rules.publishing import end_lifecycle, published_names
-from rules.store import RuleStore
+from rules.publishing import end_lifecycle, surroundings
 
 blp = Blueprint("rules", __name__, description="Certification rules: check, plan, publish, question.")
 
@@ -65,13 +64,9 @@ def answer(body: Any, status: int = 200) -> Response:
     )
 
 
-def read_together(files: list[dict[str, str]]) -> tuple[list[tuple[str, bytes]], Any, list[Any]]:
-    """Return files as the check takes them, with the names and documents of the store."""
-    here = laurel()
-    rules = RuleStore(here.db).rule_set()
-    known = [record.document for record in enquiries.newest_records(rules)]
-    texts = [(one["file"], one["text"].encode("utf-8", "surrogatepass")) for one in files]
-    return texts, published_names(here.db, rules, here.now()), known
+def texts_of(files: list[dict[str, str]]) -> list[tuple[str, bytes]]:
+    """Return files as the check takes them."""
+    return [(one["file"], one["text"].encode("utf-8", "surrogatepass")) for one in files]
 
 
 @blp.route("/rules/check", methods=["POST"])
@@ -79,8 +74,9 @@ def read_together(files: list[dict[str, str]]) -> tuple[list[tuple[str, bytes]],
 @blp.arguments(RuleFiles)
 def check(body: dict[str, Any]) -> Response:
     """Say every problem of rule files, or their hashes (3)."""
-    texts, names, _ = read_together(body["files"])
-    return answer(check_files.check_reply(check_files.check_files(texts, names)))
+    here = laurel()
+    names, _ = surroundings(here.db, here.now())
+    return answer(check_files.check_reply(check_files.check_files(texts_of(body["files"]), names)))
 
 
 @blp.route("/rules/test", methods=["POST"])
@@ -88,8 +84,9 @@ def check(body: dict[str, Any]) -> Response:
 @blp.arguments(RuleFiles)
 def test(body: dict[str, Any]) -> Response:
     """Run the tests inside rule files (2.10)."""
-    texts, names, known = read_together(body["files"])
-    return answer(check_files.tests_reply(check_files.run_files(texts, names, known)))
+    here = laurel()
+    names, known = surroundings(here.db, here.now())
+    return answer(check_files.tests_reply(check_files.run_files(texts_of(body["files"]), names, known)))
 
 
 @blp.route("/rules/plans", methods=["POST"])

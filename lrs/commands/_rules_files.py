@@ -22,8 +22,7 @@ from rules.check import PublishedNames
 from rules.load import document_hash
 from rules.load_yaml import MAX_BYTES
 from rules.model import AnyDocument
-from rules.publishing import published_names
-from rules.store import RuleStore
+from rules.publishing import surroundings
 from rules.testing import describe, summary
 
 KINDS = ("Certification", "Release", "PartnerTiers", "Gate", "Fragment")
@@ -72,9 +71,7 @@ def _names(uri: str | None, *, offline: bool) -> Iterator[tuple[PublishedNames |
         return
     db = connect(settings)
     try:
-        rules = RuleStore(db).rule_set()
-        documents = [record.document for records in rules.documents.values() for record in records]
-        yield published_names(db, rules, utc_now()), documents
+        yield surroundings(db, utc_now())
     finally:
         db.client.close()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,19 @@ from lrs.settings import Settings
 def world(db: Any) -> World:
     """Return a world whose clock stands where that of the commands does."""
     return World(db, Clock(utc_now()))
+
+
+@pytest.fixture
+def post(world: World, app: Any, auth: Any) -> Any:
+    """Post rule files to the API as the vendor: post(what, paths) -> reply."""
+
+    def call(what: str, paths: list[Path]) -> Any:
+        body = {"files": [{"file": str(one), "text": one.read_text()} for one in paths]}
+        found = app.test_client().post(f"/api/v1/rules/{what}", json=body, headers=auth())
+        assert found.status_code == 200, found.json
+        return found.json
+
+    return call
 
 
 @pytest.fixture
@@ -80,3 +95,70 @@ def test_what_is_not_published_is_named_with_what_was_probably_meant(world: Worl
     assert "(versions: 1)" in run("rules", "show", "sales", "--version", "7", status=2).stderr
     assert "did you mean sales?" in run("rules", "explain", "ana@example.com", "sale", status=2).stderr
     assert "is published\n" in run("rules", "retire", "something-else", status=2).stderr
+
+
+HOLDER = """
+kind: Certification
+id: holder
+version: "1"
+title: Holder
+evidence:
+  lab: {verb: passed, activity: "https://acme.example/lab"}
+award:
+  when: {all: [{holds: sales, version_at_least: "9"}, {done: lab}]}
+validity: {lasts: 6 months}
+tests:
+  - name: versions count by the day from which they apply
+    holds:
+      ana: [{certification: sales, version: "9", from: 2026-01-01}]
+      bo: [{certification: sales, version: "10", from: 2026-01-01}]
+      cy: [{certification: sales, version: "8", from: 2026-01-01}]
+      dov: [{certification: sales, version: "11", from: 2026-01-01}]
+    given:
+      - {who: ana, verb: passed, activity: "https://acme.example/lab", at: 2026-01-10}
+      - {who: bo, verb: passed, activity: "https://acme.example/lab", at: 2026-01-10}
+      - {who: cy, verb: passed, activity: "https://acme.example/lab", at: 2026-01-10}
+      - {who: dov, verb: passed, activity: "https://acme.example/lab", at: 2026-01-10}
+    expect:
+      - {who: ana, at: 2026-01-11, status: active}
+      - {who: bo, at: 2026-01-11, status: active}
+      - {who: cy, at: 2026-01-11, status: in_progress}
+      - {who: dov, at: 2026-01-11, status: active}
+"""
+
+
+def test_command_and_api_test_files_against_the_same_documents(
+    world: World, run: Any, post: Any, tmp_path: Path
+) -> None:
+    """3-6: every published version counts, by the day from which it applies, beside the files given together."""
+    day = utc_now().date()
+    world.publish(simple(version="8"), TIERS)
+    world.publish(simple(version="9", more="transition: {existing: keep}"))
+    world.publish(simple(version="10", more=f"effective_from: {day + dt.timedelta(days=9)}"))
+    texts = {
+        "holder": HOLDER,
+        "sales": simple(version="11", more=f"effective_from: {day + dt.timedelta(days=20)}"),
+        "gate": GATE.replace("deal", "mdf"),
+        "failing": simple("failing").replace("status: active", "status: expired"),
+        "broken": simple("broken").replace("at_least: 0.8", "at_least: 80"),
+    }
+    paths = {name: tmp_path / f"{name}.yaml" for name in texts}
+    for name, text in texts.items():
+        paths[name].write_text(text)
+    every = [*texts]
+    for names, status in (
+        (["holder", "sales", "gate"], 0),
+        (["gate"], 0),
+        (["holder"], 1),  # version 11 is in no file and not published
+        (every, 1),
+        (every[::-1], 1),
+    ):
+        chosen = [paths[name] for name in names]
+        for what in ("test", "check"):
+            expected = 1 if (what == "test" and status) or "broken" in names else 0
+            told = json.loads(run("rules", what, *map(str, chosen), "--json", status=expected).stdout)
+            assert told == post(what, chosen), names
+    assert [one["ok"] for one in post("test", [paths["holder"], paths["sales"]])["tests"]] == [True, True]
+    assert [one["ok"] for one in post("test", [paths["holder"]])["tests"]] == [False]
+    offline = run("rules", "test", "--offline", str(paths["gate"]), status=1)
+    assert "no programmes are at hand" in offline.stdout
