@@ -30,6 +30,7 @@ from rules.record_changes import changes_of
 from rules.relevance import relevance_of
 from rules.rule_set import RuleSet
 from rules.store import RuleCache, RuleStore
+from rules.ulid import award_id
 
 Document = dict[str, Any]
 Scopes = Mapping[str, frozenset[str]]
@@ -265,18 +266,21 @@ class Engine:
         for person, one in decided.items():
             organization = people.organization_at(affiliations, person, now)
             touched = dossiers[person].certifications()
+            viewed = standings.by_certification(known[person])
             for name, course in one.courses.items():
-                if (
-                    name not in touched
-                    and standings.is_empty(course)
-                    and f"{person}/{name}" not in known[person]
-                ):
+                if name not in touched and standings.is_empty(course) and name not in viewed:
                     continue
                 changes = changes_of(rules, dossiers[person], course, now, organization)
                 writes.facts += changes.facts
                 writes.events += changes.events
                 self._view(
-                    writes, rules, person, course, touched=changes.awards, known=known[person], now=now
+                    writes,
+                    rules,
+                    person,
+                    course,
+                    touched=changes.awards,
+                    known=viewed.get(name, {}),
+                    now=now,
                 )
             if one.whole:
                 writes.dropped += [
@@ -294,27 +298,23 @@ class Engine:
         course: Course,
         *,
         touched: frozenset[str],
-        known: Mapping[str, tuple[str, str]],
+        known: Mapping[str, str],
         now: dt.datetime,
     ) -> None:
         """Collect the standing and the awards of one course that are not as the view has them."""
         name = course.certification
-        standing = standings.standing_of(rules, person, course, now)
-        if known.get(standing["_id"], ("", ""))[1] != standing["digest"]:
-            writes.standings.append(standing)
+        digest = standings.digest_of(rules, course)
+        if known.get(f"{person}/{name}") != digest:
+            writes.standings.append(standings.standing_of(rules, person, course, now, digest))
             writes.moved.add(person)
-        present = standings.awards_of(rules, person, course, now)
-        for award in present:
-            if known.get(award["_id"], ("", ""))[1] != award["digest"] or award["_id"] in touched:
-                if issues(rules, name, award["version"]) and not award["evaluated"]:
-                    award["credential_due"] = now
-                writes.awards.append(award | {"annulled": False})
-        ids = {award["_id"] for award in present}
-        writes.gone += [
-            one
-            for one, (of, digest) in known.items()
-            if of == name and "/" not in one and one not in ids and digest
-        ]
+        ids = {award_id(person, name, record.ordinal) for record in course.awards}
+        if touched or any(known.get(one) != digest for one in ids):
+            for award in standings.awards_of(rules, person, course, digest, now):
+                if known.get(award["_id"]) != digest or award["_id"] in touched:
+                    if issues(rules, name, award["version"]) and not award["evaluated"]:
+                        award["credential_due"] = now
+                    writes.awards.append(award | {"annulled": False})
+        writes.gone += [one for one, says in known.items() if "/" not in one and one not in ids and says]
 
     def _commit(self, rules: RuleSet, taken: work.Lease, writes: Writes, now: dt.datetime) -> None:
         """Write a batch's changes in one transaction, if the lease still holds; raises LeaseLost."""

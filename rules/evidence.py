@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -18,6 +20,7 @@ from statements.actor import ifi
 PersonOf = Callable[[str, dt.datetime], str | None]
 """From an IFI and an effective instant to the id of the person who owned it then."""
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _FRACTION = re.compile(r"^(.*T\d\d:\d\d:\d\d)(?:[.,](\d+))?(.*)$", re.IGNORECASE)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -30,27 +33,29 @@ def evidence(document: Mapping[str, Any], person_of: PersonOf = _nobody) -> Evid
     """Return a statement document of collection `statements` as the engine sees it.
 
     `person_of` resolves the signer: the person of `context.instructor`, else of an Agent in `authority`
-    (2.4). Instants have microseconds: `stored` from the order key, `timestamp` with `timestamp_us`.
+    (2.4). Instants have microseconds: `stored` from the order key, `timestamp` with `timestamp_us`. UUIDs
+    may be the 16 bytes they are stored as.
     """
     stored = stored_at(document)
     timestamp = _timestamp(document)
     at = min(timestamp, stored) if timestamp is not None else stored
-    score = document.get("score") or {}
+    score = document.get("score")
+    scaled = number(score["scaled"]) if score and "scaled" in score else None
     registration = document.get("registration")
     target = document["object"]
-    pairs = document.get("extensions") or ()
+    pairs = document.get("extensions")
     return Evidence(
-        id=str(document["id"]),
+        id=_uuid_text(document["id"]),
         at=at,
         stored=stored,
         verb=document["verb"],
         activity=target["id"] if target.get("type", "Activity") == "Activity" else "",
         timestamp=timestamp,
         voided_at=_aware(document.get("voided")),
-        registration=str(registration) if registration is not None else None,
-        score=score_value(score) if score else None,
-        scaled=number(score["scaled"]) if "scaled" in score else None,
-        raw=number(score["raw"]) if "raw" in score else None,
+        registration=_uuid_text(registration) if registration is not None else None,
+        score=scaled if scaled is not None or not score else score_value(score),
+        scaled=scaled,
+        raw=number(score["raw"]) if score and "raw" in score else None,
         success=document.get("success"),
         completion=document.get("completion"),
         platform=document.get("platform"),
@@ -58,13 +63,21 @@ def evidence(document: Mapping[str, Any], person_of: PersonOf = _nobody) -> Evid
         parent=tuple(document.get("parent") or ()),
         grouping=tuple(document.get("grouping") or ()),
         category=tuple(document.get("category") or ()),
-        result_extensions=_extensions(document, "result"),
-        context_extensions=_extensions(document, "context"),
+        result_extensions=_extensions(document, "result") if pairs else _NOTHING,
+        context_extensions=_extensions(document, "context") if pairs else _NOTHING,
         signer=_signer(document, at, person_of),
         client_label=document.get("client_label"),
         controlled_by=document.get("controlled_by", "vendor"),
-        practice=bool(pairs) and practice_mode(pairs),
+        practice=practice_mode(pairs) if pairs else False,
     )
+
+
+def _uuid_text(value: Any) -> str:
+    """Return the text of a UUID, or of the 16 bytes that it is stored as."""
+    if not isinstance(value, bytes):
+        return str(value)
+    text = value.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def stored_at(document: Mapping[str, Any]) -> dt.datetime:
@@ -85,9 +98,7 @@ def _timestamp(document: Mapping[str, Any]) -> dt.datetime | None:
 
 def _extensions(document: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return the extensions of result or context; from `raw` where one was too long for the typed field."""
-    pairs = document.get("extensions")
-    if not pairs:
-        return {}
+    pairs = document["extensions"]
     if all("v" in pair for pair in pairs) or "raw" not in document:
         return {pair["k"]: pair.get("v") for pair in pairs if pair["where"] == where}
     found: dict[str, Any] = orjson.loads(document["raw"]).get(where, {}).get("extensions", {})
@@ -137,9 +148,14 @@ def number(value: Any) -> Decimal | None:
     if isinstance(value, int | Decimal):
         return Decimal(value)
     if isinstance(value, float):
-        return Decimal(repr(value))
+        return _of_float(value)
     to_decimal = getattr(value, "to_decimal", None)  # bson.Decimal128, without importing bson here
     return to_decimal() if to_decimal is not None else None
+
+
+@lru_cache(maxsize=4096)
+def _of_float(value: float) -> Decimal:
+    return Decimal(repr(value))
 
 
 def score_value(score: Mapping[str, Any]) -> Number | None:

@@ -22,6 +22,7 @@ Document = Mapping[str, Any]
 NONE: Final[frozenset[str]] = frozenset()
 RELEASE: Final = "{release}"
 ANY_VERB: Final = "*"
+REMEMBERED: Final = 4096  # activities of one verb
 CMI5_CATEGORY: Final = "https://w3id.org/xapi/cmi5/context/categories/cmi5"
 
 
@@ -31,13 +32,18 @@ class Verb:
 
     exact: Mapping[str, frozenset[str]] = field(default_factory=dict)
     prefixes: tuple[tuple[str, frozenset[str]], ...] = ()
+    memo: dict[str, frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
 
     def of(self, activity: str) -> frozenset[str]:
         """Return the certifications that select an activity."""
-        found = self.exact.get(activity, NONE)
-        for prefix, certifications in self.prefixes:
-            if activity.startswith(prefix):
-                found |= certifications
+        found = self.memo.get(activity)
+        if found is None:
+            found = self.exact.get(activity, NONE).union(
+                *(certifications for prefix, certifications in self.prefixes if activity.startswith(prefix))
+            )
+            if len(self.memo) >= REMEMBERED:
+                self.memo.clear()
+            self.memo[activity] = found
         return found
 
 

@@ -93,14 +93,17 @@ class RuleSet:
 
     def dependents(self, certification: str) -> frozenset[str]:
         """Return the certifications that ask for this one through `holds`, directly or not."""
-        found: set[str] = set()
-        todo = [certification]
-        while todo:
-            wanted = todo.pop()
-            fresh = {name for name, needed in self.holds.items() if wanted in needed} - found
-            found |= fresh
-            todo.extend(fresh)
-        return frozenset(found)
+        memo = self.memo.setdefault("dependents", {})
+        if certification not in memo:
+            found: set[str] = set()
+            todo = [certification]
+            while todo:
+                wanted = todo.pop()
+                fresh = {name for name, needed in self.holds.items() if wanted in needed} - found
+                found |= fresh
+                todo.extend(fresh)
+            memo[certification] = frozenset(found)
+        return cast("frozenset[str]", memo[certification])
 
     def mode(self, certification: str, version: str | None) -> str:
         """Return the mode of a version of a certification: active, evaluate or disabled (2.2)."""

@@ -4,6 +4,8 @@ standings {_id: "<person>/<certification>", org: "vendor", person, certification
            next_change_at, digest, decided_at}
 awards    {_id: award id, org: "vendor", person, certification, ordinal, version, periods, states, final, ...}
 
+`digest` stands for the course of which standing and awards were made: they are rewritten when it changes.
+
 `states` is the line of public states, past and to come: [{at, state, version, award, awarded, expires, ...}].
 What holds at an instant is read off it (`state_at`), whether or not a worker runs.
 """
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
+import orjson
 from pymongo import ASCENDING, IndexModel, InsertOne, ReplaceOne, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
@@ -61,8 +64,31 @@ class StateAt:
     counts: bool = True
 
 
-def standing_of(rules: RuleSet, person: str, course: Course, now: dt.datetime) -> Document:
-    """Return the standing that a course makes."""
+def digest_of(rules: RuleSet, course: Course) -> str:
+    """Return what is the same for two courses if, and only if, standing and awards would be the same."""
+    silent = {
+        one.version for one in course.segments if rules.mode(course.certification, one.version) == "evaluate"
+    }
+    periods = [
+        (
+            one.award, one.kind, one.version, one.evidence, one.awarded_at, one.valid_from, one.awarded,
+            one.baseline_until, one.valid_until, one.anchor, one.n, one.opens_at, one.ends_at, one.lapses_at,
+            one.ending, one.extensions, one.gaps, one.upgrades,
+        )
+        for one in course.periods
+    ]  # fmt: skip
+    said = (course.segments, periods, course.awards, _open_reviews(course), sorted(map(str, silent)))
+    return sha256(orjson.dumps(said)).hexdigest()[:32]
+
+
+def _open_reviews(course: Course) -> int:
+    return sum(1 for item in course.reviews if item.closed_at is None)
+
+
+def standing_of(
+    rules: RuleSet, person: str, course: Course, now: dt.datetime, digest: str | None = None
+) -> Document:
+    """Return the standing that a course makes; `digest` where it is known already."""
     name = course.certification
     states = [_state(rules, person, name, segment) for segment in course.segments]
     body: Document = {
@@ -71,21 +97,23 @@ def standing_of(rules: RuleSet, person: str, course: Course, now: dt.datetime) -
         "certification": name,
         "states": states,
         "awards": [award_id(person, name, one.ordinal) for one in course.awards],
-        "reviews": sum(1 for item in course.reviews if item.closed_at is None) or None,
+        "reviews": _open_reviews(course) or None,
         "next_change_at": course.next_change_after(now),
     }
     if body["reviews"] is None:
         del body["reviews"]
-    digest = _digest({key: value for key, value in body.items() if key != "next_change_at"})
+    digest = digest or digest_of(rules, course)
     return {"_id": f"{person}/{name}", **body, "digest": digest, "decided_at": now}
 
 
-def awards_of(rules: RuleSet, person: str, course: Course, now: dt.datetime) -> list[Document]:
+def awards_of(rules: RuleSet, person: str, course: Course, digest: str, now: dt.datetime) -> list[Document]:
     """Return the award documents that a course makes, one for each award, in order."""
-    return [_award(rules, person, course, record, now) for record in course.awards]
+    return [_award(rules, person, course, record, digest=digest, now=now) for record in course.awards]
 
 
-def _award(rules: RuleSet, person: str, course: Course, record: AwardRecord, now: dt.datetime) -> Document:
+def _award(
+    rules: RuleSet, person: str, course: Course, record: AwardRecord, *, digest: str, now: dt.datetime
+) -> Document:
     name = course.certification
     periods = [period for period in course.periods if period.award == record.ordinal]
     segments = [segment for segment in course.segments if segment.award == record.ordinal]
@@ -103,7 +131,7 @@ def _award(rules: RuleSet, person: str, course: Course, record: AwardRecord, now
         "states": [_state(rules, person, name, segment) for segment in segments],
         "evaluated": bool(periods) and rules.mode(name, periods[-1].version) == "evaluate",
     }
-    return {"_id": award_id(person, name, record.ordinal), **body, "digest": _digest(body), "decided_at": now}
+    return {"_id": award_id(person, name, record.ordinal), **body, "digest": digest, "decided_at": now}
 
 
 def _state(rules: RuleSet, person: str, name: str, segment: Segment) -> Document:
@@ -143,10 +171,6 @@ def _period(period: Period) -> Document:
     }
 
 
-def _digest(body: Mapping[str, Any]) -> str:
-    return sha256(repr(sorted(body.items())).encode()).hexdigest()[:32]
-
-
 def is_empty(course: Course) -> bool:
     """Tell whether a course says nothing: no award, no review, never anything but in_progress."""
     return not course.awards and not course.reviews and all(s.state == "in_progress" for s in course.segments)
@@ -181,6 +205,14 @@ def digests(db: Database[Document], persons: Collection[str]) -> dict[str, dict[
     for name in ("standings", "awards"):
         for row in db[name].find(wanted, fields):
             found[row["person"]][row["_id"]] = (row["certification"], row["digest"])
+    return found
+
+
+def by_certification(view: Mapping[str, tuple[str, str]]) -> dict[str, dict[str, str]]:
+    """Return what the view says of a person by certification: id -> digest."""
+    found: dict[str, dict[str, str]] = {}
+    for one, (certification, digest) in view.items():
+        found.setdefault(certification, {})[one] = digest
     return found
 
 

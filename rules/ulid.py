@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Final
 
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+PAIRS: Final = tuple(high + low for high in ALPHABET for low in ALPHABET)
 
 
 def award_id(person: str, certification: str, ordinal: int) -> str:
@@ -20,4 +21,4 @@ def award_id(person: str, certification: str, ordinal: int) -> str:
 
 def encode(number: int) -> str:
     """Return a 128-bit number as ULID text."""
-    return "".join(ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+    return "".join([PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)])

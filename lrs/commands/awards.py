@@ -18,6 +18,7 @@ from lrs.commands.rules import INSTANT, by_option, exit_statuses, instant, opera
 from lrs.context import Laurel, utc_now
 from lrs.database import connect
 from lrs.settings import Settings
+from lrs.worker import collect_rarely
 from rules import enquiries, rebuild, rulings
 from rules.course import State
 from rules.engine import Engine
@@ -258,6 +259,8 @@ def work_on_rebuild(settings: Settings, job: str) -> None:
     """Work on a rebuild in a process of its own."""
     db = connect(settings)
     try:
+        cache_of(db).get(fresh=True)
+        collect_rarely()
         rebuild.run(Engine(db, cache_of(db), admit), job, utc_now)
     finally:
         db.client.close()

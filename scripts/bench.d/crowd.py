@@ -1,0 +1,234 @@
+"""Many people with relevant statements and 50 published certifications, as they are after years of use."""
+
+from __future__ import annotations
+
+import datetime as dt
+import multiprocessing
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from generate import ORGS
+
+from rules.people import new_person, person_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+CERTIFICATIONS = 50
+COURSES = 4  # certifications that one person works on
+MODULES = ("overview", "competitive", "demo", "exam", "exam")
+EACH = COURSES * len(MODULES)  # statements of one person
+BATCH = 2000
+BEGAN = dt.datetime(2025, 1, 6, 8, tzinfo=dt.UTC)
+ADL = "http://adlnet.gov/expapi/verbs/"
+ROLES = ("sales", "technical", "delivery")
+
+RULE = """\
+kind: Certification
+id: product-{n:02d}
+version: "1"
+title: Product {n:02d} Professional
+role: {role}
+product: product-{n:02d}
+evidence:
+  overview: {{verb: completed, activity: "https://acme.example/xapi/p{n:02d}/overview"}}
+  competitive: {{verb: completed, activity: "https://acme.example/xapi/p{n:02d}/competitive"}}
+  demo: {{verb: completed, activity: "https://acme.example/xapi/p{n:02d}/demo"}}
+  anything: {{verb: completed, activity: "https://acme.example/xapi/p{n:02d}/*"}}
+  exam: {{verb: [passed, failed, scored], activity: "https://acme.example/xapi/p{n:02d}/exam"{signed}}}
+award:
+  within: 12 months
+  when:
+    all:
+{parts}
+      - {{score: exam, at_least: 0.80, attempt: best, label: Exam}}
+validity: {{{validity}}}
+renewal: {{opens: 90 days, grace: 30 days, when: {{score: exam, at_least: 0.80}}}}
+"""
+TIERS = """\
+kind: PartnerTiers
+id: bench-partners
+version: "1"
+order: [registered, silver, gold]
+people: {counted_at: primary_affiliation, status: [active, grace], one_person_fills: one_requirement}
+tiers:
+  silver: {all: [{people_holding: {role: sales}, at_least: 5}]}
+  gold:
+    all: [{people_holding: {role: sales}, at_least: 50}, {people_holding: {role: technical}, at_least: 50}]
+changes: {promote: at_once, demote_after: 60 days}
+"""
+DONE = "      - {done: overview}\n      - {done: competitive}\n      - {done: demo}"
+FORMS = (
+    DONE,
+    DONE,
+    "      - {at_least: 2, of: [overview, competitive, demo], key: methods}",
+    "      - {count: anything, at_least: 3, distinct: activity}",
+    "      - {in_order: [overview, competitive, demo]}",
+)
+
+
+def rule_files() -> list[tuple[str, bytes]]:
+    """Return the rule files: five forms of requirement, each tenth asks for another, some for a signature."""
+    files = []
+    for n in range(CERTIFICATIONS):
+        parts = FORMS[n % len(FORMS)]
+        if n % 10 == 9:
+            parts += f"\n      - {{holds: product-{n - 1:02d}, status: [active, grace]}}"
+        text = RULE.format(
+            n=n,
+            role=ROLES[n % 3],
+            parts=parts,
+            signed=", signed_by: {group: certified-assessors, not: self}, from: any" if n % 10 == 7 else "",
+            validity="lasts: 12 months, timezone: Europe/Berlin" if n % 2 else "lasts: 24 months",
+        )
+        files.append((f"product-{n:02d}.yaml", text.encode()))
+    return [*files, ("partners.yaml", TIERS.encode())]
+
+
+def publish(db: Any, now: dt.datetime) -> None:
+    """Publish the rules, with the group of assessors that they name."""
+    from lrs.audit import Editor
+    from lrs.groups import put_group
+    from lrs.people import add_person
+    from rules import plans, publishing
+    from rules.store import RuleStore
+
+    editor = Editor(db, {"kind": "user", "id": "bench", "name": "bench"}, now)
+    person = add_person(editor, ["mbox::mailto:ines@vendor.example"])
+    put_group(editor, "certified-assessors", [{"person": person["_id"], "from": None, "until": None}])
+    names = publishing.published_names(db, RuleStore(db).rule_set(), now)
+    documents = plans.read_files(rule_files(), names, ())
+    with db.client.start_session() as session:
+        session.with_transaction(
+            lambda inner: publishing.publish(db, documents, now, "bench", inner, planned_by="bench")
+        )
+
+
+def mailbox(n: int) -> str:
+    return f"mailto:crowd{n:06d}@partner{n % ORGS:02d}.example"
+
+
+def org_of(n: int) -> str:
+    return f"partner-{n % ORGS:02d}"
+
+
+def statement(n: int, step: int) -> dict[str, Any]:
+    """Return statement number `step` (0 to EACH - 1) of person number `n`."""
+    course, module = divmod(step, len(MODULES))
+    product = (n * 7 + course * 13) % CERTIFICATIONS
+    name = MODULES[module]
+    verb = "completed" if name != "exam" else "failed" if module == 3 and n % 3 == 0 else "passed"
+    score = 0.55 if verb == "failed" else 0.80 + n % 20 / 100 - (0.3 if (n + course) % 7 == 0 else 0)
+    found: dict[str, Any] = {
+        "actor": {"objectType": "Agent", "name": f"Learner {n}", "mbox": mailbox(n)},
+        "verb": {"id": ADL + verb, "display": {"en-US": verb}},
+        "object": {
+            "objectType": "Activity",
+            "id": f"https://acme.example/xapi/p{product:02d}/{name}",
+            "definition": {
+                "type": "http://adlnet.gov/expapi/activities/module",
+                "name": {"en-US": f"Product {product:02d}: {name}"},
+                "description": {"en-US": "Ten questions drawn at random; the best of three attempts counts."},
+            },
+        },
+        "context": {
+            "registration": str(uuid.UUID(int=(n << 8) + course)),
+            "platform": "Storyline",
+            "language": "en-US",
+            "contextActivities": {
+                "grouping": [{"id": f"https://acme.example/xapi/p{product:02d}", "objectType": "Activity"}]
+            },
+            "instructor": {"objectType": "Agent", "mbox": "mailto:ines@vendor.example"},
+        },
+    }
+    if name == "exam":
+        found["result"] = {"score": {"scaled": round(score, 2)}, "success": verb == "passed"}
+    else:
+        found["result"] = {"completion": True, "duration": "PT12M"}
+    return found
+
+
+def stored_at(n: int, step: int, people: int) -> dt.datetime:
+    """Return when a statement was stored: all people go on together over 18 months, as they do in life."""
+    return BEGAN + dt.timedelta(days=27 * step) + dt.timedelta(days=27) * (n / people)
+
+
+def documents(numbers: Iterable[int], step: int, people: int, *, marked: bool) -> Iterator[dict[str, Any]]:
+    """Yield stored documents of one step of these people, made by the functions of ingest."""
+    import orjson
+
+    from statements.ingest import Writer
+    from statements.keys import evidence_key
+    from statements.parse import parse_statements
+    from statements.prepare import Setting, prepare
+
+    account = {"objectType": "Agent", "account": {"homePage": "http://127.0.0.1:8080", "name": "bench"}}
+    writer = Writer("bench", "lms", "vendor", account)
+    settings = {f"partner-{i:02d}": Setting.of(f"partner-{i:02d}", writer, "1.0.3") for i in range(ORGS)}
+    epoch = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    for n in numbers:
+        parsed = parse_statements(orjson.dumps(statement(n, step)))[0]
+        stored = round((stored_at(n, step, people) - epoch) / dt.timedelta(microseconds=1))
+        document = prepare(parsed, settings[org_of(n)], stored)
+        document["keys"].append(evidence_key(document["actor"]))
+        if marked:
+            document |= {"pending": True, "marks": 1}
+        yield document
+
+
+def fill(uri: str, database: str, share: tuple[int, int], people: int, steps: int, *, marked: bool) -> None:
+    """Store people and statements of a share of the crowd."""
+    from lrs.database import connect
+    from lrs.settings import Settings
+
+    db = connect(Settings(mongodb_uri=uri, database=database))
+    now = dt.datetime.now(dt.UTC)
+    for start in range(*share, BATCH):
+        numbers = range(start, min(start + BATCH, share[1]))
+        found = [(n, "mbox::" + mailbox(n)) for n in numbers]
+        db.people.insert_many([new_person(person_id(ifi), ifi, BEGAN) for _, ifi in found], ordered=False)
+        db.affiliations.insert_many(
+            [
+                {
+                    "_id": f"af_{n:08d}", "org": org_of(n), "person": person_id(ifi), "from": BEGAN,
+                    "until": None, "primary": True, "role": None, "confirmed_at": BEGAN, "known_as": ifi,
+                }
+                for n, ifi in found
+            ],
+            ordered=False,
+        )  # fmt: skip
+        from rules import work
+
+        work.mark_stores(db, {person_id(ifi): [org_of(n)] for n, ifi in found}, now)
+    for step in range(steps):
+        for start in range(*share, BATCH):
+            numbers = range(start, min(start + BATCH, share[1]))
+            db.statements.insert_many(documents(numbers, step, people, marked=marked), ordered=False)
+    db.client.close()
+
+
+def load_crowd(
+    uri: str,
+    database: str,
+    first: int,
+    people: int,
+    *,
+    steps: int = EACH,
+    marked: bool = False,
+    processes: int = 2,
+) -> int:
+    """Store `people` people from number `first` on with their statements; return how many statements."""
+    context = multiprocessing.get_context("spawn")
+    size = -(-people // processes)
+    shares = [(first + i, min(first + i + size, first + people)) for i in range(0, people, size)]
+    jobs = [
+        context.Process(target=fill, args=(uri, database, share, people, steps), kwargs={"marked": marked})
+        for share in shares
+    ]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+    if any(job.exitcode for job in jobs):
+        raise RuntimeError("a loading process failed")
+    return people * steps
