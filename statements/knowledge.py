@@ -13,10 +13,10 @@ from hashlib import blake2b
 from threading import Lock
 from typing import Any
 
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError
 
 from statements.actor import ifi, person
 from statements.json_text import dump_text
@@ -32,6 +32,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     "activities": [IndexModel([("id", ASCENDING), ("org", ASCENDING)], name="id")],
 }
 MERGED_MAPS = ("name", "description", "extensions")
+DUPLICATE_KEY = 11000
 MAX_NAMES = 200
 MAX_DEFINITION_BYTES = 1024 * 1024
 
@@ -83,9 +84,22 @@ class Knowledge:
 
     def learn(self, documents: Sequence[Document], values: Sequence[Json]) -> None:
         """Merge the definitions of statements that were stored; `values` are their parsed contents."""
+        lessons: dict[str, list[tuple[bytes, Json]]] = {}
+        news: dict[tuple[object, str, str], int] = {}
         for document, value in zip(documents, values, strict=True):
             for activity in _defined(value):
-                self._learn_activity(activity, document["_id"])
+                definition = activity["definition"]
+                text = dump_text(definition)
+                memory_key = (*self._scope, activity["id"])
+                if _RECENT.knows(memory_key, hash(text)) or len(text) > MAX_DEFINITION_BYTES:
+                    continue
+                if news.get(memory_key) != hash(text):
+                    news[memory_key] = hash(text)
+                    lessons.setdefault(activity["id"], []).append((document["_id"], definition))
+        if lessons:
+            self._merge(lessons)
+            for memory_key, known in news.items():
+                _RECENT.remember(memory_key, known)
 
     def mark_names(self, documents: Sequence[Document], values: Sequence[Json]) -> list[tuple[Any, ...]]:
         """Give a statement that brings a new name the key under which `person` finds it; return what is new.
@@ -133,51 +147,57 @@ class Knowledge:
     def _key(self, text: str) -> bytes:
         return blake2b(f"{self._org}\0{text}".encode(), digest_size=16).digest()
 
-    def _learn_activity(self, activity: Json, order_key: bytes) -> None:
-        definition = activity["definition"]
-        text = dump_text(definition)
-        memory_key = (*self._scope, activity["id"])
-        if _RECENT.knows(memory_key, hash(text)) or len(text) > MAX_DEFINITION_BYTES:
-            return
-        primary = self._key(activity["id"])
+    def _merge(self, lessons: Mapping[str, Sequence[tuple[bytes, Json]]]) -> None:
+        """Merge definitions by activity id, each with the order key of its statement, in two round trips.
+
+        When another process wrote one of them meanwhile, all are merged again, which changes nothing twice.
+        """
+        primary = {activity_id: self._key(activity_id) for activity_id in lessons}
         for _ in range(50):
-            stored = self._activities.find_one({"_id": primary, "org": self._org})
-            if stored is None:
-                merged, newest = definition, order_key
-            else:
-                known = parse_json(stored["definition"])
-                newer = order_key > stored["newest"]
-                merged = (
-                    merge_definitions(known, definition) if newer else merge_definitions(definition, known)
-                )
-                newest = max(order_key, stored["newest"])
-            if self._write(primary, activity["id"], merged, newest, stored):
-                _RECENT.remember(memory_key, hash(text))
+            found = self._activities.find({"_id": {"$in": list(primary.values())}, "org": self._org})
+            stored = {document["id"]: document for document in found}
+            writes = [
+                write
+                for activity_id, learned in lessons.items()
+                if (write := self._write(primary[activity_id], activity_id, learned, stored.get(activity_id)))
+            ]
+            if not writes or self._all_done(writes):
                 return
 
     def _write(
-        self, primary: bytes, activity_id: str, merged: Json, newest: bytes, stored: Document | None
-    ) -> bool:
-        """Write the merged definition unless another process came first; tell whether it is in force.
+        self, primary: bytes, activity_id: str, learned: Iterable[tuple[bytes, Json]], stored: Document | None
+    ) -> InsertOne[Document] | UpdateOne | None:
+        """Return what makes the merged definition the stored one, as long as nobody else changes it.
 
         `definition` is JSON text, because BSON has not every number and key; `name` is there for reports.
         """
+        merged = parse_json(stored["definition"]) if stored else {}
+        newest = stored["newest"] if stored else b""
+        for order_key, definition in learned:
+            if order_key > newest:
+                merged, newest = merge_definitions(merged, definition), order_key
+            else:
+                merged = merge_definitions(definition, merged)
         text = dump_text(merged)
-        if stored is not None and (text == stored["definition"] or len(text) > MAX_DEFINITION_BYTES):
-            return True
+        if len(text) > MAX_DEFINITION_BYTES or (stored and text == stored["definition"]):
+            return None
         fields = {"definition": text, "name": merged.get("name", {}), "newest": newest}
         if stored is None:
-            try:
-                self._activities.insert_one({"_id": primary, "org": self._org, "id": activity_id, **fields})
-            except DuplicateKeyError:
-                return False
-            return True
-        unchanged = {
-            "_id": primary,
-            "org": self._org,
-            **{name: stored[name] for name in ("newest", "definition")},
+            return InsertOne({"_id": primary, "org": self._org, "id": activity_id, **fields})
+        unchanged = {"_id": primary, "org": self._org} | {
+            name: stored[name] for name in ("newest", "definition")
         }
-        return self._activities.update_one(unchanged, {"$set": fields}).matched_count == 1
+        return UpdateOne(unchanged, {"$set": fields})
+
+    def _all_done(self, writes: Sequence[InsertOne[Document] | UpdateOne]) -> bool:
+        """Write; tell whether nobody else came first with any of them."""
+        try:
+            done = self._activities.bulk_write(writes, ordered=False)
+        except BulkWriteError as error:
+            if {each["code"] for each in error.details["writeErrors"]} != {DUPLICATE_KEY}:
+                raise
+            return False
+        return done.inserted_count + done.matched_count == len(writes)
 
 
 def merge_definitions(older: Json, newer: Json) -> dict[str, Any]:
