@@ -172,7 +172,10 @@ def _nothing_missing(_at: dt.datetime, _segment: Segment) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """Periods, awards and states of one certification for one person, as known at `known_at`."""
+    """Periods, awards and states of one certification for one person, as known at `known_at`.
+
+    `settles_at` is when a settle time ends and the decision becomes another one, though nothing new is known.
+    """
 
     certification: str
     known_at: dt.datetime
@@ -181,6 +184,7 @@ class Course:
     awards: tuple[AwardRecord, ...] = ()
     transitions: tuple[Transition, ...] = ()
     reviews: tuple[ReviewItem, ...] = ()
+    settles_at: dt.datetime | None = None
     missing: Callable[[dt.datetime, Segment], tuple[str, ...]] = field(
         default=_nothing_missing, compare=False, repr=False
     )

@@ -145,6 +145,7 @@ def next_due(
 ) -> dt.datetime | None:
     """Return when the clock next changes something about a person: a state, or a settle time ends (4.9-1)."""
     instants = [at for course in courses.values() if (at := course.next_change_after(now)) is not None]
+    instants += [course.settles_at for course in courses.values() if course.settles_at is not None]
     for voided_at, touched in dossier.voidings():
         for name in touched:
             for version in certifications[name].versions:

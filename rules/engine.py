@@ -228,7 +228,7 @@ class Engine:
                 dossiers[person],
                 shared,
                 dossiers[person].known_at(now),
-                _scope(row, scopes.get(person), now),
+                _scope(row, scopes.get(person), dossiers[person], now),
             )
             for person, row in taken.rows.items()
         }
@@ -355,11 +355,17 @@ class Engine:
         return retry
 
 
-def _scope(row: work.Row, touched: frozenset[str] | None, now: dt.datetime) -> frozenset[str] | None:
-    """Return the certifications to decide: those that the marks touch, or all if the person is due."""
+def _scope(
+    row: work.Row, touched: frozenset[str] | None, dossier: Dossier, now: dt.datetime
+) -> frozenset[str] | None:
+    """Return the certifications to decide: those that the marks touch, or all if the person is due.
+
+    The marks of statements that were read beside (newer ones, or ones past the end of the batch) are cleared
+    too: what they touch belongs to it.
+    """
     if touched is None or row.due_at <= now:
         return None
-    return touched
+    return touched.union(*(one.touched for one in dossier.pieces if one.document.get("pending")))
 
 
 def issues(rules: RuleSet, name: str, version: str | None) -> bool:

@@ -33,5 +33,6 @@ def lived(certification: PublishedCertification, history: PersonHistory, known_a
     reaction = reactions(certification, history, knowledge)
     life = live(knowledge, reaction.pins, reaction.facts)
     life.reviews.extend(reaction.reviews)
+    life.settles_at = min(reaction.settles, default=None)
     add_late_evidence(life, reaction)
     return life

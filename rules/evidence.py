@@ -51,6 +51,7 @@ def evidence(document: Mapping[str, Any], person_of: PersonOf = _nobody) -> Evid
         verb=document["verb"],
         activity=target["id"] if target.get("type", "Activity") == "Activity" else "",
         timestamp=timestamp,
+        known_at=known_since(document, stored) if "behind" in document else None,
         voided_at=_aware(document.get("voided")),
         registration=_uuid_text(registration) if registration is not None else None,
         score=scaled if scaled is not None or not score else score_value(score),
@@ -87,6 +88,11 @@ def stored_at(document: Mapping[str, Any]) -> dt.datetime:
         return _EPOCH + dt.timedelta(microseconds=int.from_bytes(order_key[:8], "big"))
     stored: dt.datetime = document["stored"]
     return stored if stored.tzinfo else stored.replace(tzinfo=dt.UTC)
+
+
+def known_since(document: Mapping[str, Any], stored: dt.datetime) -> dt.datetime:
+    """Return when the store learnt of a statement: a batch is known whole, as its last one is stored."""
+    return stored + dt.timedelta(microseconds=document.get("behind", 0))
 
 
 def _timestamp(document: Mapping[str, Any]) -> dt.datetime | None:

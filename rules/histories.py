@@ -15,7 +15,7 @@ from typing import Any, Final
 from pymongo.database import Database
 
 from rules import marks, people
-from rules.evidence import evidence, stored_at
+from rules.evidence import evidence, known_since, stored_at
 from rules.facts import find_facts, to_fact
 from rules.history import Evidence, Fact, Membership, PersonHistory
 from rules.model import Certification
@@ -25,7 +25,7 @@ from rules.rule_set import RuleSet
 
 Document = dict[str, Any]
 
-MILLISECOND: Final = dt.timedelta(milliseconds=1)
+SECOND: Final = dt.timedelta(seconds=1)  # longer than the microseconds of any batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ class Dossier:
         What was read was marked, and the mark is cleared; nothing of it may be left out.
         """
         newest = max((piece.document["stored"] for piece in self.pieces), default=now)
-        if newest >= now - MILLISECOND:  # a stored instant is cut to milliseconds
-            newest = max((stored_at(piece.document) for piece in self.pieces), default=now)
+        if newest >= now - SECOND:  # a stored instant is cut to milliseconds, and a batch is known whole
+            newest = max((_known(piece.document) for piece in self.pieces), default=now)
         return max([now, newest, *(fact.decided_at for fact in self.facts)])
 
     def certifications(self) -> frozenset[str]:
@@ -135,6 +135,10 @@ class Dossier:
                 made = replace(made, voided_at=piece.lost_at)
             self._made[index] = made
         return made
+
+
+def _known(document: Document) -> dt.datetime:
+    return known_since(document, stored_at(document))
 
 
 def load_dossiers(

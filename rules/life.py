@@ -70,6 +70,7 @@ class Life:
     awards: list[LivedAward] = field(default_factory=list)
     pending: list[Pending] = field(default_factory=list)
     reviews: list[ReviewItem] = field(default_factory=list)
+    settles_at: dt.datetime | None = None
 
 
 @dataclass(slots=True)

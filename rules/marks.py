@@ -31,7 +31,7 @@ FIELDS: Final[Mapping[str, int]] = dict.fromkeys(
     ("org", "id", "stored", "timestamp", "timestamp_us", "actor", "actor_type", "verb", "object",
      "activity_type", "registration", "success", "completion", "score", "platform", "language", "instructor",
      "parent", "grouping", "category", "extensions", "client", "client_label", "controlled_by", "authority",
-     "voided", "pending"), 1,
+     "voided", "pending", "behind"), 1,
 )  # fmt: skip
 """What evidence is made of; `raw` and the keys stay in the database."""
 

@@ -69,6 +69,7 @@ def course(life: Life) -> Course:
         transitions=tuple(_transitions(segments)),
         reviews=tuple(sorted(life.reviews, key=lambda r: (r.opened_at, r.kind, r.statement or ""))),
         missing=_Missing(life),
+        settles_at=life.settles_at,
     )
 
 

@@ -33,6 +33,7 @@ class Reaction:
     pins: dict[PinKey, Decision] = field(default_factory=dict)
     facts: list[Fact] = field(default_factory=list)
     reviews: list[ReviewItem] = field(default_factory=list)
+    settles: list[dt.datetime] = field(default_factory=list)  # when what is pinned now is decided again
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,8 @@ class _Fold:
         superseded = period.ending == "superseded" and period.ends_at is not None and period.ends_at <= due_at
         if known_at < due_at or (superseded and not action.chain):
             self.pin(reaction, blow, known_at)
+            if known_at < due_at:
+                reaction.settles.append(due_at)
             return
         if self.stands(reaction, blow, due_at):
             return

@@ -82,7 +82,11 @@ def _prepare(
     """Make the documents; a later statement of the batch has a later `stored`."""
     setting = Setting.of(org, writer, version)
     first = CLOCK.take(now, max(1, len(batch)))
-    return [prepare(parsed, setting, first + index) for index, parsed in enumerate(batch)]
+    documents = [prepare(parsed, setting, first + index) for index, parsed in enumerate(batch)]
+    for index, document in enumerate(reversed(documents)):
+        if index:
+            document["behind"] = index  # how many of the batch have a later `stored`: all are known at once
+    return documents
 
 
 def _refuse_repeated_ids(documents: Sequence[Document], paths: Sequence[str]) -> None:
