@@ -56,6 +56,7 @@ INDEXES: dict[str, list[IndexModel]] = {
             ],
             name="scope",
         ),
+        IndexModel([("ifi", ASCENDING)], name="ifi"),  # erasure, in all stores
     ],
     "documents.chunks": chunk_indexes(),
 }

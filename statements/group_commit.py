@@ -1,32 +1,36 @@
-"""Single statements of several threads go to MongoDB together, each with its own outcome.
+"""Requests of several threads go to MongoDB together, each with its own outcome.
 
-The first caller that finds no write under way becomes the writer: it sends every waiting document in one
-unordered insert, tells each caller what became of its own, and hands over to the next one that waits. A
-lone caller writes at once, so there is no added delay; sixteen callers share one journal flush. Nobody
-returns before the server has acknowledged majority and journal for the insert that held the document.
+The first caller that finds no write under way becomes the writer: it sends what every waiting caller brought,
+tells each caller what became of it, and hands over to the next one that waits. A lone caller writes at once,
+so there is no added delay; sixteen callers share one journal flush. Nobody returns before the server has
+acknowledged majority and journal for what it brought, and what one caller brings is stored whole or not at all.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError, WriteConcernError, WriteError
 
+from statements.errors import StoreBusy
+from statements.transaction import in_transaction
+
 Document = dict[str, Any]
 
-MAX_DOCUMENTS = 200
+MAX_DOCUMENTS = 500  # of one write, unless one caller brings more
 
 
 class _Ticket:
-    """One waiting document: `turn` is released when it is done or when its caller has to write."""
+    """What one caller waits for: `turn` is released when it is done or when the caller has to write."""
 
-    __slots__ = ("document", "done", "error", "turn")
+    __slots__ = ("documents", "done", "error", "turn")
 
-    def __init__(self, document: Document) -> None:
-        self.document = document
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self.documents = documents
         self.turn = threading.Lock()
         self.turn.acquire()
         self.done = False
@@ -42,9 +46,12 @@ class GroupCommit:
         self._waiting: deque[_Ticket] = deque()
         self._free = writers
 
-    def insert(self, document: Document) -> None:
-        """Insert one document, durably; raises what a single insert would (DuplicateKeyError and others)."""
-        ticket = _Ticket(document)
+    def insert(self, documents: Sequence[Document]) -> None:
+        """Insert documents, all or none, durably.
+
+        Raises what an insert of them alone would (DuplicateKeyError for one, BulkWriteError for several).
+        """
+        ticket = _Ticket(documents)
         with self._lock:
             self._waiting.append(ticket)
             writing = self._free > 0
@@ -58,9 +65,9 @@ class GroupCommit:
             raise ticket.error
 
     def _write(self) -> None:
-        """Send what waits, the caller's own document among it, and hand over."""
+        """Send what waits, the caller's own documents among it, and hand over."""
         with self._lock:
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_DOCUMENTS))]
+            batch = self._take()
         try:
             self._send(batch)
         finally:
@@ -76,19 +83,50 @@ class GroupCommit:
             if successor is not None:
                 successor.turn.release()
 
+    def _take(self) -> list[_Ticket]:
+        """Take the first in line, and those behind it as far as one write holds them."""
+        batch = [self._waiting.popleft()]
+        room = MAX_DOCUMENTS - len(batch[0].documents)
+        while self._waiting and (room := room - len(self._waiting[0].documents)) >= 0:
+            batch.append(self._waiting.popleft())
+        return batch
+
     def _send(self, batch: list[_Ticket]) -> None:
+        """Write the documents of these callers and note what became of each."""
         try:
-            if len(batch) == 1:
-                self._collection.insert_one(batch[0].document)
+            if all(len(ticket.documents) == 1 for ticket in batch):
+                self._send_singles(batch)
             else:
-                self._collection.insert_many([ticket.document for ticket in batch], ordered=False)
+                self._send_whole(batch)
         except BulkWriteError as error:
-            _share_out(error, batch)
-        except PyMongoError as error:
+            if len(batch) == 1:
+                batch[0].error = error
+            else:  # somebody's id is known already, which is no concern of the others
+                for ticket in batch:
+                    self._send([ticket])
+        except (PyMongoError, StoreBusy) as error:
             for ticket in batch:
                 ticket.error = error
         for ticket in batch:
             ticket.done = True
+
+    def _send_whole(self, batch: list[_Ticket]) -> None:
+        """Write what all of them brought in one transaction, so that each is stored whole or not at all."""
+        documents = [document for ticket in batch for document in ticket.documents]
+        in_transaction(
+            self._collection.database.client,
+            lambda session: self._collection.insert_many(documents, session=session),
+        )
+
+    def _send_singles(self, batch: list[_Ticket]) -> None:
+        """Write one document of each caller, which needs no transaction."""
+        if len(batch) == 1:
+            self._collection.insert_one(batch[0].documents[0])
+            return
+        try:
+            self._collection.insert_many([ticket.documents[0] for ticket in batch], ordered=False)
+        except BulkWriteError as error:
+            _share_out(error, batch)
 
 
 def _share_out(error: BulkWriteError, batch: list[_Ticket]) -> None:

@@ -43,9 +43,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         ),
     ]
 }
-MAX_GROUPED_BYTES = (
-    256 * 1024
-)  # a large statement travels alone, so that it cannot spoil the insert of others
+MAX_GROUPED_BYTES = 1024 * 1024  # a large request travels alone: it cannot hold up or spoil those of others
 MAX_PAGE_BYTES = 16 * 1024 * 1024
 CODEC: CodecOptions[Document] = CodecOptions(
     tz_aware=True, tzinfo=dt.UTC, uuid_representation=UuidRepresentation.STANDARD
@@ -135,11 +133,12 @@ class StatementStore:
 
         The unique index tells whether any of them is known or awaited.
         """
-        if len(documents) == 1 and len(documents[0]["raw"]) > MAX_GROUPED_BYTES:
-            self._statements.insert_one(documents[0])
+        if sum(len(document["raw"]) for document in documents) <= MAX_GROUPED_BYTES:
+            if documents:
+                _group_commit(_Place(self.db)).insert(documents)
         elif len(documents) == 1:
-            _group_commit(_Place(self.db)).insert(documents[0])
-        elif documents:
+            self._statements.insert_one(documents[0])
+        else:
             in_transaction(
                 self.db.client, lambda session: self._statements.insert_many(documents, session=session)
             )

@@ -27,6 +27,7 @@ from factories import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymongo.database import Database
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 from statement_strategies import statements
 
 from statements.attachments import Part
@@ -46,6 +47,7 @@ from statements.parse import parse_json, parse_statements
 from statements.present import attachment_hashes, present
 from statements.query import StatementQuery
 from statements.store import StatementStore, statements_of
+from statements.transaction import DURABLE
 
 Json = dict[str, Any]
 NOW = dt.datetime(2026, 5, 4, 12, tzinfo=dt.UTC)
@@ -263,12 +265,12 @@ def test_overlapping_batches_are_never_stored_in_part(store: StatementStore) -> 
 def test_coalesced_inserts_give_each_caller_its_own_outcome(db: Database[Json]) -> None:
     """Group commit: a duplicate of one caller fails that caller alone."""
     queue = GroupCommit(db["group_commit"])
-    queue.insert({"_id": "taken"})
+    queue.insert([{"_id": "taken"}])
     outcomes: dict[int, str] = {}
 
     def insert(index: int) -> None:
         try:
-            queue.insert({"_id": "taken" if index % 4 == 0 else index})
+            queue.insert([{"_id": "taken" if index % 4 == 0 else index}])
             outcomes[index] = "stored"
         except Exception as error:  # noqa: BLE001 -- the class is what is tested
             outcomes[index] = type(error).__name__
@@ -280,6 +282,32 @@ def test_coalesced_inserts_give_each_caller_its_own_outcome(db: Database[Json]) 
         thread.join()
     assert outcomes == {i: "DuplicateKeyError" if i % 4 == 0 else "stored" for i in range(32)}
     assert db["group_commit"].count_documents({}) == 25
+
+
+def test_coalesced_batches_are_stored_all_or_none_each(db: Database[Json]) -> None:
+    """Group commit: one transaction holds several callers; a duplicate fails the batch of its caller alone."""
+    queue = GroupCommit(db["group_commit"].with_options(write_concern=DURABLE))
+    queue.insert([{"_id": "taken"}])
+    outcomes: dict[int, str] = {}
+    start = threading.Barrier(24)
+
+    def insert(index: int) -> None:
+        documents = [{"_id": f"{index}-{number}"} for number in range(1 + index % 3)]
+        start.wait()
+        try:
+            queue.insert([*documents, {"_id": "taken"}] if index % 4 == 0 else documents)
+            outcomes[index] = "stored"
+        except (DuplicateKeyError, BulkWriteError):
+            outcomes[index] = "duplicate"
+
+    threads = [threading.Thread(target=insert, args=(index,)) for index in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes == {i: "duplicate" if i % 4 == 0 else "stored" for i in range(24)}
+    expected = {f"{i}-{n}" for i in range(24) for n in range(1 + i % 3) if i % 4} | {"taken"}
+    assert {one["_id"] for one in db["group_commit"].find()} == expected
 
 
 def test_order_is_total_even_when_the_clock_steps_back(store: StatementStore) -> None:
