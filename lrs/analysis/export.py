@@ -10,20 +10,27 @@ import csv
 import datetime as dt
 import importlib
 import io
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from bson import Binary
+from bson import Binary, decode_all
+from bson.codec_options import CodecOptions
 from pymongo.database import Database
 
 from lrs.analysis.scope import Scope
+from lrs.consistency import microseconds
 from statements.aggregate import plain
 from statements.analysis import AnalystQuery
 from statements.mongo_filter import STANDING, render
 
 Document = dict[str, Any]
 CHUNK = 2000  # statements in memory at a time
+STREAMED = 250  # of them at a time where a thread of a web process makes them: others wait for it meanwhile
+# Dates without a zone (they are UTC) and ids as 16 bytes: both cost half of what objects with a meaning cost.
+PLAIN: CodecOptions[Mapping[str, Any]] = CodecOptions(tz_aware=False)
 COLUMNS = (
     "id", "org", "stored", "timestamp", "actor", "verb", "object.id", "object.type", "activity_type",
     "registration", "success", "completion", "score.scaled", "score.raw", "score.min", "score.max",
@@ -48,11 +55,17 @@ class Position:
         return cls(body["org"], bytes.fromhex(body["after"]))
 
 
-def count(db: Database[Document], scope: Scope, query: AnalystQuery, positions: Mapping[str, bytes]) -> int:
+def count(
+    db: Database[Document],
+    scope: Scope,
+    query: AnalystQuery,
+    positions: Mapping[str, bytes],
+    until: dt.datetime | None = None,
+) -> int:
     """Return how many statements an export from these positions has, for a progress bar."""
     total = 0
     for org in scope.orgs:
-        total += db.statements.count_documents(_condition(org, query, positions.get(org, b"")))
+        total += db.statements.count_documents(_condition(org, query, positions.get(org, b""), until))
     return total
 
 
@@ -62,23 +75,44 @@ def chunks(
     query: AnalystQuery,
     fields: Sequence[str],
     positions: Mapping[str, bytes],
-) -> Iterator[tuple[str, bytes, list[Document]]]:
-    """Yield (organization, order key of the last one, documents) in steps of CHUNK."""
+    *,
+    until: dt.datetime | None = None,
+) -> Iterator[tuple[str, bytes, Sequence[Mapping[str, Any]]]]:
+    """Yield (organization, order key of the last one, documents as PLAIN decodes them) in steps of CHUNK.
+
+    With `until` only what was stored before that instant.
+    """
+    for org, batch in batches(db, scope, query, fields, positions, until=until, size=CHUNK):
+        documents = decode_all(batch, PLAIN)
+        if documents:
+            yield org, documents[-1]["_id"], documents
+
+
+def batches(
+    db: Database[Document],
+    scope: Scope,
+    query: AnalystQuery,
+    fields: Sequence[str],
+    positions: Mapping[str, bytes],
+    *,
+    until: dt.datetime | None = None,
+    size: int,
+) -> Iterator[tuple[str, bytes]]:
+    """Yield (organization, statements as MongoDB sent them, at most `size`)."""
     wanted = dict.fromkeys(fields, 1)
     for org in scope.orgs:
-        found = db.statements.find(_condition(org, query, positions.get(org, b"")), wanted)
-        documents: list[Document] = []
-        for document in found.sort("_id", 1).hint([("org", 1), ("_id", 1)]).batch_size(CHUNK):
-            documents.append(document)
-            if len(documents) == CHUNK:
-                yield org, bytes(documents[-1]["_id"]), documents
-                documents = []
-        if documents:
-            yield org, bytes(documents[-1]["_id"]), documents
+        found: Any = db.statements.find_raw_batches(
+            _condition(org, query, positions.get(org, b""), until), wanted
+        )
+        for batch in found.sort("_id", 1).hint([("org", 1), ("_id", 1)]).batch_size(size):
+            yield org, batch
 
 
-def _condition(org: str, query: AnalystQuery, after: bytes) -> Document:
-    onward = {"_id": {"$gt": Binary(after)}} if after else {}
+def _condition(org: str, query: AnalystQuery, after: bytes, until: dt.datetime | None) -> Document:
+    bounds: Document = {"$gt": Binary(after)} if after else {}
+    if until is not None:
+        bounds["$lt"] = Binary(microseconds(until).to_bytes(8, "big") + bytes(8))
+    onward = {"_id": bounds} if bounds else {}
     return {"org": org, **onward, **STANDING, "$and": [render(query.where)]}
 
 
@@ -92,35 +126,70 @@ def _one_line(raw: bytes) -> bytes:
     return raw.replace(b"\r", b" ").replace(b"\n", b" ") if b"\n" in raw or b"\r" in raw else bytes(raw)
 
 
-def csv_lines(documents: Iterable[Mapping[str, Any]], columns: Sequence[str], *, header: bool) -> bytes:
+def csv_lines(documents: Sequence[Mapping[str, Any]], columns: Sequence[str], *, header: bool) -> bytes:
     """Return CSV rows (RFC 4180) of these columns; texts that a spreadsheet would run are quoted by '."""
     out = io.StringIO()
     writer = csv.writer(out)
     if header:
         writer.writerow(columns)
-    for document in documents:
-        writer.writerow([csv_cell(value_at(document, column)) for column in columns])
+    cells = [[csv_cell(value) for value in column_of(documents, column)] for column in columns]
+    writer.writerows(zip(*cells, strict=True))
     return out.getvalue().encode()
 
 
+def column_of(documents: Sequence[Mapping[str, Any]], column: str) -> list[Any]:
+    """Return the values of one dotted field as they are stored, None where it is absent."""
+    head, _, tail = column.partition(".")
+    values = [document.get(head) for document in documents]
+    return [value.get(tail) if value else None for value in values] if tail else values
+
+
 def csv_cell(value: Any) -> Any:
-    """Return a cell that no spreadsheet takes for a formula."""
+    """Return a cell that no spreadsheet takes for a formula; ids and dates also as PLAIN decodes them."""
+    if isinstance(value, str):
+        return "'" + value if value[:1] in RUN else value
+    if value is None or value is True or value is False:
+        return _CONSTANTS[value]
     if isinstance(value, dt.datetime):
-        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    if isinstance(value, bool):
-        return "true" if value else "false"
+        text = value.isoformat(timespec="milliseconds")
+        return text + "Z" if value.tzinfo is None else text.replace("+00:00", "Z")
     if isinstance(value, list):
-        return " ".join(map(str, value))
-    text = value if value is None or isinstance(value, int | float) else str(value)
-    return "'" + text if isinstance(text, str) and text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+        return csv_cell(" ".join(map(str, value)))
+    if isinstance(value, Binary):
+        return str(value.as_uuid())
+    number = plain(value)
+    return number if isinstance(number, int | float) else csv_cell(str(number))
 
 
-def value_at(document: Mapping[str, Any], path: str) -> Any:
-    """Return the plain value of a dotted field, None where it is absent."""
-    value: Any = document
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return [plain(v) for v in value] if isinstance(value, list) else plain(value)
+RUN = frozenset({"=", "+", "-", "@", "\t", "\r"})
+_CONSTANTS = {None: None, True: "true", False: "false"}
+
+
+class Pace:
+    """Gives way to others: rests after each piece of work for as long as others were in its way.
+
+    Who shares processors, or the lock of one Python process, is kept waiting now and then: work takes longer
+    than its processor time. On an idle machine there is no rest; on a busy one the export leaves MOST of
+    the time to others.
+    """
+
+    MOST = 3.0  # rests for each piece of work
+    DISTURBED = 1.2  # waiting less than this is chance
+
+    def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._sleep = sleep
+
+    @contextmanager
+    def work(self) -> Iterator[None]:
+        """Time a piece of work that waits for nothing but processors, and rest after it where due."""
+        wall, cpu = time.perf_counter(), time.thread_time()
+        yield
+        self.rest(time.perf_counter() - wall, time.thread_time() - cpu)
+
+    def rest(self, wall: float, cpu: float) -> None:
+        """Rest after work that took `wall` seconds, `cpu` of them on a processor."""
+        if wall > self.DISTURBED * cpu:
+            self._sleep(min(self.MOST * wall, 1.0))
 
 
 def stream(
@@ -131,20 +200,27 @@ def stream(
 
 
 def _stream_ndjson(db: Any, scope: Scope, query: AnalystQuery, _columns: Sequence[str]) -> Iterator[bytes]:
-    for _org, _after, documents in chunks(db, scope, query, ["raw"], {}):
-        yield ndjson(documents)
+    pace = Pace()
+    for _org, batch in batches(db, scope, query, ["raw"], {}, size=STREAMED):
+        with pace.work():
+            body = ndjson(decode_all(batch, PLAIN))
+        yield body
 
 
 def _stream_csv(db: Any, scope: Scope, query: AnalystQuery, columns: Sequence[str]) -> Iterator[bytes]:
+    pace = Pace()
     yield csv_lines([], columns, header=True)
-    for _org, _after, documents in chunks(db, scope, query, columns, {}):
-        yield csv_lines(documents, columns, header=False)
+    for _org, batch in batches(db, scope, query, columns, {}, size=STREAMED):
+        with pace.work():
+            body = csv_lines(decode_all(batch, PLAIN), columns, header=False)
+        yield body
 
 
 def _stream_parquet(db: Any, scope: Scope, query: AnalystQuery, columns: Sequence[str]) -> Iterator[bytes]:
     # pyarrow costs 60 MB and a third of a second: only a process that writes Parquet loads it
     parquet = importlib.import_module("lrs.analysis.parquet")
-    yield from parquet.stream(chunks(db, scope, query, columns, {}), columns)
+    found = batches(db, scope, query, columns, {}, size=STREAMED)
+    yield from parquet.stream((batch for _org, batch in found), columns, Pace())
 
 
 STREAMS: dict[str, Callable[[Any, Scope, AnalystQuery, Sequence[str]], Iterator[bytes]]] = {

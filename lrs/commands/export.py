@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import gc
 import gzip
 import json
 import os
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,10 +21,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from lrs.analysis.export import chunks, count, csv_lines, ndjson
 from lrs.analysis.run import Analyst
 from lrs.analysis.scope import Scope
+from lrs.analysis.settled import settled
 from lrs.api.analytics import columns_of
 from lrs.commands import with_laurel
 from lrs.commands.statements import one_line_errors, scope_from
-from lrs.context import Laurel
+from lrs.context import Laurel, utc_now
 from statements.analysis import AnalystQuery
 
 Document = dict[str, Any]
@@ -34,7 +37,7 @@ NICENESS = 10  # an export gives way to ingest on the same machine
 class Writer(Protocol):
     """Where chunks go; the position is saved only when `commit` says that they are durable."""
 
-    def write(self, documents: list[Document]) -> None:
+    def write(self, documents: Sequence[Mapping[str, Any]]) -> None:
         """Take one chunk."""
 
     def commit(self, *, last: bool = False) -> bool:
@@ -69,6 +72,7 @@ def group(  # one option per argument
     Parquet is partitioned by month (month=2026-11/part-….parquet); NDJSON holds the exact statements.
     """
     os.nice(NICENESS)
+    gc.set_threshold(100_000, 50, 50)  # documents come and go in thousands and hold no cycles
     db = here.db
     with one_line_errors():
         scope = scope_from(db, organizations)
@@ -78,7 +82,10 @@ def group(  # one option per argument
         state = _State(folder, {"format": form, "filter": wanted, "columns": columns, "gzip": compress})
         state.begin(since_last=since_last)
         with closing(WRITERS[form](folder, names, state, compress)) as writer:
-            written = _export(db, scope, query, fields=_fields(form, names), state=state, writer=writer)
+            written = _export(
+                db, scope, query, until=settled(db, utc_now()), fields=_fields(form, names), state=state,
+                writer=writer,
+            )  # fmt: skip
     click.echo(f"{written:,} statements in {folder}")
 
 
@@ -89,13 +96,20 @@ def _fields(form: str, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _export(
-    db: Any, scope: Scope, query: AnalystQuery, *, fields: tuple[str, ...], state: _State, writer: Writer
+    db: Any,
+    scope: Scope,
+    query: AnalystQuery,
+    *,
+    until: dt.datetime,
+    fields: tuple[str, ...],
+    state: _State,
+    writer: Writer,
 ) -> int:
     written = 0
     bars = (TextColumn("exporting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*bars, console=Console(stderr=True)) as progress:
-        task = progress.add_task("export", total=count(db, scope, query, state.positions))
-        for org, after, documents in chunks(db, scope, query, fields, dict(state.positions)):
+        task = progress.add_task("export", total=count(db, scope, query, state.positions, until))
+        for org, after, documents in chunks(db, scope, query, fields, dict(state.positions), until=until):
             writer.write(documents)
             state.reach(org, after)
             if writer.commit():
@@ -188,7 +202,7 @@ class _NdjsonWriter(_LinesWriter):
     def __init__(self, _folder: Path, _names: tuple[str, ...], state: _State, compress: bool) -> None:
         super().__init__(state, "ndjson", compress)
 
-    def write(self, documents: list[Document]) -> None:
+    def write(self, documents: Sequence[Mapping[str, Any]]) -> None:
         self.put(ndjson(documents))
 
 
@@ -197,7 +211,7 @@ class _CsvWriter(_LinesWriter):
         super().__init__(state, "csv", compress)
         self.names = names
 
-    def write(self, documents: list[Document]) -> None:
+    def write(self, documents: Sequence[Mapping[str, Any]]) -> None:
         self.put(csv_lines(documents, self.names, header=self.fresh))
         self.fresh = False
 
@@ -212,17 +226,16 @@ class _ParquetWriter:
         from lrs.analysis import parquet  # noqa: PLC0415 -- only this writer pays for pyarrow
 
         self.folder, self.names, self.state, self.parquet = folder, names, state, parquet
-        self.schema = parquet.schema_of(names)
+        self.fields = _fields("parquet", names)
+        self.schema = parquet.schema_of(self.fields)
         self.months: dict[str, list[Any]] = defaultdict(list)
         self.rows = 0
 
-    def write(self, documents: list[Document]) -> None:
+    def write(self, documents: Sequence[Mapping[str, Any]]) -> None:
         """Turn a chunk into typed columns, which are small, and keep them."""
-        by_month: dict[str, list[Document]] = defaultdict(list)
-        for document in documents:
-            by_month[self.parquet.month_of(document)].append(document)
-        for month, rows in by_month.items():
-            self.months[month].append(self.parquet.table_of(rows, self.names, self.schema))
+        table = self.parquet.table_of(documents, self.fields, self.schema)
+        for month, rows in self.parquet.by_month(table):
+            self.months[month].append(rows if self.fields == self.names else rows.drop_columns("timestamp"))
         self.rows += len(documents)
 
     def commit(self, *, last: bool = False) -> bool:

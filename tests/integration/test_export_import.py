@@ -8,6 +8,7 @@ import io
 import json
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,20 +16,26 @@ from typing import Any
 import orjson
 import pyarrow.parquet as pq
 import pytest
+from bson import Decimal128, decode_all, encode
 from click.testing import CliRunner, Result
 from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
 from werkzeug.serving import make_server
 
 from lrs.analysis import importing
-from lrs.analysis.export import csv_cell
+from lrs.analysis.export import PLAIN, Pace, csv_cell, csv_lines
+from lrs.analysis.parquet import by_month, schema_of, table_of
+from lrs.analysis.settled import settled
 from lrs.cli import cli
+from lrs.consistency import microseconds
 from lrs.context import utc_now
 from lrs.settings import Settings
 from lrs.tenancy import create_org
 from statements.errors import InvalidStatement
 from statements.ingest import Writer, store_statements
 from statements.parse import parse_statements
-from statements.store import StatementStore
+from statements.store import CODEC, StatementStore
 
 AUTHORITY = {"objectType": "Agent", "account": {"homePage": "http://x.example", "name": "k"}}
 WRITER = Writer("k", "vendor", "vendor", AUTHORITY)
@@ -295,3 +302,118 @@ def test_a_page_of_another_store_is_taken_apart_without_encoding_it_again() -> N
 def test_a_page_that_is_none_is_refused(page: str) -> None:
     with pytest.raises(InvalidStatement):
         importing.split_page(page.encode("latin-1"))
+
+
+def at(second: int) -> dt.datetime:
+    return dt.datetime(2026, 1, 1, 12, 0, second, tzinfo=dt.UTC)
+
+
+def test_an_export_ends_where_no_unfinished_write_can_add_to_it(db: Any) -> None:
+    """Who remembers only the newest statement it saw misses one whose write began earlier and ended later."""
+    assert settled(db, at(10)) == at(10)  # nobody writes
+    db.hosts.insert_one({"_id": "a", "through": microseconds(at(4)), "at": dt.datetime.now(dt.UTC)})
+    naps: list[float] = []
+
+    def finish(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 3:
+            db.hosts.update_one({"_id": "a"}, {"$set": {"through": microseconds(at(11))}})
+
+    assert (settled(db, at(10), sleep=finish), len(naps)) == (at(10), 3)
+    db.hosts.update_one({"_id": "a"}, {"$set": {"through": microseconds(at(4))}})
+    assert settled(db, at(10), sleep=lambda _: None) == at(4)
+    db.hosts.update_one({"_id": "a"}, {"$set": {"at": dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)}})
+    assert settled(db, at(10)) == at(10)  # that machine is gone
+
+
+def test_what_is_stored_after_an_export_began_comes_with_the_next(
+    db: Any, command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(db, "north", body(1))
+    between = utc_now()
+    put(db, "north", body(2))
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr("lrs.commands.export.settled", lambda *_: between)
+        assert command("export", str(out)).stdout.startswith("1 statements")
+    assert command("export", str(out), "--since-last").stdout.startswith("1 statements")
+    ids = [
+        orjson.loads(line)["id"]
+        for file in sorted(out.glob("*.ndjson"))
+        for line in file.read_text().splitlines()
+    ]
+    assert ids == [body(1)["id"], body(2)["id"]]
+
+
+VALUES = st.fixed_dictionaries({
+    "id": st.uuids(version=4), "registration": st.none() | st.uuids(version=4),
+    "timestamp": st.integers(0, 4 * 10**12).map(lambda us: dt.datetime.fromtimestamp(us / 1000, dt.UTC)),
+    "success": st.none() | st.booleans(), "platform": st.none() | st.text(max_size=5),
+    "score": st.none() | st.fixed_dictionaries({}, optional={
+        "scaled": st.floats(-1, 1) | st.integers(-1, 1) | st.just(Decimal128("0.10")),
+        "raw": st.integers(-(2**63), 2**63 - 1),
+    }),
+    "grouping": st.none() | st.lists(st.sampled_from(["urn:a", "urn:b"]), min_size=1, max_size=2),
+})  # fmt: skip
+
+
+@given(rows=st.lists(VALUES, max_size=6))
+def test_columns_hold_what_the_documents_hold(rows: list[dict[str, Any]]) -> None:
+    """Against one value after the other, as the documents read with every comfort of the driver."""
+    stored = [encode({k: v for k, v in row.items() if v is not None}, codec_options=CODEC) for row in rows]
+    plain = decode_all(b"".join(stored), PLAIN)
+    columns = (
+        "id",
+        "registration",
+        "timestamp",
+        "success",
+        "platform",
+        "score.scaled",
+        "score.raw",
+        "grouping",
+    )
+    table = table_of(plain, columns, schema_of(columns))
+    expected = [
+        {
+            "id": str(row["id"]), "registration": row["registration"] and str(row["registration"]),
+            "timestamp": millisecond(row["timestamp"]), "success": row["success"],
+            "platform": row["platform"], "score_scaled": real(row, "scaled"), "score_raw": real(row, "raw"),
+            "grouping": row["grouping"],
+        }
+        for row in rows
+    ]  # fmt: skip
+    assert table.to_pylist() == expected
+    months = [(month, part.num_rows) for month, part in by_month(table)]
+    assert dict(months) == Counter(f"{row['timestamp']:%Y-%m}" for row in rows)
+    lines = list(
+        csv.reader(io.StringIO(csv_lines(plain, ("id", "timestamp", "success"), header=False).decode()))
+    )
+    assert lines == [
+        [
+            str(row["id"]),
+            millisecond(row["timestamp"]).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "" if row["success"] is None else str(row["success"]).lower(),
+        ]
+        for row in rows
+    ]
+
+
+def millisecond(value: dt.datetime) -> dt.datetime:
+    return value.replace(microsecond=value.microsecond // 1000 * 1000, tzinfo=dt.UTC)
+
+
+def real(row: dict[str, Any], name: str) -> float | None:
+    value = (row["score"] or {}).get(name)
+    return None if value is None else float(str(value))
+
+
+def test_an_export_rests_only_while_others_are_in_its_way() -> None:
+    """After work that had the processor for itself there is no rest, so an idle machine exports at full speed."""
+    naps: list[float] = []
+    pace = Pace(naps.append)
+    pace.rest(0.010, 0.0099)
+    assert naps == []
+    pace.rest(0.010, 0.005)
+    assert naps == [pytest.approx(0.030)]
+    pace.rest(5.0, 0.1)
+    assert naps[1:] == [1.0]
