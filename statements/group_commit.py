@@ -3,7 +3,7 @@
 The first caller that finds no write under way becomes the writer: it sends what every waiting caller brought,
 tells each caller what became of it, and hands over to the next one that waits. A lone caller writes at once,
 so there is no added delay; sixteen callers share one journal flush. Nobody returns before the server has
-acknowledged majority and journal for what it brought, and what one caller brings is stored whole or not at all.
+acknowledged majority and journal for what it brought; what one caller brings is stored whole or not at all.
 """
 
 from __future__ import annotations
