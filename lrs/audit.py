@@ -35,7 +35,19 @@ INDEXES: dict[str, list[IndexModel]] = {
 
 def new_id(now: dt.datetime, serial: int = 0) -> str:
     """Return a fresh ULID in lower case: 26 characters that sort by time, then by `serial` (up to 65,535)."""
-    number = (int(now.timestamp() * 1000) << 80) | (serial << 64) | secrets.randbits(64)
+    return _text((_milliseconds(now) << 80) | (serial << 64) | secrets.randbits(64))
+
+
+def first_id(at: dt.datetime) -> str:
+    """Return what no id of that millisecond or a later one is less than."""
+    return _text(_milliseconds(at) << 80)
+
+
+def _milliseconds(at: dt.datetime) -> int:
+    return max(0, int(at.timestamp() * 1000))
+
+
+def _text(number: int) -> str:
     return "".join(ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 

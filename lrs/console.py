@@ -247,7 +247,7 @@ def person(person: str) -> str:
     """Show one person."""
     found = people_api.seen(person)
     db = laurel().db
-    awards = list(db.awards.find({"person": found["_id"]}).limit(100))
+    awards = list(db.awards.find({"org": "vendor", "person": found["_id"]}).limit(100))
     rows = db.audit.find({"thing": found["_id"], **within()}).sort("_id", -1).limit(20)
     entries = [audit_api.show(row) for row in rows]
     return render_template(

@@ -50,7 +50,7 @@ def count(db: Database[Document], person: str) -> Document:
     """Return what an erasure would touch; nothing is changed. Raises UnknownThing."""
     ifis = identifiers_of(get_person(db, person))
     stores = {org: _count_statements(db, org, ifis) for org in _stores(db)}
-    found = [row["_id"] for row in db.awards.find({"person": person}, {"_id": 1})]
+    found = [row["_id"] for row in db.awards.find({"org": VENDOR, "person": person}, {"_id": 1})]
     return {
         "person": person,
         "identifiers": len(ifis),
@@ -60,7 +60,7 @@ def count(db: Database[Document], person: str) -> Document:
         "attachments": sum(len(_own_hashes(db, org, ifis)) for org in _stores(db)),
         "affiliations": db.affiliations.count_documents({"person": person}),
         "awards": len(found),
-        "credentials": db.credentials.count_documents({"person": person}),
+        "credentials": db.credentials.count_documents({"org": VENDOR, "person": person}),
         "launches": db.launches.count_documents({"limit.actor": {"$in": ifis}}),
     }
 
@@ -102,7 +102,7 @@ def pseudonym_of(name: str) -> Document:
 
 def _begin(editor: Editor, person: Document, mode: str, reason: str) -> Document:
     """Record that an erasure begins, or return the one that was cut short."""
-    open_one = editor.db.erasures.find_one({"person": person["_id"], "state": "begun"})
+    open_one = editor.db.erasures.find_one({"org": VENDOR, "person": person["_id"], "state": "begun"})
     if open_one is not None:
         if open_one["mode"] != mode:
             raise Collision(f"an erasure of this person by {open_one['mode']} was begun; finish that")
@@ -188,7 +188,7 @@ def _rewrite(db: Database[Document], org: str, ifis: list[str], pseudonym: Docum
         change = {**_renamed_keys(row, renamed), **_renamed_fields(row, set(ifis), new)}
         if "raw" in row:
             change["raw"] = dump_text(replaced(parse_json(row["raw"]), set(ifis), pseudonym))
-        changed += statements.update_one({"_id": row["_id"]}, {"$set": change}).modified_count
+        changed += statements.update_one({"_id": row["_id"], "org": org}, {"$set": change}).modified_count
     return changed
 
 
@@ -247,10 +247,14 @@ def _drop_about(db: Database[Document], ifis: list[str]) -> Document:
     for row in rows:
         if "chunks" in row:
             db["documents.chunks"].delete_many({"org": row["org"], "files_id": row["chunks"]})
+    gone = {
+        "_id": {"$in": [row["_id"] for row in rows]},
+        "org": {"$in": sorted({row["org"] for row in rows})},
+    }
     addresses = [one.removeprefix(MBOX) for one in ifis if one.startswith(MBOX)]
     db.codes.delete_many({"email": {"$in": addresses}})
     return {
-        "documents": db.documents.delete_many({"_id": {"$in": [row["_id"] for row in rows]}}).deleted_count,
+        "documents": db.documents.delete_many(gone).deleted_count,
         "names": db.agent_names.delete_many({"ifi": {"$in": ifis}}).deleted_count,
         "launches": db.launches.delete_many({"limit.actor": {"$in": ifis}}).deleted_count,
     }
@@ -274,14 +278,18 @@ def _finish(editor: Editor, person: Document, record: Document, pseudonym: Docum
             {"_id": person["_id"]}, {"$set": emptied, "$inc": {"version": 1}}, session=session
         )
         pointers = [
-            row["_id"] for row in db.people.find({"merged_into": person["_id"]}, {"_id": 1}, session=session)
+            row["_id"]
+            for row in db.people.find(
+                {"org": VENDOR, "merged_into": person["_id"]}, {"_id": 1}, session=session
+            )
         ]
         bare: Document = {"name": None, "email": None, "display": {}, "erased_at": editor.now}
         db.people.update_many({"_id": {"$in": pointers}}, {"$set": bare}, session=session)
+        _rename_former(db, identifiers_of(person), name, session)
         db.affiliations.update_many({"person": person["_id"]}, {"$set": {"known_as": None}}, session=session)
-        db.credential_displays.delete_many({"person": person["_id"]}, session=session)
-        addressed = {"$or": [{"person": person["_id"]}, {"to": {"$in": addresses_of(person)}}]}
-        db.notices.delete_many(addressed, session=session)
+        db.credential_displays.delete_many({"org": VENDOR, "person": person["_id"]}, session=session)
+        for addressed in ({"person": person["_id"]}, {"to": {"$in": addresses_of(person)}}):
+            db.notices.delete_many({"org": VENDOR, **addressed}, session=session)
         counts = {"affiliations": 0, "credentials": 0}
         if remove:
             counts = _drop_standing(editor, person["_id"], session)
@@ -295,6 +303,17 @@ def _finish(editor: Editor, person: Document, record: Document, pseudonym: Docum
     return editor.change(act)
 
 
+def _rename_former(db: Database[Document], ifis: list[str], name: str | None, session: ClientSession) -> None:
+    """Rename the identifiers where a merge or a split left them: with others who had them, with pointers."""
+    for field in ("former", "had"):
+        db.people.update_many(
+            {"org": VENDOR, f"{field}.ifi": {"$in": ifis}},
+            {"$set": {f"{field}.$[one].ifi": name}},
+            array_filters=[{"one.ifi": {"$in": ifis}}],
+            session=session,
+        )
+
+
 def _drop_standing(editor: Editor, person: str, session: ClientSession) -> Document:
     """End affiliations and memberships; take back credentials: the list says so, and the documents go."""
     db = editor.db
@@ -306,13 +325,14 @@ def _drop_standing(editor: Editor, person: str, session: ClientSession) -> Docum
         {"$pull": {"members": {"person": person}, "past": {"person": person}}},
         session=session,
     )
-    awards = [row["award"] for row in db.credentials.find({"person": person}, {"award": 1}, session=session)]
+    held = {"org": VENDOR, "person": person}
+    awards = [row["award"] for row in db.credentials.find(held, {"award": 1}, session=session)]
     store = CredentialStore(db)
     for award in set(awards):
         store.set_entries(store.unset_entries(award, session), "withdrawn", editor.now, session)
-    gone = db.credentials.delete_many({"person": person}, session=session)
+    gone = db.credentials.delete_many(held, session=session)
     db.credential_subjects.delete_many({"_id": person}, session=session)
-    db.credential_displays.delete_many({"person": person}, session=session)
+    db.credential_displays.delete_many(held, session=session)
     return {"affiliations": ended.modified_count, "credentials": gone.deleted_count}
 
 

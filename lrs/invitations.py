@@ -35,6 +35,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     "codes": [
         IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=30 * 24 * 3600),
         IndexModel([("org", ASCENDING), ("purpose", ASCENDING)]),
+        IndexModel([("email", ASCENDING)]),
     ]
 }
 

@@ -43,6 +43,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     "launch_keys": [IndexModel([("retires_at", ASCENDING)], expireAfterSeconds=0)],
     "launches": [
         IndexModel([("org", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("limit.actor", ASCENDING)]),  # erasure
         IndexModel([("forget_at", ASCENDING)], expireAfterSeconds=0),
     ],
 }

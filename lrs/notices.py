@@ -39,6 +39,8 @@ INDEXES: dict[str, list[IndexModel]] = {
     "notices": [
         IndexModel([("state", ASCENDING), ("due_at", ASCENDING)]),
         IndexModel([("org", ASCENDING), ("award", ASCENDING)]),
+        IndexModel([("org", ASCENDING), ("person", ASCENDING)]),
+        IndexModel([("org", ASCENDING), ("to", ASCENDING)]),
     ],
 }
 

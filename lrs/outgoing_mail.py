@@ -41,6 +41,7 @@ QUICK: Final = WriteConcern(w=1)
 INDEXES: dict[str, list[IndexModel]] = {
     "mails": [
         IndexModel([("state", ASCENDING), ("due_at", ASCENDING)]),
+        IndexModel([("due_at", ASCENDING)]),
         IndexModel([("org", ASCENDING), ("person", ASCENDING)]),
     ],
 }

@@ -33,10 +33,26 @@ INDEXES: dict[str, list[IndexModel]] = {
     "people": [
         IndexModel([("org", ASCENDING), ("ifis.ifi", ASCENDING)]),
         IndexModel([("org", ASCENDING), ("email", ASCENDING)]),
+        *(
+            IndexModel(
+                [("org", ASCENDING), (f"{field}.ifi", ASCENDING)],
+                partialFilterExpression={f"{field}.ifi": {"$exists": True}},
+            )
+            for field in ("former", "had")
+        ),
+        IndexModel(
+            [("org", ASCENDING), ("merged_into", ASCENDING)],
+            partialFilterExpression={"merged_into": {"$exists": True}},
+        ),
     ],
     "affiliations": [
         IndexModel([("person", ASCENDING), ("from", ASCENDING)]),
         IndexModel([("org", ASCENDING), ("person", ASCENDING)]),
+        IndexModel(
+            [("until", ASCENDING), ("_id", ASCENDING)],
+            name="pending",
+            partialFilterExpression={"confirmed_at": None},
+        ),
     ],
     "groups": [IndexModel([("org", ASCENDING), ("members.person", ASCENDING)])],
 }

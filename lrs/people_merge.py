@@ -40,9 +40,12 @@ def preview_merge(db: Database[Document], kept: str, gone: str) -> Document:
             {"org": new["org"], "primary": new["primary"], "was_primary": old["primary"]}
             for old, new in affiliations
         ],
-        "groups": [group["_id"] for group in db.groups.find({"members.person": other["_id"]}, {"_id": 1})],
-        "facts": db.facts.count_documents({"person": other["_id"], "by_people": True}),
-        "awards": db.awards.count_documents({"person": other["_id"]}),
+        "groups": [
+            group["_id"]
+            for group in db.groups.find({"org": VENDOR, "members.person": other["_id"]}, {"_id": 1})
+        ],
+        "facts": db.facts.count_documents({"org": VENDOR, "person": other["_id"], "by_people": True}),
+        "awards": db.awards.count_documents({"org": VENDOR, "person": other["_id"]}),
         "basis": basis(one, other),
     }
 
@@ -61,8 +64,8 @@ def merge(editor: Editor, kept: str, gone: str, expected: str | None = None) -> 
         after = _unite(editor, one, other, session)
         for old, new in _joined_affiliations(editor.db, one["_id"], other["_id"], session):
             editor.db.affiliations.replace_one({"_id": old["_id"]}, new, session=session)
-        _move_memberships(editor.db, other["_id"], one["_id"], session)
-        _copy_facts(editor.db, other["_id"], one["_id"], session)
+        _move_memberships(editor, other["_id"], one["_id"], session)
+        _copy_facts(editor, other["_id"], one["_id"], session)
         work.unite_stores(editor.db, [one["_id"], other["_id"]], editor.now, session=session)
         ifis = {row["ifi"] for row in after["ifis"]}
         work.mark_signed_by(editor.db, ifis, editor.now, session=session)
@@ -87,21 +90,62 @@ def _two(
 
 def _unite(editor: Editor, one: Document, other: Document, session: ClientSession) -> Document:
     """Give the identifiers of `other` to `one` and leave a pointer behind."""
+    gained, former = _gained(one, other, editor.now)
     after = {
         **one,
         "name": one.get("name") or other.get("name"),
         "email": one.get("email") or other.get("email"),
-        "ifis": one["ifis"] + [row for row in other["ifis"] if row not in one["ifis"]],
+        "ifis": one["ifis"] + gained,
+        **({"former": former} if former else {}),
         "confirmed": one.get("confirmed", False) or other.get("confirmed", False),
         "updated_at": editor.now,
         "version": one.get("version", 0) + 1,
     }
-    pointer = {"ifis": [], "merged_into": one["_id"], "updated_at": editor.now}
+    pointer = {
+        "ifis": [],
+        "had": other["ifis"],
+        "merged_into": one["_id"],
+        "merged_at": editor.now,
+        "updated_at": editor.now,
+    }
     editor.db.people.update_one(
         {"_id": other["_id"]}, {"$set": pointer, "$inc": {"version": 1}}, session=session
     )
     editor.db.people.replace_one({"_id": one["_id"]}, after, session=session)
     return after
+
+
+def _gained(one: Document, other: Document, now: dt.datetime) -> tuple[list[Document], list[Document]]:
+    """Return the identifiers that `one` gets of `other`, known from now on, and the former ones of `one`.
+
+    What `one` had lost to a split comes back as it was: splitting and merging again is neutral.
+    """
+    former = [dict(row) for row in one.get("former", ())]
+    owned = {(row["ifi"], row["from"], row["until"]) for row in one["ifis"]}
+    gained = []
+    for row in other["ifis"]:
+        if (row["ifi"], row["from"], row["until"]) in owned:
+            continue
+        lost = next((each for each in former if "returned_at" not in each and _covers(each, row)), None)
+        if lost is not None:
+            lost |= {"returned_at": now}
+        gains = lost.get("gains", []) if lost else [*row.get("gains", []), {"at": now, "of": other["_id"]}]
+        gained.append(_identifier(row, gains))
+    return gained, former
+
+
+def _covers(lost: Document, row: Document) -> bool:
+    """Tell whether an identifier that comes back lies inside the interval in which it was lost."""
+    return bool(
+        lost["ifi"] == row["ifi"]
+        and (lost["from"] or BEFORE) <= (row["from"] or BEFORE)
+        and (row["until"] or FOREVER) <= (lost["until"] or FOREVER)
+    )
+
+
+def _identifier(row: Document, gains: list[Document]) -> Document:
+    bare = {"ifi": row["ifi"], "from": row["from"], "until": row["until"]}
+    return {**bare, "gains": gains} if gains else bare
 
 
 def _joined_affiliations(
@@ -122,22 +166,26 @@ def _overlap(one: Document, other: Document) -> bool:
     )
 
 
-def _move_memberships(db: Database[Document], gone: str, kept: str, session: ClientSession) -> None:
-    for field in ("members", "past"):
-        db.groups.update_many(
-            {f"{field}.person": gone},
-            {"$set": {f"{field}.$[one].person": kept}},
-            array_filters=[{"one.person": gone}],
-            session=session,
-        )
+def _move_memberships(editor: Editor, gone: str, kept: str, session: ClientSession) -> None:
+    """Give memberships to the one who is kept; that they were another's stays on record."""
+    for group in editor.db.groups.find({"org": VENDOR, "members.person": gone}, session=session):
+        moved = [one for one in group["members"] if one["person"] == gone]
+        members = [
+            {**one, "person": kept, "added_at": editor.now} if one["person"] == gone else one
+            for one in group["members"]
+        ]
+        past = [*group.get("past", ()), *({**one, "removed_at": editor.now} for one in moved)]
+        change = {"$set": {"members": members, "past": past}, "$inc": {"version": 1}}
+        editor.db.groups.update_one({"_id": group["_id"]}, change, session=session)
 
 
-def _copy_facts(db: Database[Document], gone: str, kept: str, session: ClientSession) -> None:
+def _copy_facts(editor: Editor, gone: str, kept: str, session: ClientSession) -> None:
     """Repeat what people decided about one for the other: a revocation does not end by a merge.
 
-    Facts are only ever added; a fact that names another by `of` names its copy.
+    Facts are only ever added; a fact that names another by `of` names its copy. Copies are known from now on.
     """
-    found = list(db.facts.find({"person": gone, "by_people": True}, session=session))
+    db = editor.db
+    found = list(db.facts.find({"org": VENDOR, "person": gone, "by_people": True}, session=session))
     names = {fact["_id"]: "fact_" + secrets.token_hex(12) for fact in found}
     copies = [
         {
@@ -145,6 +193,7 @@ def _copy_facts(db: Database[Document], gone: str, kept: str, session: ClientSes
             "_id": names[fact["_id"]],
             "person": kept,
             "copy_of": fact["_id"],
+            "known_at": editor.now,
             **({"of": names.get(fact["of"], fact["of"])} if fact.get("of") else {}),
         }
         for fact in found
@@ -163,7 +212,7 @@ def preview_split(
         "person": before["_id"],
         "keeps": stay,
         "leaves": leave,
-        "awards": db.awards.count_documents({"person": before["_id"]}),
+        "awards": db.awards.count_documents({"org": VENDOR, "person": before["_id"]}),
         "basis": basis(before),
     }
 
@@ -187,13 +236,14 @@ def split(
         if expected is not None and expected != basis(before):
             raise Outdated("preview")
         stay, leave = _divide(before, ifis, since)
+        new, gain = "p_" + new_id(editor.now), {"at": editor.now, "of": before["_id"]}
         mbox = next((row["ifi"] for row in leave if row["ifi"].startswith("mbox::")), None)
         made: Document = {
-            "_id": "p_" + new_id(editor.now),
+            "_id": new,
             "org": VENDOR,
             "name": name,
             "email": mbox.removeprefix("mbox::mailto:") if mbox else None,
-            "ifis": leave,
+            "ifis": [_identifier(row, [*row.get("gains", []), gain]) for row in leave],
             "confirmed": False,
             "display": {},
             "created_at": editor.now,
@@ -203,7 +253,8 @@ def split(
         after = {
             **before,
             "ifis": stay,
-            "former": before.get("former", []) + [{**row, "lost_at": editor.now} for row in leave],
+            "former": before.get("former", [])
+            + [{**row, "lost_at": editor.now, "lost_to": new} for row in leave],
             "updated_at": editor.now,
             "version": before.get("version", 0) + 1,
         }

@@ -30,7 +30,10 @@ Raw = dict[str, Any]
 INDEXES = {
     "credentials": [
         IndexModel([("org", ASCENDING), ("award", ASCENDING), ("seq", DESCENDING)], unique=True),
-        IndexModel([("org", ASCENDING), ("person", ASCENDING)]),
+        IndexModel([("org", ASCENDING), ("person", ASCENDING), ("award", ASCENDING), ("seq", DESCENDING)]),
+        IndexModel(
+            [("org", ASCENDING), ("certification", ASCENDING), ("award", ASCENDING), ("seq", DESCENDING)]
+        ),
     ],
     "status_entries": [
         IndexModel([("org", ASCENDING), ("list", ASCENDING), ("index", ASCENDING)], unique=True),

@@ -126,9 +126,9 @@ def explain(
     rules = cache_of(db).get(fresh=True) if known_at is None else RuleStore(db).rule_set(known_at)
     if certification not in rules.certifications:
         raise rules.unknown("Certification", certification)
-    found = find_person(db, person)
+    found = find_person(db, person, known_at)
     row = work.rows_of(db, [found]).get(found)
-    dossiers, shared = load_dossiers(db, rules, {found: row.stores if row else ()})
+    dossiers, shared = load_dossiers(db, rules, {found: row.stores if row else ()}, known_at)
     known = dossiers[found].known_at(now) if known_at is None else known_at
     history = full_history(rules, dossiers[found], shared, known, certification)
     told = explanation.explain(rules.certifications[certification], history, known, at or now)
@@ -192,8 +192,10 @@ def list_awards(  # one keyword per filter
         query["certification"] = certification
     if after is not None:
         query["_id"] = {"$gt": after}
+        query["$and"] = [*query.get("$and", ()), {"person": {"$gte": after.partition("/")[0]}}]
     given = 0
-    for standing in db.standings.find(query).sort("_id", ASCENDING):
+    by_id = [("person", ASCENDING), ("certification", ASCENDING)]  # what an id is made of, and indexes hold
+    for standing in db.standings.find(query).sort(by_id):
         found = state_at(standing, now)
         if found is None or (state is not None and found.state != state):
             continue

@@ -36,6 +36,7 @@ HOLDS_FOR: Final = dt.timedelta(seconds=60)  # how long the asking system may ke
 
 INDEXES: dict[str, list[IndexModel]] = {
     "gate_answers": [
+        IndexModel([("org", ASCENDING), ("at", DESCENDING)]),
         IndexModel([("org", ASCENDING), ("gate", ASCENDING), ("at", DESCENDING)]),
         IndexModel([("org", ASCENDING), ("organization", ASCENDING), ("at", DESCENDING)]),
     ],

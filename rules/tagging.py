@@ -107,7 +107,7 @@ def tag_page(
     rows = list(db.statements.find(query, FIELDS, hint="keys").sort("_id", ASCENDING).limit(limit))
     found = [row for row in rows if relevance.is_relevant(row)]
     changes: list[Any] = [
-        UpdateOne({"_id": row["_id"]}, {"$addToSet": {"keys": tag}})
+        UpdateOne({"_id": row["_id"], "org": org}, {"$addToSet": {"keys": tag}})
         for row in found
         if (tag := evidence_key(row["actor"])) not in row["keys"]
     ]

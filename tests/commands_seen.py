@@ -1,9 +1,12 @@
-"""What an application asks MongoDB: commands by shape, heard by a listener, and what `explain` says of each."""
+"""What an application asks MongoDB: commands by shape and asker, heard by a listener, and what `explain` says."""
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import FrameType
 from typing import Any
 
 from pymongo import monitoring
@@ -11,6 +14,7 @@ from pymongo.database import Database
 
 Document = dict[str, Any]
 ASKED = ("find", "aggregate", "count", "distinct", "update", "delete", "findAndModify")
+OURS = re.compile(r"\b(?:lrs|rules|statements)/[\w/]+\.py$")
 FIND_PARTS = ("filter", "sort", "limit", "skip", "hint", "projection")
 
 
@@ -21,6 +25,7 @@ class Question:
     collection: str
     command: str
     parts: Document
+    asker: str = ""
 
     @property
     def shape(self) -> str:
@@ -50,11 +55,15 @@ class Heard(monitoring.CommandListener):
 
     database: str
     questions: dict[str, list[Question]] = field(default_factory=dict)
+    count: int = 0
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         """Note what is asked."""
         if event.database_name == self.database and event.command_name in ASKED:
-            for question in questions_of(event.command_name, dict(event.command)):
+            self.count += 1
+            asker = asker_of(sys._getframe())
+            for heard in questions_of(event.command_name, dict(event.command)):
+                question = replace(heard, asker=asker)
                 seen = self.questions.setdefault(question.shape, [])
                 seen[1:] = [question]
                 if len(seen) == 1:
@@ -65,6 +74,16 @@ class Heard(monitoring.CommandListener):
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
         """Nothing to note."""
+
+
+def asker_of(frame: FrameType | None) -> str:
+    """Return file and line of ours that called the driver, or "" when there is none."""
+    while frame is not None:
+        found = OURS.search(frame.f_code.co_filename)
+        if found:
+            return f"{found[0]}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""
 
 
 def questions_of(name: str, command: Document) -> Iterator[Question]:
@@ -84,8 +103,8 @@ def questions_of(name: str, command: Document) -> Iterator[Question]:
         yield Question(collection, name, {"pipeline": command["pipeline"], "hint": command.get("hint")})
     elif name == "find":
         yield Question(collection, name, {part: command[part] for part in FIND_PARTS if part in command})
-    else:
-        yield Question(collection, name, {"filter": command.get("query") or {}})
+    elif command.get("query"):  # a count without a query reads what MongoDB has counted already
+        yield Question(collection, name, {"filter": command["query"]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +112,7 @@ class Plan:
     """What `explain` says of one question."""
 
     stages: frozenset[str]
+    scans: bool
     examined: int
     keys: int
     returned: int
@@ -115,8 +135,10 @@ def explain(db: Database[Document], question: Question) -> Plan:
     winning = list(walk(answer, "winningPlan"))
     stats = [one for one in walk(answer, "executionStats") if "totalDocsExamined" in one]
     stages = {node["stage"] for plan in winning for node in nodes(plan) if isinstance(node.get("stage"), str)}
+    looked_up = any(node.get("collectionScans") for node in nodes(answer))  # by $lookup
     return Plan(
         frozenset(stages),
+        "COLLSCAN" in stages or looked_up,
         max((one["totalDocsExamined"] for one in stats), default=0),
         max((one["totalKeysExamined"] for one in stats), default=0),
         max((one["nReturned"] for one in stats), default=0),
