@@ -28,21 +28,24 @@ class Surroundings:
 class Rows:
     """The matching statements of one selector in order of (effective time, stored, id)."""
 
-    __slots__ = ("_usable_until", "ats", "beside", "items")
+    __slots__ = ("_usable_until", "_within", "ats", "beside", "items")
 
     def __init__(self, items: list[Evidence], beside: Mapping[str, Evidence] | None = None) -> None:
         self.items = items
         self.ats = [e.at for e in items]
         self.beside = beside or {}
-        self._usable_until: dict[Duration, list[dt.datetime]] = {}
+        self._within: Duration | None = None  # of which `_usable_until` are the ends
+        self._usable_until: list[dt.datetime] = []
 
     def usable_until(self, within: Duration, timezone: str) -> list[dt.datetime]:
         """Return for each statement the exclusive end of its use: the end of date(e) + W (4.5)."""
-        found = self._usable_until.get(within)
-        if found is None:
-            found = [usable_until(at, within, timezone) for at in self.ats]
-            self._usable_until[within] = found
-        return found
+        if within is not self._within:
+            n, unit = within.n, within.unit
+            self._usable_until = [
+                _usable_until(calendar.local_date(at, timezone), n, unit, timezone) for at in self.ats
+            ]
+            self._within = within
+        return self._usable_until
 
 
 _NO_ROWS = Rows([])
@@ -72,20 +75,22 @@ class Book:
     ) -> None:
         self.version = version
         self.around = around
-        practice = cmi5.practice_sessions(statements)
-        self.statements = [e for e in statements if is_countable(e) and not cmi5.in_session(e, practice)]
+        self.statements = [e for e in statements if is_countable(e)]
+        if len(self.statements) < len(statements) and (practice := cmi5.practice_sessions(statements)):
+            self.statements = [e for e in self.statements if not cmi5.in_session(e, practice)]
         self._rows = self._match()
         self._of_release: dict[tuple[str, str], Rows] = {}
 
     def _match(self) -> dict[str, Rows]:
         compiled, around = self.version.compiled, self.around
+        by_activity, by_prefix = compiled.by_activity, compiled.by_prefix
         found: dict[str, list[Evidence]] = {}
         for e in self.statements:
-            for selector in compiled.by_activity.get(e.activity, ()):
-                if selector.matches(e, around.person, around.groups):
+            for selector in by_activity.get(e.activity, ()):
+                if selector.fits(e, around.person, around.groups):
                     found.setdefault(selector.name, []).append(e)
-            for prefix, selector in compiled.by_prefix:
-                if e.activity.startswith(prefix) and selector.matches(e, around.person, around.groups):
+            for prefix, selector in by_prefix:
+                if e.activity.startswith(prefix) and selector.fits(e, around.person, around.groups):
                     items = found.setdefault(selector.name, [])
                     if not items or items[-1] is not e:
                         items.append(e)
@@ -122,9 +127,10 @@ class Book:
         rows += [self.rows(n, r) for r in releases for n in listed if n in self.version.compiled.of_release]
         return sorted({e.id: e for one in rows for e in one.items}.values(), key=order)
 
-    def instants(self) -> set[dt.datetime]:
-        """Return the effective times of all matching statements (4.4-1)."""
-        return {at for rows in self._rows.values() for at in rows.ats}
+    def add_instants(self, found: set[dt.datetime]) -> None:
+        """Add the effective times of all matching statements (4.4-1)."""
+        for rows in self._rows.values():
+            found.update(rows.ats)
 
 
 def is_countable(e: Evidence) -> bool:

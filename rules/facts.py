@@ -15,6 +15,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
+from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions
 from pymongo import ASCENDING, IndexModel
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
@@ -31,6 +33,13 @@ REASONS: Final = (
 FACT_FIELDS: Final = (
     "certification", "until", "revoke_at", "allowed", "statement", "choice", "of", "reason", "by", "note",
 )  # fmt: skip
+
+READ: Final = {"evidence": 0}
+INSTANTS: Final = ("effective_at", "decided_at", "known_at", "until", "revoke_at")
+NAIVE: Final[CodecOptions[Document]] = CodecOptions(
+    tz_aware=False, uuid_representation=UuidRepresentation.STANDARD
+)
+"""Dates without zone: the driver takes longer to put one on than to decode all the rest."""
 
 TIER_KINDS: Final = ("tier", "tier_at_risk", "tier_retraction")
 
@@ -64,7 +73,7 @@ def to_fact(row: Mapping[str, Any]) -> Fact:
         id=row["_id"],
         kind=row["kind"],
         at=row["effective_at"],
-        decided_at=row["decided_at"],
+        decided_at=row.get("known_at") or row["decided_at"],  # later where a merge brought it
         until_day=dt.date.fromisoformat(day) if day else None,
         **values,
     )
@@ -93,8 +102,11 @@ def find_facts(
     """Return what people and what the engine recorded about each of these persons, oldest first."""
     asserted: dict[str, list[Document]] = defaultdict(list)
     recorded: dict[str, list[Document]] = defaultdict(list)
-    rows = db.facts.find({"org": VENDOR, "person": {"$in": list(persons)}})
+    rows = db.get_collection("facts", NAIVE).find({"org": VENDOR, "person": {"$in": list(persons)}}, READ)
     for row in rows:
+        for name in INSTANTS:
+            if (at := row.get(name)) is not None:
+                row[name] = at.replace(tzinfo=dt.UTC)
         (asserted if row["by_people"] else recorded)[row["person"]].append(row)
     return {
         person: (_in_order(asserted[person]), _in_order(recorded[person]))

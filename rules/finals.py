@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import replace
 
 from rules import calendar
@@ -14,11 +14,13 @@ from rules.life import Admission
 from rules.model import OnVoided
 
 
-def final_fact(facts: Iterable[Fact], knowledge: Knowledge, start: dt.datetime) -> Fact | None:
+def final_fact(facts: Collection[Fact], knowledge: Knowledge, start: dt.datetime) -> Fact | None:
     """Return the earliest fact that ends an award begun at `start` (4.10); None if there is none.
 
     Revocations, withdrawals, holds uncured at `revoke_at`, and the withdrawal of the certification.
     """
+    if not facts and not knowledge.lifecycle:
+        return None
     finals = [f for f in facts if f.kind in {"revocation", "withdrawal"} and f.at >= start]
     finals += [_as_revocation(f) for f in facts if f.kind == "hold" and f.at >= start and _is_uncured(f)]
     finals += [

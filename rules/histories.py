@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pymongo.database import Database
@@ -17,7 +17,7 @@ from pymongo.database import Database
 from rules import marks, people
 from rules.evidence import evidence, known_since, stored_at
 from rules.facts import find_facts, to_fact
-from rules.history import Evidence, Fact, Membership, PersonHistory
+from rules.history import BEGINNING, Evidence, Fact, Membership, PersonHistory
 from rules.model import Certification
 from rules.people import NOBODY, Identity, Owners
 from rules.relevance import relevance_of
@@ -48,12 +48,14 @@ def nobody(_ifi: str, _at: dt.datetime) -> None:
 class Piece:
     """A stored statement of a person, with the certifications that may look at it.
 
-    `lost_at` is when a split took it away from the person, None while it is theirs (4.9-3).
+    `lost_at` is when a split took it away from the person, None while it is theirs (4.9-3); `known_at` when a
+    merge brought it, where that is later than it was stored.
     """
 
     document: Document
     touched: frozenset[str]
     lost_at: dt.datetime | None = None
+    known_at: dt.datetime = BEGINNING
 
 
 @dataclass(slots=True)
@@ -78,7 +80,8 @@ class Dossier:
         newest = max((piece.document["stored"] for piece in self.pieces), default=now)
         if newest >= now - SECOND:  # a stored instant is cut to milliseconds, and a batch is known whole
             newest = max((_known(piece.document) for piece in self.pieces), default=now)
-        return max([now, newest, *(fact.decided_at for fact in self.facts)])
+        merged = (piece.known_at for piece in self.pieces)
+        return max([now, newest, *merged, *(fact.decided_at for fact in self.facts)])
 
     def certifications(self) -> frozenset[str]:
         """Return the certifications that this person's evidence, facts or recorded decisions concern."""
@@ -132,7 +135,9 @@ class Dossier:
             person_of = shared.person_of if shared.signers else nobody
             made = evidence(piece.document, person_of)
             if piece.lost_at is not None and (made.voided_at is None or piece.lost_at < made.voided_at):
-                made = replace(made, voided_at=piece.lost_at)
+                made = made._replace(voided_at=piece.lost_at)
+            if piece.known_at > made.known:
+                made = made._replace(known_at=piece.known_at)
             self._made[index] = made
         return made
 
@@ -142,16 +147,22 @@ def _known(document: Document) -> dt.datetime:
 
 
 def load_dossiers(
-    db: Database[Document], rules: RuleSet, stores: Mapping[str, Collection[str]]
+    db: Database[Document],
+    rules: RuleSet,
+    stores: Mapping[str, Collection[str]],
+    known_at: dt.datetime | None = None,
 ) -> tuple[dict[str, Dossier], Shared]:
-    """Read everything about these people; `stores` maps each to the stores where they were seen."""
-    identities = people.identities_of(db, stores)
+    """Read everything about these people; `stores` maps each to the stores where they were seen.
+
+    With `known_at`, identities and groups are those on record then.
+    """
+    identities = people.identities_of(db, stores, known_at)
     seen: dict[str, set[str]] = defaultdict(set)
     for person, identity in identities.items():
         for one in (*identity.owned, *(lost for lost, _ in identity.lost)):
             seen[one.of].update(stores[person])
-    documents = marks.evidence_documents(db, seen)
-    shared = load_shared(db, rules, (row for rows in documents.values() for row in rows))
+    documents = marks.evidence_documents(db, seen, further=fields_named(rules))
+    shared = load_shared(db, rules, (row for rows in documents.values() for row in rows), known_at)
     facts = find_facts(db, stores)
     relevant = relevance_of(rules).certifications
     dossiers = {}
@@ -169,7 +180,7 @@ def own_pieces(
 ) -> list[Piece]:
     """Return the statements with an effective time in an interval of ownership (1), present or lost."""
     owned = {
-        row["_id"]: Piece(row, touched)
+        row["_id"]: Piece(row, touched, known_at=one.known_at)
         for one in identity.owned
         for row in documents.get(one.of, ())
         if (one.is_whole or one.holds_at(min(row["timestamp"], row["stored"]))) and (touched := relevant(row))
@@ -177,7 +188,7 @@ def own_pieces(
     if not identity.lost:
         return list(owned.values())
     lost = {
-        row["_id"]: Piece(row, touched, lost_at)
+        row["_id"]: Piece(row, touched, lost_at, one.known_at)
         for one, lost_at in identity.lost
         for row in documents.get(one.of, ())
         if one.holds_at(min(row["timestamp"], row["stored"]))
@@ -188,19 +199,25 @@ def own_pieces(
     return [*owned.values(), *lost.values()]
 
 
-def load_shared(db: Database[Document], rules: RuleSet, documents: Iterable[Document]) -> Shared:
+def load_shared(
+    db: Database[Document],
+    rules: RuleSet,
+    documents: Iterable[Document],
+    known_at: dt.datetime | None = None,
+) -> Shared:
     """Read the groups that published rules name and the owners of the signers' identifiers."""
     named = groups_named(rules)
     if not named:
         return Shared({}, {})
-    known = people.groups(db)
+    known = people.groups(db, known_at)
     ifis = {
         ifi
         for row in documents
         for ifi in (row.get("instructor"), row.get("authority"))
         if isinstance(ifi, str)
     }
-    return Shared({name: known.get(name, ()) for name in named}, people.owners_of(db, ifis))
+    owners = people.owners_of(db, ifis, known_at)
+    return Shared({name: known.get(name, ()) for name in named}, owners)
 
 
 def groups_named(rules: RuleSet) -> frozenset[str]:
@@ -209,6 +226,23 @@ def groups_named(rules: RuleSet) -> frozenset[str]:
     if known is None:
         every = [version.document for one in rules.certifications.values() for version in one.versions]
         known = rules.memo["groups"] = frozenset(name for document in every for name in groups_of(document))
+    return frozenset(known)
+
+
+def fields_named(rules: RuleSet) -> frozenset[str]:
+    """Return the context fields that selectors of published certifications name and few others do."""
+    known = rules.memo.get("fields")
+    if known is None:
+        contexts = [
+            selector.context
+            for one in rules.certifications.values()
+            for version in one.versions
+            for selector in version.document.evidence.values()
+            if selector.context is not None
+        ]
+        names = ("platform", "language", "parent")
+        found = frozenset(n for n in names if any(getattr(one, n) is not None for one in contexts))
+        known = rules.memo["fields"] = found
     return frozenset(known)
 
 

@@ -57,15 +57,23 @@ class Knowledge:
 
     def waiting(self, version: int) -> frozenset[str]:
         """Return the late statements that no reviewer has accepted, under a version (4.1-3)."""
-        if version not in self._waiting:
+        found = self._waiting.get(version)
+        if found is None:
             published = self.versions[version]
-            self._waiting[version] = frozenset(
-                e.id
-                for e in self.statements
-                if is_late(e, published.document.max_lateness, published.timezone)
-                and e.id not in self.verdicts
+            bound, timezone = published.document.max_lateness, published.timezone
+            surely = _never_late(bound.n, bound.unit)
+            found = frozenset(
+                [
+                    e.id
+                    for e in self.statements
+                    if e.timestamp is not None
+                    and e.stored - e.timestamp > surely
+                    and is_late(e, bound, timezone)
+                    and e.id not in self.verdicts
+                ]
             )
-        return self._waiting[version]
+            self._waiting[version] = found
+        return found
 
     def matching(self, ids: Collection[str]) -> list[Evidence]:
         """Return the statements with these ids that match a selector of any version, oldest first."""
@@ -97,20 +105,22 @@ def _never_late(n: int, unit: Unit) -> dt.timedelta:
 
 def know(certification: PublishedCertification, history: PersonHistory, at: dt.datetime) -> Knowledge:
     """Return what is known at an instant; the order of the inputs does not matter."""
-    versions = sorted(
-        (v for v in certification.versions if v.decided_at <= at),
-        key=lambda v: (v.effective_at, v.decided_at, v.document.version),
+    versions = certification.versions_at(at)
+    lifecycle = tuple(
+        sorted(
+            (c for c in certification.lifecycle if c.decided_at <= at),
+            key=lambda c: (c.at, c.decided_at, c.to),
+        )
     )
-    lifecycle = tuple(sorted((c for c in certification.lifecycle if c.decided_at <= at), key=lambda c: c.at))
     frozen_at = lifecycle[-1].at if lifecycle and lifecycle[-1].to == "disabled" else at
-    facts = _facts(history.facts, certification.id, at)
+    facts = _facts(history.facts, certification.id, at) if history.facts else ()
     verdicts = {f.statement: f for f in facts if f.kind == "acceptance" and f.statement is not None}
     statements = sorted(_standing(history.evidence, at, frozen_at), key=order)
     rejected = {i for i, f in verdicts.items() if not f.allowed}
     return Knowledge(
         certification=certification.id,
         at=at,
-        versions=tuple(versions),
+        versions=versions,
         statements=[e for e in statements if e.id not in rejected] if rejected else statements,
         rejected=tuple(e for e in statements if e.id in rejected),
         facts=facts,
@@ -118,7 +128,9 @@ def know(certification: PublishedCertification, history: PersonHistory, at: dt.d
             sorted(
                 (r for r in history.releases if r.decided_at <= at), key=lambda r: (r.published, r.release)
             )
-        ),
+        )
+        if history.releases
+        else (),
         around=Surroundings(history.person, history.groups, history.holds, history.version_order),
         lifecycle=lifecycle,
         closed=_closed(lifecycle),
@@ -130,7 +142,11 @@ def know(certification: PublishedCertification, history: PersonHistory, at: dt.d
 def _standing(evidence: Iterable[Evidence], at: dt.datetime, frozen_at: dt.datetime) -> Iterable[Evidence]:
     """Return the statements that are known and neither voided nor taken away (4.9-1), each once."""
     limit = min(at, frozen_at)
-    found = {e.id: e for e in evidence if e.known <= limit and (e.voided_at is None or e.voided_at > at)}
+    found = {
+        e.id: e
+        for e in evidence
+        if (e.known_at or e.stored) <= limit and (e.voided_at is None or e.voided_at > at)
+    }
     return found.values()
 
 

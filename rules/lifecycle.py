@@ -223,12 +223,13 @@ class _Walk:
             if isinstance(outcome, tuple):
                 return outcome
             cursor = outcome
-        renewed = self.search.renewal(draft, cursor, min(draft.lapses_at, award.stop))
+        lapses_at = draft.lapses_at
+        renewed = self.search.renewal(draft, cursor, min(lapses_at, award.stop))
         if renewed is not None:
             return draft.finish(renewed.at, "superseded"), self._begin(renewed, draft.award)
-        if award.stop < draft.lapses_at:
+        if award.stop < lapses_at:
             return draft.finish(award.stop, award.final_state), None
-        return self._lapse(draft, max(draft.lapses_at, draft.valid_from), "expired", award)
+        return self._lapse(draft, max(lapses_at, draft.valid_from), "expired", award)
 
     def _events(self, draft: Draft) -> list[_Event]:
         """Return what may change the period, in order of time, each with the step that applies it."""

@@ -33,7 +33,11 @@ FIELDS: Final[Mapping[str, int]] = dict.fromkeys(
      "parent", "grouping", "category", "extensions", "client", "client_label", "controlled_by", "authority",
      "voided", "pending", "behind"), 1,
 )  # fmt: skip
-"""What evidence is made of; `raw` and the keys stay in the database."""
+"""What a mark shows; `raw` and the keys stay in the database."""
+EVIDENCE: Final[Mapping[str, int]] = {
+    name: 1 for name in FIELDS if name not in {"activity_type", "client", "platform", "language", "parent"}
+}
+"""What evidence of any rule is made of; few rules read the fields that are left out (`further`)."""
 
 INDEXES: dict[str, list[IndexModel]] = {
     "statements": [
@@ -96,12 +100,15 @@ def clear(db: Database[Document], marks: Iterable[Document]) -> None:
 
 
 def evidence_documents(
-    db: Database[Document], seen: Mapping[str, Collection[str]], known_at: dt.datetime | None = None
+    db: Database[Document],
+    seen: Mapping[str, Collection[str]],
+    known_at: dt.datetime | None = None,
+    further: Iterable[str] = ("platform", "language", "parent"),
 ) -> dict[str, list[Document]]:
     """Return the relevant statements of many actors in one round trip: IFI -> statement documents.
 
     UUIDs in them stay the 16 bytes they are stored as. `seen` maps each IFI to the stores to look in. With
-    `known_at`, later stored ones are left out.
+    `known_at`, later stored ones are left out. `further` are fields to read besides `EVIDENCE`.
     """
     ifis_by_store: dict[str, list[str]] = defaultdict(list)
     for ifi, stores in seen.items():
@@ -115,7 +122,8 @@ def evidence_documents(
     if not branches:
         return found
     wanted: Document = branches[0] if len(branches) == 1 else {"$or": branches}
-    for row in db.get_collection("statements", PLAIN).find(wanted, FIELDS, batch_size=READ, hint="keys"):
+    fields = {**EVIDENCE, **dict.fromkeys(further, 1)}
+    for row in db.get_collection("statements", PLAIN).find(wanted, fields, batch_size=READ, hint="keys"):
         rows = found.get(row.get("actor", ""))
         if rows is None:
             continue

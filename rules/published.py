@@ -75,6 +75,19 @@ class PublishedCertification:
     id: str
     versions: tuple[PublishedVersion, ...]
     lifecycle: tuple[LifecycleChange, ...] = ()
+    in_order: tuple[PublishedVersion, ...] = field(init=False, compare=False, repr=False)
+    known_from: dt.datetime = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        ordered = sorted(self.versions, key=lambda v: (v.effective_at, v.decided_at, v.document.version))
+        object.__setattr__(self, "in_order", tuple(ordered))
+        object.__setattr__(self, "known_from", max((v.decided_at for v in ordered), default=BEGINNING))
+
+    def versions_at(self, known_at: dt.datetime) -> tuple[PublishedVersion, ...]:
+        """Return the versions known at an instant by the instant from which they apply."""
+        if known_at >= self.known_from:
+            return self.in_order
+        return tuple(v for v in self.in_order if v.decided_at <= known_at)
 
 
 def published(

@@ -214,6 +214,11 @@ def _distinct_value(e: Evidence, distinct: Distinct) -> tuple[str, str]:
 
 def distinct_first(rows: Iterable[Evidence], distinct: Distinct) -> list[Evidence]:
     """Return the oldest statement of each distinct value; one without registration is its own value."""
+    if distinct == "activity":
+        by_activity: dict[str, Evidence] = {}
+        for e in rows:
+            by_activity.setdefault(e.activity, e)
+        return list(by_activity.values())
     firsts: dict[tuple[str, str], Evidence] = {}
     for e in rows:
         firsts.setdefault(_distinct_value(e, distinct), e)
@@ -301,23 +306,33 @@ def earliest(requirement: Requirement, view: View) -> dt.datetime:
     A lower bound that looks at first statements and first prerequisites only; it saves the evaluation of
     candidate instants that are too early.
     """
-    match requirement:
-        case AllOf():
-            return max((earliest(part, view) for part in requirement.parts), default=END_OF_TIME)
-        case AnyOf():
-            return min((earliest(part, view) for part in requirement.parts), default=END_OF_TIME)
-        case AtLeast():
-            return sorted(earliest(part, view) for part in requirement.parts)[requirement.n - 1]
-        case Holds():
-            held = view.book.around.holds.get(requirement.certification, ())
-            return min((h.from_at for h in held), default=END_OF_TIME)
-        case InOrder():
-            return max(view.first_at(name) for name in requirement.selectors)
-        case Score():
-            return view.first_scored(requirement.selector, requirement.at_least)
-        case Count():
-            return view.first_at(requirement.selector, requirement.at_least)
-        case Done() | Sum():
-            return view.first_at(requirement.selector)
-        case _:
+    return _EARLIEST[type(requirement)](requirement, view)
+
+
+def _all_earliest(requirement: AllOf, view: View) -> dt.datetime:
+    latest = None
+    for part in requirement.parts:
+        at = earliest(part, view)
+        if at >= END_OF_TIME:
             return END_OF_TIME
+        if latest is None or at > latest:
+            latest = at
+    return END_OF_TIME if latest is None else latest
+
+
+def _held_earliest(requirement: Holds, view: View) -> dt.datetime:
+    held = view.book.around.holds.get(requirement.certification, ())
+    return min((h.from_at for h in held), default=END_OF_TIME)
+
+
+_EARLIEST: dict[type[Requirement], Callable[[Any, View], dt.datetime]] = {
+    AllOf: _all_earliest,
+    AnyOf: lambda one, view: min((earliest(part, view) for part in one.parts), default=END_OF_TIME),
+    AtLeast: lambda one, view: sorted(earliest(part, view) for part in one.parts)[one.n - 1],
+    Done: lambda one, view: view.first_at(one.selector),
+    Score: lambda one, view: view.first_scored(one.selector, one.at_least),
+    Holds: _held_earliest,
+    Count: lambda one, view: view.first_at(one.selector, one.at_least),
+    Sum: lambda one, view: view.first_at(one.selector),
+    InOrder: lambda one, view: max(view.first_at(name) for name in one.selectors),
+}

@@ -52,6 +52,9 @@ class Search:
         previous: Draft | None = None,
     ) -> Decision | None:
         """Return the smallest candidate in [low, high) at which `award.when` is satisfied (4.4-2)."""
+        key: PinKey = (kind, ordinal, previous.decision.at if previous else None)
+        if not self.candidates or low > self.candidates[-1]:
+            return self._or_pinned(None, key, low, high)
         views = [self.view(index, admission, previous) for index in range(len(self.known.versions))]
         bounds = [earliest(view.book.version.document.award.when, view) for view in views]
 
@@ -64,7 +67,7 @@ class Search:
             return None
 
         found = self._search(max(low, min(bounds)), high, decide)
-        return self._or_pinned(found, (kind, ordinal, previous.decision.at if previous else None), low, high)
+        return self._or_pinned(found, key, low, high)
 
     def renewal(self, draft: Draft, low: dt.datetime, high: dt.datetime) -> Decision | None:
         """Return the smallest candidate of [low, high) in the window that `renewal.when` accepts (4.7-1)."""
@@ -75,6 +78,9 @@ class Search:
         chain = Chain(until, draft.expiry.anchor, draft.expiry.n, lasts)
         low, lapses_at = max(low, opens_at, draft.decision.at + TICK), draft.lapses_at
         if low >= high:
+            return None
+        key: PinKey = ("renewal", draft.award, draft.decision.at)
+        if not self.pins and (not self.candidates or low > self.candidates[-1]):
             return None
         views: dict[int, View] = {}
 
@@ -89,16 +95,17 @@ class Search:
             return Decision("renewal", at, index, ids, chain, opens_at) if ids is not None else None
 
         found = self._search(low, high, decide)
-        chosen = self._or_pinned(found, ("renewal", draft.award, draft.decision.at), low, high)
+        chosen = self._or_pinned(found, key, low, high)
         return replace(chosen, chain=chain, window=opens_at) if chosen is not None else None
 
     def _search(
         self, low: dt.datetime, high: dt.datetime, decide: Callable[[dt.datetime], Decision | None]
     ) -> Decision | None:
-        for at in self.candidates[bisect_left(self.candidates, low) :]:
+        for index in range(bisect_left(self.candidates, low), len(self.candidates)):
+            at = self.candidates[index]
             if at >= high:
                 return None
-            if not self.is_closed(at) and (decision := decide(at)) is not None:
+            if not (self.known.closed and self.is_closed(at)) and (decision := decide(at)) is not None:
                 return decision
         return None
 
@@ -106,7 +113,7 @@ class Search:
         self, found: Decision | None, key: PinKey, low: dt.datetime, high: dt.datetime
     ) -> Decision | None:
         """Return the decision that stands without its evidence, if nothing came before it (4.9)."""
-        pinned = self.pins.get(key)
+        pinned = self.pins.get(key) if self.pins else None
         if pinned is None or not low <= pinned.at < high or (found is not None and found.at < pinned.at):
             return found
         return pinned
@@ -145,7 +152,7 @@ def candidates(knowledge: Knowledge, *, late: bool = False) -> list[dt.datetime]
     """Return the candidate instants in order: matching statements, prerequisites, versions (4.4-1)."""
     found: set[dt.datetime] = set()
     for index, version in enumerate(knowledge.versions):
-        found |= knowledge.book(index, late=late).instants()
+        knowledge.book(index, late=late).add_instants(found)
         found.add(version.effective_at)
         for certification in version.compiled.prerequisites:
             found.update(held.from_at for held in knowledge.around.holds.get(certification, ()))

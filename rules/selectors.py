@@ -69,13 +69,17 @@ class CompiledSelector:
     activities: frozenset[str]
     prefixes: tuple[str, ...]
     has_rest: bool
+    vendor_only: bool
 
     def matches(self, e: Evidence, person: str, groups: Groups) -> bool:
         """Tell whether a countable statement matches every key of the selector but `cmi5` (2.4)."""
+        return self.names(e.activity) and self.fits(e, person, groups)
+
+    def fits(self, e: Evidence, person: str, groups: Groups) -> bool:
+        """Tell whether a countable statement about one of the activities matches every other key."""
         return (
             e.verb in self.verbs
-            and self.names(e.activity)
-            and self.accepts(e)
+            and (e.controlled_by == "vendor" if self.vendor_only else self.accepts(e))
             and (not self.has_rest or self.rest(e, person, groups))
         )
 
@@ -144,6 +148,7 @@ def compile_selector(selector: Selector, release: str | None = None) -> Compiled
         has_rest=selector.signed_by is not None
         or selector.result is not None
         or selector.context is not None,
+        vendor_only=selector.sources == "vendor",
     )
 
 

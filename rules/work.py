@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pymongo import ASCENDING, IndexModel, UpdateOne
+from pymongo import ASCENDING, IndexModel, UpdateMany, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
@@ -51,6 +51,8 @@ class Row:
     marks: int
     stores: tuple[str, ...]
     due_at: dt.datetime = NEVER
+    priority: int = CLOCK
+    signers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +202,20 @@ def release(
     taken: Lease,
     next_due: Mapping[str, dt.datetime | None],
     now: dt.datetime,
-    signers: Mapping[str, Collection[str]] | None = None,
+    signers: Mapping[str, frozenset[str]] | None = None,
 ) -> None:
-    """Give rows back; each is due again at its instant, or at once where it was marked meanwhile."""
-    changes = []
+    """Give rows back; each is due again at its instant, or at once where it was marked meanwhile.
+
+    Those of which nothing changes are given back together: a mark set meanwhile has made them due itself.
+    """
+    changes: list[Any] = []
+    same = []
     for person, instant in next_due.items():
         row = taken.rows[person]
+        signed = signers.get(person) if signers is not None else None
+        if (instant or NEVER, CLOCK) == (row.due_at, row.priority) and (not signed or signed == row.signers):
+            same.append(person)
+            continue
         unmarked = {"$eq": ["$marks", row.marks]}
         fields: Document = {
             "due_at": {"$cond": [unmarked, instant or NEVER, "$due_at"]},
@@ -214,9 +224,12 @@ def release(
             "leased_by": None,
             "decided_at": now,
         }
-        if signers is not None and signers.get(person):
-            fields["signers"] = sorted(signers[person])
+        if signed:
+            fields["signers"] = sorted(signed)
         changes.append(UpdateOne({"_id": person, "leased_by": taken.token}, [{"$set": fields}]))
+    if same:
+        free = {"leased_until": FREE, "leased_by": None, "decided_at": now}
+        changes.append(UpdateMany({"_id": {"$in": same}, "leased_by": taken.token}, {"$set": free}))
     if changes:
         db.work.bulk_write(changes, ordered=False)
 
@@ -230,4 +243,11 @@ def give_back(db: Database[Document], taken: Lease) -> None:
 
 
 def _row(row: Document) -> Row:
-    return Row(row["_id"], row.get("marks", 0), tuple(row.get("stores", ())), row.get("due_at", NEVER))
+    return Row(
+        row["_id"],
+        row.get("marks", 0),
+        tuple(row.get("stores", ())),
+        row.get("due_at", NEVER),
+        row.get("priority", CLOCK),
+        frozenset(row.get("signers", ())),
+    )

@@ -213,8 +213,8 @@ def test_when_and_in_what_batches_statements_arrive_does_not_matter(
 ) -> None:
     """Every statement keeps its effective time and arrives up to 25 days later, in an order of its own."""
     assume(len({e.at for e in evidence}) == len(evidence))  # ties are broken by `stored` (4.3-1)
-    at_once = [replace(e, stored=e.at) for e in evidence]
-    delayed = [replace(e, stored=e.at + dt.timedelta(days=random.randrange(26))) for e in evidence]
+    at_once = [e._replace(stored=e.at) for e in evidence]
+    delayed = [e._replace(stored=e.at + dt.timedelta(days=random.randrange(26))) for e in evidence]
     expected = decide(certain(cert), person(at_once), END_OF_TIME)
     assert shape(decide(certain(cert), person(delayed), END_OF_TIME)) == shape(expected)
 
@@ -228,7 +228,7 @@ def test_knowledge_at_d_is_what_a_history_of_that_day_gives(
     cert: Certification, evidence: list[Evidence], found: Any, released: Any, d: dt.datetime
 ) -> None:
     then = [
-        replace(e, voided_at=e.voided_at if e.voided_at and e.voided_at <= d else None)
+        e._replace(voided_at=e.voided_at if e.voided_at and e.voided_at <= d else None)
         for e in evidence
         if e.stored <= d
     ]
@@ -274,7 +274,7 @@ def test_splitting_identifiers_and_merging_again_is_neutral(
     """Every second statement is of an identifier that belongs to the person only after a late merge."""
     later = START + dt.timedelta(days=365 * 4)
     split = [e for i, e in enumerate(evidence) if i % 2 == 0]
-    merged = [replace(e, known_at=max(later, e.stored)) if i % 2 else e for i, e in enumerate(evidence)]
+    merged = [e._replace(known_at=max(later, e.stored)) if i % 2 else e for i, e in enumerate(evidence)]
     just_before = later - dt.timedelta(days=1)
     assert shape(decide(certain(cert), person(merged), just_before)) == shape(
         decide(certain(cert), person(split), just_before)

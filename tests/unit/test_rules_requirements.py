@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from decimal import Decimal
 from fractions import Fraction
@@ -446,7 +445,7 @@ def test_statements_after_the_end_of_their_session_do_not_count(end: str) -> Non
 
 
 def test_only_cmi5_defined_statements_count() -> None:
-    allowed = dataclasses.replace(au("passed", 1), category=(CMI5_CATEGORY,))
+    allowed = au("passed", 1)._replace(category=(CMI5_CATEGORY,))
     assert missing(CMI5_RULE, launched("Passed"), allowed) == ("unit",)
 
 
