@@ -1,12 +1,14 @@
 """Reading people, their dated identifiers, affiliations and groups; and making a person on first sight.
 
-people       {_id, org: "vendor", name, email, ifis: [{ifi, from, until}],
-              former?: [{ifi, from, until, lost_at}], confirmed, created_at, merged_into?}
+people       {_id, org: "vendor", name, email, ifis: [{ifi, from, until, gains?: [{at, of}]}],
+              former?: [{ifi, from, until, gains?, lost_at, lost_to, returned_at?}], confirmed, created_at,
+              merged_into?, merged_at?, had?: [identifiers before the merge]}
 affiliations {_id, person, org, from, until, primary, role, confirmed_at}
 groups       {_id, org: "vendor", name, members: [{person, from, until, added_at}],
               past?: [{person, from, until, added_at, removed_at}]}
 
-`from` and `until` are instants or None for an open end; intervals are [from, until).
+`from` and `until` are instants or None for an open end; intervals are [from, until). `gains` tell when merges
+and splits brought an identifier, and from whom: what was known at an instant can be told later.
 """
 
 from __future__ import annotations
@@ -35,11 +37,15 @@ MAX_IDS: Final = 100  # how many persons one identifier may have had
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """The half-open interval [start, end) in which `of` held: a person, an organization, an identifier."""
+    """The half-open interval [start, end) in which `of` held: a person, an organization, an identifier.
+
+    `known_at` is when the store learnt of it, as far as that is told: an identifier that a merge brought.
+    """
 
     of: str
     start: dt.datetime = BEGINNING
     end: dt.datetime = END_OF_TIME
+    known_at: dt.datetime = BEGINNING
 
     def holds_at(self, at: dt.datetime) -> bool:
         """Tell whether the instant lies inside."""
@@ -71,16 +77,45 @@ def owner_at(owners: Owners, ifi: str, at: dt.datetime) -> str | None:
     return None
 
 
-def owners_of(db: Database[Document], ifis: Collection[str]) -> dict[str, tuple[Interval, ...]]:
-    """Return who owned each of these identifiers, and when; unknown ones are left out."""
+def owners_of(
+    db: Database[Document], ifis: Collection[str], known_at: dt.datetime | None = None
+) -> dict[str, tuple[Interval, ...]]:
+    """Return who owned each of these identifiers, and when, as known then; unknown ones are left out."""
     found: dict[str, list[Interval]] = defaultdict(list)
     wanted = set(ifis)
-    people = db.people.find({"org": VENDOR, "ifis.ifi": {"$in": sorted(wanted)}}, {"ifis": 1})
+    people = db.people.find({"org": VENDOR, "ifis.ifi": {"$in": sorted(wanted)}}, {"ifis": 1, "former": 1})
     for person in people if wanted else ():
         for owned in person["ifis"]:
             if owned["ifi"] in wanted:
-                found[owned["ifi"]].append(interval(person["_id"], owned))
+                found[owned["ifi"]].append(interval(owner_known(person, owned, known_at), owned))
     return {ifi: tuple(sorted(each, key=lambda one: one.start)) for ifi, each in found.items()}
+
+
+def owner_known(person: Mapping[str, Any], owned: Mapping[str, Any], known_at: dt.datetime | None) -> str:
+    """Return whose an identifier of a person was as known then: before merges, between split and merge."""
+    owner = str(person["_id"])
+    if known_at is None:
+        return owner
+    away = _away(person, owned["ifi"], known_at)
+    if away is not None:
+        return str(away.get("lost_to") or owner)
+    for gain in reversed(owned.get("gains", ())):
+        if gain["at"] <= known_at:
+            break
+        owner = str(gain["of"])
+    return owner
+
+
+def _away(person: Mapping[str, Any], ifi: str, known_at: dt.datetime) -> Mapping[str, Any] | None:
+    """Return how an identifier was lost that had not come back by an instant, where it has by now."""
+    return next(
+        (
+            row
+            for row in person.get("former", ())
+            if row["ifi"] == ifi and "returned_at" in row and row["lost_at"] <= known_at < row["returned_at"]
+        ),
+        None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +129,33 @@ class Identity:
 NOBODY: Final = Identity()
 
 
-def identities_of(db: Database[Document], persons: Collection[str]) -> dict[str, Identity]:
-    """Return the identifiers of each of these persons with their intervals (`of` is the IFI)."""
-    people = db.people.find({"_id": {"$in": list(persons)}}, {"ifis": 1, "former": 1})
-    return {
-        person["_id"]: Identity(
-            tuple(interval(one["ifi"], one) for one in person["ifis"]),
-            tuple((interval(one["ifi"], one), one["lost_at"]) for one in person.get("former", ())),
-        )
-        for person in people
-    }
+def identities_of(
+    db: Database[Document], persons: Collection[str], known_at: dt.datetime | None = None
+) -> dict[str, Identity]:
+    """Return the identifiers of each of these persons with their intervals (`of` is the IFI).
+
+    With `known_at`, as they were known then: a person who was merged away later has what was theirs.
+    """
+    wanted = {"ifis": 1, "former": 1, "had": 1, "merged_at": 1}
+    people = db.people.find({"_id": {"$in": list(persons)}}, wanted)
+    return {person["_id"]: _identity(person, known_at) for person in people}
+
+
+def _identity(person: Mapping[str, Any], known_at: dt.datetime | None) -> Identity:
+    rows, former = person["ifis"], person.get("former", ())
+    if known_at is not None:
+        if "merged_at" in person and known_at < person["merged_at"]:
+            rows = person.get("had", ())
+        rows = [one for one in rows if _away(person, one["ifi"], known_at) is None]
+    lost = [
+        one
+        for one in former
+        if "returned_at" not in one or (known_at is not None and known_at < one["returned_at"])
+    ]
+    return Identity(
+        tuple(interval(one["ifi"], one) for one in rows),
+        tuple((interval(one["ifi"], one), one["lost_at"]) for one in lost),
+    )
 
 
 def ifis_of(db: Database[Document], persons: Collection[str]) -> dict[str, tuple[Interval, ...]]:
@@ -112,8 +164,10 @@ def ifis_of(db: Database[Document], persons: Collection[str]) -> dict[str, tuple
 
 
 def interval(of: str, document: Mapping[str, Any]) -> Interval:
-    """Return the interval of a document with `from` and `until`."""
-    return Interval(of, document.get("from") or BEGINNING, document.get("until") or END_OF_TIME)
+    """Return the interval of a document with `from` and `until`, known from the last of its `gains`."""
+    gains = document.get("gains")
+    known_at = gains[-1]["at"] if gains else BEGINNING
+    return Interval(of, document.get("from") or BEGINNING, document.get("until") or END_OF_TIME, known_at)
 
 
 Admit = Callable[
@@ -237,9 +291,29 @@ def new_person(person: str, ifi: str, now: dt.datetime) -> Document:
     }
 
 
-def find_person(db: Database[Document], named: str) -> str:
-    """Return the person meant by an id, an IFI, an address or `name@organization`; raises UnknownPerson."""
-    ifi = named if "::" in named else f"mbox::mailto:{named.lower()}"
+def find_person(db: Database[Document], named: str, known_at: dt.datetime | None = None) -> str:
+    """Return the person meant by an id, an IFI, an address or `name@organization`; raises UnknownPerson.
+
+    With `known_at`, as known then: somebody who was merged into another later is still apart.
+    """
+    found = _find(db, named)
+    while found.get("merged_into") and (known_at is None or found["merged_at"] <= known_at):
+        found = db.people.find_one({"_id": found["merged_into"]}) or {"_id": found["merged_into"]}
+    if known_at is not None:
+        meant = {named, _as_ifi(named), f"mbox::mailto:{named}"}
+        for owned in found.get("ifis", ()):
+            if owned["ifi"] in meant:
+                return owner_known(found, owned, known_at)
+    return str(found["_id"])
+
+
+def _as_ifi(named: str) -> str:
+    return named if "::" in named else f"mbox::mailto:{named.lower()}"
+
+
+def _find(db: Database[Document], named: str) -> Mapping[str, Any]:
+    """Return the document of the person who is called so now; raises UnknownPerson."""
+    ifi = _as_ifi(named)
     exact: list[Document] = [
         {"_id": named},
         {"ifis.ifi": ifi},
@@ -249,14 +323,14 @@ def find_person(db: Database[Document], named: str) -> str:
     for query in exact:
         found = db.people.find_one({"org": VENDOR, **query})
         if found is not None:
-            return str(found.get("merged_into") or found["_id"])
+            return found
     name, at, org = named.partition("@")
     if at:
         members = [row["person"] for row in db.affiliations.find({"org": org, "until": None}, {"person": 1})]
         people = db.people.find({"_id": {"$in": members}}, {"name": 1, "email": 1})
-        matching = [one["_id"] for one in people if _is_called(one, name)]
+        matching = [one for one in people if _is_called(one, name)]
         if len(matching) == 1:
-            return str(matching[0])
+            return matching[0]
     raise UnknownPerson(named)
 
 

@@ -163,7 +163,8 @@ def explain(args: dict[str, Any], person: str, certification: str) -> Response:
     at, known_at, left = args.get("at"), args.get("known_at"), left_at(whom)
     if left is not None:  # who left is seen as they were while they belonged (5-5)
         at, known_at = min(at or left, left), min(known_at or left, left)
-    found = enquiries.explain(here.db, whom, certification, at, here.now(), known_at=known_at)
+    asked = person if left is None else whom  # a person who was merged later may be asked about as then known
+    found = enquiries.explain(here.db, asked, certification, at, here.now(), known_at=known_at)
     return answer(as_dict(found))
 
 
