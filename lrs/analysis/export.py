@@ -20,11 +20,13 @@ from bson import Binary, decode_all
 from bson.codec_options import CodecOptions
 from pymongo.database import Database
 
+from lrs.analysis.run import index_keys
 from lrs.analysis.scope import Scope
 from lrs.consistency import microseconds
 from statements.aggregate import plain
 from statements.analysis import AnalystQuery
 from statements.mongo_filter import STANDING, render
+from statements.predicate import All
 
 Document = dict[str, Any]
 CHUNK = 2000  # statements in memory at a time
@@ -61,11 +63,19 @@ def count(
     query: AnalystQuery,
     positions: Mapping[str, bytes],
     until: dt.datetime | None = None,
-) -> int:
-    """Return how many statements an export from these positions has, for a progress bar."""
+) -> int | None:
+    """Return how many statements an export from these positions has at most, for a progress bar.
+
+    None where only reading all of them could tell.
+    """
     total = 0
     for org in scope.orgs:
-        total += db.statements.count_documents(_condition(org, query, positions.get(org, b""), until))
+        condition, index = _condition(org, query, positions.get(org, b""), until)
+        if query.where == All(()):
+            condition = {"org": org, "_id": condition.get("_id", {"$gt": Binary(bytes(16))})}
+        elif index == "order":
+            return None
+        total += db.statements.count_documents(condition, hint=index)
     return total
 
 
@@ -101,19 +111,24 @@ def batches(
     """Yield (organization, statements as MongoDB sent them, at most `size`)."""
     wanted = dict.fromkeys(fields, 1)
     for org in scope.orgs:
-        found: Any = db.statements.find_raw_batches(
-            _condition(org, query, positions.get(org, b""), until), wanted
-        )
-        for batch in found.sort("_id", 1).hint([("org", 1), ("_id", 1)]).batch_size(size):
+        condition, index = _condition(org, query, positions.get(org, b""), until)
+        found: Any = db.statements.find_raw_batches(condition, wanted)
+        for batch in found.sort("_id", 1).hint(index).batch_size(size):
             yield org, batch
 
 
-def _condition(org: str, query: AnalystQuery, after: bytes, until: dt.datetime | None) -> Document:
+def _condition(
+    org: str, query: AnalystQuery, after: bytes, until: dt.datetime | None
+) -> tuple[Document, str]:
+    """Return the filter, and the index that has what it selects in order of `stored`."""
     bounds: Document = {"$gt": Binary(after)} if after else {}
     if until is not None:
         bounds["$lt"] = Binary(microseconds(until).to_bytes(8, "big") + bytes(8))
     onward = {"_id": bounds} if bounds else {}
-    return {"org": org, **onward, **STANDING, "$and": [render(query.where)]}
+    keys = sorted(index_keys(query.where))[:1]
+    narrowed = {"keys": keys[0]} if keys else {}
+    condition = {"org": org, **narrowed, **onward, **STANDING, "$and": [render(query.where)]}
+    return condition, "keys" if keys else "order"
 
 
 def ndjson(documents: Iterable[Mapping[str, Any]]) -> bytes:

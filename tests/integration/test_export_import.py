@@ -24,8 +24,10 @@ from hypothesis import strategies as st
 from werkzeug.serving import make_server
 
 from lrs.analysis import importing
-from lrs.analysis.export import PLAIN, Pace, csv_cell, csv_lines
+from lrs.analysis.export import PLAIN, Pace, _condition, chunks, count, csv_cell, csv_lines
 from lrs.analysis.parquet import by_month, schema_of, table_of
+from lrs.analysis.run import Analyst
+from lrs.analysis.scope import Scope
 from lrs.analysis.settled import settled
 from lrs.cli import cli
 from lrs.consistency import microseconds
@@ -417,3 +419,26 @@ def test_an_export_rests_only_while_others_are_in_its_way() -> None:
     assert naps == [pytest.approx(0.030)]
     pace.rest(5.0, 0.1)
     assert naps[1:] == [1.0]
+
+
+def test_an_export_of_one_verb_reads_only_that(db: Any, command: Any, tmp_path: Path) -> None:
+    """By the index of search keys, in the same order; the progress bar needs no second reading."""
+    failed = {"id": "http://adlnet.gov/expapi/verbs/failed"}
+    put(db, "north", *[body(n, **({"verb": failed} if n % 4 == 0 else {})) for n in range(40)])
+    scope, now = Scope(("north",)), utc_now()
+    analyst = Analyst(db, scope, now)
+    some = analyst.parse(
+        {"filter": {"all": [{"field": "verb", "eq": "failed"}, {"field": "success", "ne": True}]}}
+    )
+    wide = analyst.parse({"filter": {"field": "success", "ne": True}})
+    everything = analyst.parse({})
+    ids = [str(d["id"].as_uuid()) for _, _, found in chunks(db, scope, some, ["id"], {}) for d in found]
+    assert ids == [body(n)["id"] for n in range(0, 40, 4)]
+    assert [count(db, scope, query, {}) for query in (some, wide, everything)] == [10, None, 40]
+    condition, index = _condition("north", some, b"", now)
+    plan = db.statements.find(condition).hint(index).sort("_id", 1).explain()
+    assert plan["executionStats"]["totalDocsExamined"] == 10
+    assert "SORT" not in str(plan["queryPlanner"]["winningPlan"])
+    for command_line in (["--filter", '{"field": "success", "ne": true}'], []):
+        out = tmp_path / f"out{len(command_line)}"
+        assert command("export", str(out), *command_line).stdout.startswith("40 statements")
