@@ -336,6 +336,13 @@ def evaluation(run: Run) -> Figures:
     return measure_evaluation(run)
 
 
+def analysis(run: Run) -> Figures:
+    """Groupings and exports of the largest size, and ingest beside an export."""
+    from analysis import measure_analysis
+
+    return measure_analysis(run)
+
+
 def line(name: str, found: Figures) -> str:
     return (
         f"  {name:36} {found['statements_s']:8.0f}/s  p50 {found['p50_ms']:7.2f} ms"
@@ -355,4 +362,5 @@ def bad(found: Figures) -> str:
 PARTS: dict[str, Callable[[Run], Figures]] = {
     "bars": bars, "ingest": ingest, "limits": limits, "query": query, "documents": documents,
     "evaluation": evaluation, "memory": memory, "authentication": authentication,
+    "analysis": analysis,
 }  # fmt: skip

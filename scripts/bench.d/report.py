@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import analysis
+
 BARS = {"single POST": (1, 0.60), "batch of 50": (50, 0.50), "batch of 250": (250, 0.60)}
 FLAT = 1.3
 
@@ -78,6 +80,8 @@ def table(results: dict[str, Any]) -> str:
     lines += [f"{key:44}{value!s:>14}" for key, value in results.get("evaluation", {}).items()]
     if "memory" in results:
         lines.append(f"{'web memory by round, MB':44}  {results['memory']['web_mb_by_round']}")
+    if "analysis" in results:
+        lines += analysis.table_lines(results["analysis"])
     disk = results.get("ingest", {}).get("bytes on disk")
     if disk:
         indexes = ", ".join(f"{name} {size}" for name, size in disk["index_bytes"].items())
