@@ -56,6 +56,8 @@ def check_attachments(
     """
     wanted: set[str] = set()
     for statement, path in zip(statements, paths, strict=True):
+        if "attachments" not in statement and statement["object"].get("objectType") != "SubStatement":
+            continue
         for steps, attachment in attachments_of(statement):
             sha2 = attachment["sha2"].lower()
             wanted.add(sha2)

@@ -47,7 +47,7 @@ def replace_members(parsed: Parsed, changes: Changes) -> bytes:
 
 def append_members(text: bytes, members: bytes) -> bytes:
     """Return the object `text` with more members at its end; `members` begins with a comma."""
-    return text[: text.rindex(b"}")] + members + b"}"
+    return b"%b%b}" % (memoryview(text)[: text.rindex(b"}")], members)
 
 
 def _replaced(value: Mapping[str, Any], changes: Changes) -> dict[str, Any]:
