@@ -47,7 +47,7 @@ def replace_members(parsed: Parsed, changes: Changes) -> bytes:
 
 def append_members(text: bytes, members: bytes) -> bytes:
     """Return the object `text` with more members at its end; `members` begins with a comma."""
-    return b"%b%b}" % (memoryview(text)[: text.rindex(b"}")], members)
+    return b"".join((memoryview(text)[: text.rindex(b"}")], members, b"}"))
 
 
 def _replaced(value: Mapping[str, Any], changes: Changes) -> dict[str, Any]:
