@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Sequence
 from typing import Any
@@ -23,7 +24,7 @@ from pymongo.database import Database
 
 from lrs.analysis.run import Analyst, Answer
 from lrs.analysis.scope import Scope, reach, whole_scope
-from lrs.refusals import InvalidField, UnknownThing
+from lrs.refusals import InvalidField, Outdated, UnknownThing
 from statements.errors import StatementError
 
 Document = dict[str, Any]
@@ -81,13 +82,39 @@ def get(db: Database[Document], org: str, query_id: str, *, wide: bool) -> Docum
 def next_run(schedule: str, now: dt.datetime) -> dt.datetime:
     """Return the next instant of a crontab line (five fields, UTC); InvalidField when it is none."""
     try:
-        trigger = CronTrigger.from_crontab(schedule, timezone=ZoneInfo("UTC"))
+        fields = schedule.split()
+        if len(fields) == 5:
+            fields[4] = weekdays(fields[4])
+        trigger = CronTrigger.from_crontab(" ".join(fields), timezone=ZoneInfo("UTC"))
     except ValueError as error:
         raise InvalidField("schedule", f"is not a crontab line: {error}") from error
     found: dt.datetime | None = trigger.get_next_fire_time(None, now)
     if found is None:
         raise InvalidField("schedule", "never comes")
     return found
+
+
+def weekdays(field: str) -> str:
+    """Return the last field of a crontab line with names of days: cron counts from Sunday, APScheduler not.
+
+    ValueError for a range that runs backwards or beyond 7 (Sunday again).
+    """
+    return ",".join(_named(part) for part in field.split(","))
+
+
+def _named(part: str) -> str:
+    found = _DAYS.fullmatch(part)
+    if found is None or part == "*":
+        return part  # names of days
+    first, last, step = found["first"] or "0", found["last"], int(found["step"] or 1)
+    end = int(last or (first if found["step"] is None else 6))
+    if not int(first) <= end <= 7 or step < 1:
+        raise ValueError(f"{part!r} are no days of the week")
+    return ",".join(dict.fromkeys(DAY_NAMES[day % 7] for day in range(int(first), end + 1, step)))
+
+
+DAY_NAMES = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_DAYS = re.compile(r"(?:\*|(?P<first>\d)(?:-(?P<last>\d))?)(?:/(?P<step>\d+))?")
 
 
 def scope_now(db: Database[Document], saved: Document) -> Scope:
@@ -124,7 +151,7 @@ def run_due(db: Database[Document], now: dt.datetime, limit: int = 20) -> int:
     while done < limit and (saved := _claim(db, now)) is not None:
         run(db, saved, now)
         change = {"$set": {"next_at": next_run(saved["schedule"], now)}, "$unset": {"leased_until": ""}}
-        db.saved_queries.update_one({"_id": saved["_id"]}, change)
+        db.saved_queries.update_one({"_id": saved["_id"], "schedule": saved["schedule"]}, change)
         done += 1
     return done
 
@@ -136,6 +163,31 @@ def _claim(db: Database[Document], now: dt.datetime) -> Document | None:
         {"$set": {"leased_until": now + LEASE}},
         return_document=ReturnDocument.AFTER,
     )
+
+
+def change(
+    db: Database[Document],
+    saved: Document,
+    now: dt.datetime,
+    *,
+    schedule: str | None,
+    name: str | None = None,
+) -> Document:
+    """Give a saved query another schedule (None for none), or name; Outdated if it changed meanwhile."""
+    next_at = None if schedule is None else next_run(schedule, now)
+    kept = {"schedule": schedule, "name": name or saved["name"], "updated_at": now}
+    update: Document = {"$set": kept, "$inc": {"version": 1}, "$unset": {"leased_until": ""}}
+    if next_at is None:
+        update["$unset"]["next_at"] = ""
+    else:
+        kept["next_at"] = next_at
+    found = db.saved_queries.find_one_and_update(
+        {"_id": saved["_id"], "org": saved["org"], "version": saved["version"]}, update,
+        return_document=ReturnDocument.AFTER,
+    )  # fmt: skip
+    if found is None:
+        raise Outdated("query")
+    return found
 
 
 def share(

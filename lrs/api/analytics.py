@@ -73,6 +73,13 @@ class SavedQueryBody(Schema):
     schedule = fields.String(allow_none=True, load_default=None, validate=validate.Length(max=100))
 
 
+class SavedQueryChange(Schema):
+    """What of a kept query changes."""
+
+    name = fields.String(validate=validate.Length(1, 200))
+    schedule = fields.String(allow_none=True, validate=validate.Length(max=100))
+
+
 class SavedQuerySchema(Schema):
     """A kept query."""
 
@@ -212,6 +219,19 @@ def show(query_id: str) -> Any:
     """Show a saved query."""
     found = _saved(query_id)
     return tagged(_shown(found), found)
+
+
+@blp.patch("/queries/<query_id>")
+@blp.arguments(SavedQueryChange)
+@blp.response(200, SavedQuerySchema)
+@requires("analytics")
+def change(body: Document, query_id: str) -> Any:
+    """Change the name or the schedule of a saved query; a schedule of null ends it."""
+    found = _saved(query_id)
+    check_match("query", found)
+    changes = {"schedule": found["schedule"], "name": None} | body
+    updated = saved.change(laurel().db, found, laurel().now(), **changes)
+    return tagged(_shown(updated), updated)
 
 
 @blp.delete("/queries/<query_id>")

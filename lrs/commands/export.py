@@ -24,7 +24,8 @@ from lrs.analysis.scope import Scope
 from lrs.analysis.settled import settled
 from lrs.api.analytics import columns_of
 from lrs.commands import with_laurel
-from lrs.commands.statements import one_line_errors, scope_from
+from lrs.commands._answers import scope_from
+from lrs.commands.statements import one_line_errors
 from lrs.context import Laurel, utc_now
 from statements.analysis import AnalystQuery
 

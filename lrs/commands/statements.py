@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import datetime as dt
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
-import orjson
-from rich import box
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -23,13 +18,12 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 
 from lrs.analysis.importing import CsvFile, NdjsonFile, OtherLrs, Refusal, Report, Source, import_statements
-from lrs.analysis.run import Analyst, Answer
-from lrs.analysis.scope import Scope, whole_scope
+from lrs.analysis.run import Analyst
 from lrs.analysis.tail import tail as follow
-from lrs.commands import with_laurel
+from lrs.commands import _saved_queries, with_laurel
+from lrs.commands._answers import print_answer, read_question, scope_from
 from lrs.context import Laurel, utc_now
 from lrs.tenancy import get_org
 from rules.relevance import watcher
@@ -44,11 +38,7 @@ def group() -> None:
     """Ask, import and watch statements."""
 
 
-def scope_from(db: Any, organizations: tuple[str, ...]) -> Scope:
-    """Return the named organizations, or all; a name that is none ends the command."""
-    for org in organizations:
-        get_org(db, org)
-    return Scope(tuple(sorted(organizations))) if organizations else whole_scope(db)
+group.add_command(_saved_queries.group)
 
 
 @contextmanager
@@ -82,36 +72,10 @@ def query(
     lrs statements query '{"group": ["verb"], "measures": {"n": "count"}}'
     """
     with one_line_errors():
-        body = json.loads(query or (file.read_text() if file else sys.stdin.read()))
-        answer = Analyst(here.db, scope_from(here.db, organizations), here.now(), max_seconds=seconds).ask(
-            body
-        )
-    if as_json:
-        click.echo(orjson.dumps(dataclasses.asdict(answer), option=orjson.OPT_INDENT_2).decode())
-    else:
-        _print(answer)
-
-
-def _print(answer: Answer) -> None:
-    console = Console()
-    if answer.rows:
-        table = Table(*answer.rows[0], header_style="bold", box=box.SIMPLE_HEAD)
-        for row in answer.rows:
-            table.add_row(*[_cell(value) for value in row.values()])
-        console.print(table)
-    console.print(f"{len(answer.rows)} rows in {answer.seconds * 1000:.0f} ms", style="dim")
-    if answer.cursor:
-        console.print(f'more: add "cursor": "{answer.cursor}"', style="dim")
-    if answer.advice:
-        console.print(answer.advice, style="yellow")
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:,.4g}"
-    if isinstance(value, dt.datetime):
-        return f"{value:%Y-%m-%d}" if value.time() == dt.time() else f"{value:%Y-%m-%d %H:%M:%S}"
-    return "" if value is None else str(value)
+        body = read_question(query, file)
+        analyst = Analyst(here.db, scope_from(here.db, organizations), here.now(), max_seconds=seconds)
+        answer = analyst.ask(body)
+    print_answer(answer, as_json=as_json)
 
 
 @group.command(name="import")

@@ -184,6 +184,7 @@ LINES = [
     line("GET /api/v1/queries", "analytics"),
     line("POST /api/v1/queries", "analytics", body={}),
     line("GET /api/v1/queries/<query_id>", "analytics"),
+    line("PATCH /api/v1/queries/<query_id>", "analytics", body={}),
     line("DELETE /api/v1/queries/<query_id>", "analytics"),
     line("POST /api/v1/queries/<query_id>/links", "analytics", body={}),
     line("DELETE /api/v1/queries/<query_id>/links", "analytics"),

@@ -22,6 +22,7 @@ from lrs.analysis.deals import compare, import_csv
 from lrs.analysis.interval import Interval
 from lrs.analysis.intervals import mean_difference, rate_difference, wilson
 from lrs.analysis.scope import Scope
+from lrs.refusals import InvalidField
 from lrs.tenancy import create_client, create_org
 
 Headers = dict[str, str]
@@ -342,3 +343,39 @@ def test_the_tail_shows_what_matches_as_it_is_stored(server: Any, db: Any) -> No
         time.sleep(0.1)
     thread.join(10)
     assert [statement["object"]["id"] for statement in seen] == ["https://x.example/tail"]
+
+
+def test_name_and_schedule_of_a_saved_query_change(client: FlaskClient, keys: dict[str, Headers]) -> None:
+    body = {"name": "a", "query": COUNT, "schedule": "0 6 * * *"}
+    made = client.post("/api/v1/queries", json=body, headers=keys["north"])
+    path, match = f"/api/v1/queries/{made.json['id']}", {"If-Match": made.headers["ETag"]}
+    assert client.patch(path, json={"name": "b"}, headers=keys["north"]).status_code == 428
+    assert client.patch(path, json={"name": "b"}, headers={**keys["south"], **match}).status_code == 404
+    refused = client.patch(path, json={"schedule": "often"}, headers={**keys["north"], **match})
+    assert refused.status_code == 422
+    named = client.patch(path, json={"name": "b"}, headers={**keys["north"], **match})
+    assert (named.json["name"], named.json["schedule"]) == ("b", "0 6 * * *")
+    assert client.patch(path, json={"name": "c"}, headers={**keys["north"], **match}).status_code == 412
+    match = {"If-Match": named.headers["ETag"]}
+    ended = client.patch(path, json={"schedule": None}, headers={**keys["north"], **match}).json
+    assert (ended["name"], ended["schedule"], ended["next_at"]) == ("b", None, None)
+
+
+@pytest.mark.parametrize(
+    ("field", "days"),
+    [
+        ("*", "*"), ("1", "mon"), ("0", "sun"), ("7", "sun"), ("1-5", "mon,tue,wed,thu,fri"), ("mon-fri", "mon-fri"),
+        ("0,3", "sun,wed"), ("*/2", "sun,tue,thu,sat"), ("5-7", "fri,sat,sun"), ("1-5/2", "mon,wed,fri"),
+    ],
+)  # fmt: skip
+def test_days_of_a_crontab_line_are_those_of_cron(field: str, days: str) -> None:
+    """1 is Monday and 0 is Sunday there; the scheduler's library counts from Monday."""
+    assert saved.weekdays(field) == days
+    assert saved.next_run(f"0 6 * * {field}", NOW) > NOW
+
+
+def test_a_weekly_schedule_runs_on_the_day_that_cron_means() -> None:
+    assert saved.next_run("0 6 * * 1", NOW).strftime("%a %H:%M") == "Mon 06:00"
+    for wrong in ("0 6 * * 8", "0 6 * * 5-1", "0 6 * * x", "0 6 * *"):
+        with pytest.raises(InvalidField):
+            saved.next_run(wrong, NOW)

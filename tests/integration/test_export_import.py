@@ -23,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.serving import make_server
 
-from lrs.analysis import importing
+from lrs.analysis import importing, saved
 from lrs.analysis.export import PLAIN, Pace, _condition, chunks, count, csv_cell, csv_lines
 from lrs.analysis.parquet import by_month, schema_of, table_of
 from lrs.analysis.run import Analyst
@@ -32,6 +32,7 @@ from lrs.analysis.settled import settled
 from lrs.cli import cli
 from lrs.consistency import microseconds
 from lrs.context import utc_now
+from lrs.refusals import UnknownThing
 from lrs.settings import Settings
 from lrs.tenancy import create_org
 from statements.errors import InvalidStatement
@@ -442,3 +443,78 @@ def test_an_export_of_one_verb_reads_only_that(db: Any, command: Any, tmp_path: 
     for command_line in (["--filter", '{"field": "success", "ne": true}'], []):
         out = tmp_path / f"out{len(command_line)}"
         assert command("export", str(out), *command_line).stdout.startswith("40 statements")
+
+
+def test_saved_queries_by_command(db: Any, command: Any) -> None:
+    """Saved, run, scheduled, shared and deleted by name; the result is the one that the API shows."""
+    put(db, "north", body(1), body(2))
+    put(db, "south", body(3))
+    question = '{"group": ["org"], "measures": {"n": "count"}, "sort": "org"}'
+    made = command("statements", "queries", "save", "By store", question)
+    assert made.exit_code == 0, made.output
+    run = command("statements", "queries", "run", "By store", "--json")
+    assert json.loads(run.stdout)["rows"] == [{"org": "north", "n": 2}, {"org": "south", "n": 1}]
+    assert "By store" in command("statements", "queries", "list").stdout
+    listed = json.loads(command("statements", "queries", "list", "--json").stdout)
+    assert (listed["query"]["group"], listed["schedule"]) == (["org"], None)
+    assert "runs next" in command("statements", "queries", "schedule", "By store", "0 6 * * 1").stdout
+    assert db.saved_queries.find_one()["next_at"].weekday() == 0
+    assert command("statements", "queries", "schedule", listed["id"], "--off").exit_code == 0
+    assert "next_at" not in db.saved_queries.find_one()
+    link = command("statements", "queries", "share", "By store", "--days", "3").stdout.split()[0]
+    found = saved.shared(db, link.rpartition("/")[2], utc_now())
+    assert saved.latest(db, found)["rows"] == json.loads(run.stdout)["rows"]
+    assert command("statements", "queries", "unshare", "By store").stdout.startswith("1 links")
+    assert "north" in command("statements", "queries", "show", "By store").stdout
+    assert command("statements", "queries", "delete", "By store").exit_code == 0
+    assert db.saved_queries.count_documents({}) == 0
+
+
+def test_a_query_saved_by_command_over_every_store_needs_that_right(db: Any, command: Any) -> None:
+    command("statements", "queries", "save", "All", '{"measures": {"n": "count"}}')
+    kept = db.saved_queries.find_one()
+    assert saved.get(db, "vendor", kept["_id"], wide=True) == kept
+    with pytest.raises(UnknownThing):
+        saved.get(db, "vendor", kept["_id"], wide=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("run", "nothing"), "nothing"),
+        (("show", "twice"), "several are called twice"),
+        (("save", "x", '{"group": ["nope"]}'), "group[0]"),
+        (("save", "x", "{"), "Expecting"),
+        (("save", "x", "{}", "--schedule", "often"), "schedule"),
+        (("save", "x", "{}", "--org", "nowhere"), "nowhere"),
+        (("schedule", "once"), "--off"),
+        (("schedule", "once", "often"), "schedule"),
+        (("show", "once"), "has not run yet"),
+    ],
+)
+def test_a_wrong_command_about_a_saved_query_is_one_line(
+    db: Any, command: Any, words: tuple[str, ...], told: str
+) -> None:
+    for name in ("twice", "twice", "once"):
+        command("statements", "queries", "save", name, '{"measures": {"n": "count"}}')
+    done = command("statements", "queries", *words)
+    assert done.exit_code == 1
+    assert told in done.output
+    assert "Traceback" not in done.output
+    assert db.saved_queries.count_documents({}) == 3
+
+
+def test_a_schedule_that_changed_while_its_query_ran_stays_as_it_was_set(
+    db: Any, command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("statements", "queries", "save", "x", '{"measures": {"n": "count"}}', "--schedule", "* * * * *")
+    run = saved.run
+
+    def meanwhile(*words: Any) -> Any:
+        assert command("statements", "queries", "schedule", "x", "--off").exit_code == 0
+        return run(*words)
+
+    monkeypatch.setattr(saved, "run", meanwhile)
+    saved.run_due(db, utc_now() + dt.timedelta(minutes=2))
+    kept = db.saved_queries.find_one()
+    assert (kept["schedule"], "next_at" in kept) == (None, False)
