@@ -8,6 +8,7 @@ from rules.check_holds import check_holds
 from rules.check_names import Activities, Known, PublishedNames, SeenActivities, kind_of, strings
 from rules.check_programmes import check_gate, check_tiers
 from rules.check_requirements import check_requirements
+from rules.check_sources import check_sources
 from rules.check_walk import activities, mapping, selectors
 from rules.errors import Problem, UnknownRule
 from rules.fragments import resolve
@@ -62,6 +63,7 @@ def _of_document(loaded: Loaded, known: Known) -> Iterator[Problem]:
         yield from check_requirements(loaded, known)
         yield from _groups_and_clients(loaded, known)
         yield from _unseen(loaded, known)
+        yield from check_sources(loaded)
     if kind == "Certification":
         yield from check_holds(loaded, known)
     if kind == "PartnerTiers":

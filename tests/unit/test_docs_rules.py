@@ -12,7 +12,7 @@ from rules.load import load
 
 FOLDER = Path(__file__).parents[2] / "docs" / "rules"
 PAGES = {page.name: page.read_text(encoding="utf-8") for page in sorted(FOLDER.glob("*.md"))}
-_NUMBERS = {"E": (101, 104), "E2": (201, 206), "E3": (301, 308), "E4": (401, 402), "W": (501, 502)}
+_NUMBERS = {"E": (101, 104), "E2": (201, 206), "E3": (301, 308), "E4": (401, 402), "W": (501, 503)}
 CODES = [f"{kind[0]}{n}" for kind, (low, high) in _NUMBERS.items() for n in range(low, high + 1)]
 
 

@@ -205,6 +205,9 @@ SHAPE = [
     ("T", "tests:", "changes: {reviews: [01-01]}\ntests:", "10:11 changes.reviews: reviews goes only with promote: at_review [E308]"),
     ("T", "  silver:\n", "  registered: {people_holding: {role: x}, at_least: 1}\n  silver:\n", "6:3 tiers.registered: registered is the first tier: it has no requirement [E308]"),
     # warnings
+    ("C", "verb: completed,", "verb: completed, from: any, signed_by: {group: assessors},", "6:33 evidence.demo.from: whoever writes the statement names its signer; from: any lets every client write that, also the learner's browser (did you mean [client-label]?) [W503]"),
+    ("C", "verb: completed,", "verb: [completed, satisfied], from: any,", "6:46 evidence.demo.from: satisfied and waived are statements of the LMS; from: any lets every client write that, also the learner's browser (did you mean [client-label]?) [W503]"),
+    ("C", 'demo: {verb: completed, activity: "https://acme.example/demo"}', 'demo: {cmi5: {au: "https://acme.example/au", moveon: met}, from: any}', "6:68 evidence.demo.from: launched, with moveOn and mastery score, and waived are statements of the LMS; from: any lets every client write that, also the learner's browser (did you mean [client-label]?) [W503]"),
     ("C", "award:", '  more: {verb: passed, activity: "https://acme.example/*"}\naward:', "8:3 evidence.more: the selector more is not used [W502]"),
 ]  # fmt: skip
 
@@ -269,6 +272,15 @@ def test_an_activity_never_seen_is_a_warning_that_names_the_nearest() -> None:
         "a.yaml:6:37 evidence.demo.activity: no statement about https://acme.example/demo was seen yet"
         " (did you mean https://acme.example/demos?) [W501]"
     )
+
+
+@pytest.mark.parametrize(
+    "keys",
+    ["from: any", "from: [exam-host], signed_by: {group: assessors}", "signed_by: {group: assessors}"],
+)
+def test_what_the_learner_may_say_and_what_trusted_clients_vouch_for_is_no_warning(keys: str) -> None:
+    """W503 is about evidence that means something only by who wrote it."""
+    assert lines(demo_with(keys)) == []
 
 
 def test_a_seen_prefix_is_no_warning() -> None:
