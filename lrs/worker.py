@@ -7,8 +7,10 @@ import gc
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from typing import Final
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -34,6 +36,7 @@ POLL: Final = (
     0.05  # seconds between looks for marks while there is nothing to do; one look costs about 0.3 ms
 )
 PAUSE_AFTER_FAILURE: Final = 1.0
+SHARE: Final = 2.0  # seconds after which the backlog has a turn though live work never ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,21 +161,32 @@ def schedule(here: Workshop) -> BackgroundScheduler:
 
 
 def loop(here: Workshop, live: Sequence[Step] = (), backlog: Sequence[Step] = ()) -> None:
-    """Look for work again and again, at once while there is some; a step that fails stops no other."""
+    """Look for work again and again, at once while there is some; a step that fails stops no other.
+
+    The backlog waits for live work, but not for ever: every `SHARE` seconds one of its steps has a turn.
+    """
+    turns, served = cycle(backlog), time.monotonic()
     while not here.stop.is_set():
-        busy, failed = False, False
-        for step in (*live, *backlog):
-            if step in backlog and busy:
-                break
-            try:
-                busy = step(here) or busy
-            except Exception:
-                log.exception("%s failed; it is tried again", step.__name__)
-                failed = True
-        if failed:
+        done = [attempt(here, step) for step in live]
+        if True not in done or time.monotonic() - served >= SHARE:
+            for step in islice(turns, len(backlog)):
+                done.append(attempt(here, step))
+                if done[-1]:
+                    break
+            served = time.monotonic()
+        if None in done:
             here.stop.wait(PAUSE_AFTER_FAILURE)
-        elif not busy:
+        elif True not in done:
             here.stop.wait(POLL)
+
+
+def attempt(here: Workshop, step: Step) -> bool | None:
+    """Run a step; tells whether anything was done, None where it failed."""
+    try:
+        return step(here)
+    except Exception:
+        log.exception("%s failed; it is tried again", step.__name__)
+        return None
 
 
 def round_of_work(here: Workshop) -> bool:

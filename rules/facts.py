@@ -102,7 +102,8 @@ def find_facts(
     """Return what people and what the engine recorded about each of these persons, oldest first."""
     asserted: dict[str, list[Document]] = defaultdict(list)
     recorded: dict[str, list[Document]] = defaultdict(list)
-    rows = db.get_collection("facts", NAIVE).find({"org": VENDOR, "person": {"$in": list(persons)}}, READ)
+    wanted = {"org": VENDOR, "person": {"$in": list(persons)}}
+    rows = db.get_collection("facts", NAIVE).find(wanted, READ, batch_size=5000)
     for row in rows:
         for name in INSTANTS:
             if (at := row.get(name)) is not None:

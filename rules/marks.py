@@ -17,6 +17,7 @@ from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
 from pymongo import ASCENDING, IndexModel, UpdateMany
 from pymongo.database import Database
+from pymongo.write_concern import WriteConcern
 
 from statements.keys import evidence_key
 
@@ -95,8 +96,9 @@ def clear(db: Database[Document], marks: Iterable[Document]) -> None:
         changes.append(UpdateMany({**inside, "_id": {"$in": standing}, "voided": None}, gone))
     if voided:
         changes.append(UpdateMany({**inside, "_id": {"$in": voided}}, gone))
-    if changes:
-        db.statements.bulk_write(changes, ordered=False)
+    if changes:  # a mark that comes back after a crash is looked at again: no waiting for the journal
+        once = db.statements.with_options(write_concern=WriteConcern(w=1))
+        once.bulk_write(changes, ordered=False)
 
 
 def evidence_documents(

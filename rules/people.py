@@ -32,6 +32,7 @@ Document = dict[str, Any]
 VENDOR: Final = "vendor"
 DUPLICATE_KEY: Final = 11000
 RACES: Final = 5  # how often other workers may make one of the same persons first
+READ: Final = 5000  # rows of one round trip
 MAX_IDS: Final = 100  # how many persons one identifier may have had
 
 
@@ -83,7 +84,9 @@ def owners_of(
     """Return who owned each of these identifiers, and when, as known then; unknown ones are left out."""
     found: dict[str, list[Interval]] = defaultdict(list)
     wanted = set(ifis)
-    people = db.people.find({"org": VENDOR, "ifis.ifi": {"$in": sorted(wanted)}}, {"ifis": 1, "former": 1})
+    people = db.people.find(
+        {"org": VENDOR, "ifis.ifi": {"$in": sorted(wanted)}}, {"ifis": 1, "former": 1}, batch_size=READ
+    )
     for person in people if wanted else ():
         for owned in person["ifis"]:
             if owned["ifi"] in wanted:
@@ -137,7 +140,7 @@ def identities_of(
     With `known_at`, as they were known then: a person who was merged away later has what was theirs.
     """
     wanted = {"ifis": 1, "former": 1, "had": 1, "merged_at": 1}
-    people = db.people.find({"_id": {"$in": list(persons)}}, wanted)
+    people = db.people.find({"_id": {"$in": list(persons)}}, wanted, batch_size=READ)
     return {person["_id"]: _identity(person, known_at) for person in people}
 
 
@@ -345,7 +348,7 @@ def affiliations_of(db: Database[Document], persons: Collection[str]) -> dict[st
     An affiliation counts from its confirmation (5-5), and at most one is primary at any instant.
     """
     found: dict[str, list[Interval]] = defaultdict(list)
-    rows = db.affiliations.find({"person": {"$in": list(persons)}, "primary": True})
+    rows = db.affiliations.find({"person": {"$in": list(persons)}, "primary": True}, batch_size=READ)
     for row in rows:
         whole = interval(row["org"], row)
         if row.get("confirmed_at") is not None:

@@ -203,7 +203,7 @@ def digests(db: Database[Document], persons: Collection[str]) -> dict[str, dict[
     fields = {"person": 1, "certification": 1, "digest": 1}
     found: dict[str, dict[str, tuple[str, str]]] = {person: {} for person in persons}
     for name in ("standings", "awards"):
-        for row in db[name].find(wanted, fields):
+        for row in db[name].find(wanted, fields, batch_size=5000):
             found[row["person"]][row["_id"]] = (row["certification"], row["digest"])
     return found
 

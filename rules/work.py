@@ -19,6 +19,7 @@ from typing import Any, Final
 from pymongo import ASCENDING, IndexModel, UpdateMany, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
+from pymongo.write_concern import WriteConcern
 
 Document = dict[str, Any]
 
@@ -30,6 +31,7 @@ SOON: Final = (LIVE, CLOCK)
 FREE: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)  # `leased_until` of a row that nobody holds
 NEVER: Final = dt.datetime(9999, 12, 30, tzinfo=dt.UTC)  # `due_at` of a row that no clock will change
 LEASE: Final = dt.timedelta(seconds=60)
+READ: Final = 5000  # rows of one round trip
 
 INDEXES: dict[str, list[IndexModel]] = {
     "work": [
@@ -155,7 +157,8 @@ def unite_stores(
 
 def rows_of(db: Database[Document], persons: Collection[str]) -> dict[str, Row]:
     """Return the rows of these persons, leased or not."""
-    return {row["_id"]: _row(row) for row in db.work.find({"_id": {"$in": list(persons)}})}
+    rows = db.work.find({"_id": {"$in": list(persons)}}, batch_size=READ)
+    return {row["_id"]: _row(row) for row in rows}
 
 
 def due(
@@ -182,10 +185,11 @@ def lease(
         return Lease("")
     token = secrets.token_hex(8)
     wanted = {"_id": {"$in": list(persons)}}
-    db.work.update_many(
+    # A lease that is lost in a crash is only free again (`is_held` fences): it need not wait for the journal.
+    db.work.with_options(write_concern=WriteConcern(w=1)).update_many(
         wanted | {"leased_until": {"$lte": now}}, {"$set": {"leased_until": now + lasts, "leased_by": token}}
     )
-    held = db.work.find(wanted | {"leased_by": token})
+    held = db.work.find(wanted | {"leased_by": token}, batch_size=READ)
     return Lease(token, {row["_id"]: _row(row) for row in held})
 
 

@@ -1,0 +1,78 @@
+"""The turns of the worker's loop: live work first, the backlog not never."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lrs import worker
+
+
+def workshop(stop_after: int) -> tuple[Any, list[str]]:
+    here: Any = SimpleNamespace(stop=threading.Event())
+    told: list[str] = []
+
+    def note(name: str) -> None:
+        told.append(name)
+        if len(told) >= stop_after:
+            here.stop.set()
+
+    here.note = note
+    return here, told
+
+
+def live(here: Any) -> bool:
+    here.note("live")
+    return True
+
+
+def idle(here: Any) -> bool:
+    here.note("idle")
+    return False
+
+
+def people(here: Any) -> bool:
+    here.note("people")
+    return True
+
+
+def pages(here: Any) -> bool:
+    here.note("pages")
+    return True
+
+
+def test_live_work_comes_before_the_backlog(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "SHARE", 3600.0)
+    here, told = workshop(5)
+    worker.loop(here, [live], [people, pages])
+    assert told == ["live"] * 5
+
+
+def test_each_step_of_the_backlog_has_its_turn_beside_endless_live_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker, "SHARE", 0.0)
+    here, told = workshop(6)
+    worker.loop(here, [live], [people, pages])
+    assert told == ["live", "people", "live", "pages", "live", "people"]
+
+
+def test_the_backlog_works_while_nothing_is_live() -> None:
+    here, told = workshop(4)
+    worker.loop(here, [idle], [people])
+    assert told == ["idle", "people", "idle", "people"]
+
+
+def test_a_step_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "PAUSE_AFTER_FAILURE", 0.0)
+
+    def broken(here: Any) -> bool:
+        here.note("broken")
+        raise ValueError
+
+    here, told = workshop(3)
+    worker.loop(here, [broken, idle], [people])
+    assert told == ["broken", "idle", "people"]
