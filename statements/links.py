@@ -16,7 +16,6 @@ that nobody refers to needs no look-up at all, and why no race can lose a link:
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -32,6 +31,7 @@ from statements.keys import evidence_key
 
 Document = dict[str, Any]
 KeySet = list[int]
+Voiders = dict[str, Document]  # the earliest voider of each side, "vendor" and "partner": {at, by}
 
 MAX_CHAIN = 256
 """How many different key sets a chain holds: what bounds the work of an arriving statement and of a query.
@@ -41,7 +41,7 @@ it. A target behind more than that many different statements lends nothing.
 """
 _NEEDED = {
     "id": 1, "raw": 1, "stub": 1, "keys": 1, "chain": 1, "open": 1, "target": 1,
-    "voids": 1, "voided": 1, "voided_by": 1, "stored": 1, "actor": 1, "controlled_by": 1,
+    "voids": 1, "voided": 1, "voided_by": 1, "voiders": 1, "stored": 1, "actor": 1, "controlled_by": 1,
 }  # fmt: skip
 
 
@@ -80,7 +80,7 @@ class Linker:
         self._arrived: dict[UUID, Document] = {}
         self._opened: defaultdict[UUID, list[Document]] = defaultdict(list)
         self._awaited: list[Document] = []
-        self._voided: dict[UUID, tuple[dt.datetime, UUID]] = {}
+        self._voiders: defaultdict[UUID, Voiders] = defaultdict(dict)
         self._writes: list[Any] = []
 
     def load(self, ids: Iterable[UUID]) -> dict[UUID, Document]:
@@ -155,10 +155,10 @@ class Linker:
         if placeholder is not None:
             self._writes.append(DeleteOne({"_id": placeholder["_id"], "org": self._org}))
             self._awaited.append(document)
-            if "voided" in placeholder:
-                self._note_voided(statement_id, placeholder["voided"], placeholder["voided_by"])
-        if statement_id in self._voided and "voids" not in document:
-            document["voided"], document["voided_by"] = self._voided[statement_id]
+            self._note_voiders(statement_id, placeholder.get("voiders", {}))
+        first = _first_voider(self._voiders.get(statement_id, {}), document["controlled_by"])
+        if first is not None and "voids" not in document:
+            document["voided"], document["voided_by"] = first["at"], first["by"]
 
     def _lend_to_stored(self, document: Document) -> None:
         """Add the chain to every stored statement that waits for this one: one write, however many they are.
@@ -187,7 +187,8 @@ class Linker:
     def _void(self, voider: Document) -> None:
         """Mark the target as voided unless it is itself a voiding statement (Data 2.3.2).
 
-        What a vendor-controlled client wrote can be evidence; a partner's client may not take it away.
+        What a vendor-controlled client wrote can be evidence; a partner's client may not take it away, which
+        is known where the target is, and otherwise decided when it arrives.
         """
         target_id: UUID = voider["target"]
         stored, voider_id = voider["stored"], voider["id"]
@@ -195,13 +196,10 @@ class Linker:
             return
         target = self._find(target_id)
         if target is None:
-            self._note_voided(target_id, stored, voider_id)
+            self._note_voiders(target_id, {voider["controlled_by"]: {"at": stored, "by": voider_id}})
             if target_id not in self._coming:
-                known = self._known.get(target_id)
-                if known is not None and "voided" in known:
-                    self._note_voided(target_id, known["voided"], known["voided_by"])
-                since, by = self._voided[target_id]
-                self._write_placeholder(target_id, {"$set": {"voided": since, "voided_by": by}})
+                self._note_voiders(target_id, self._known.get(target_id, {}).get("voiders", {}))
+                self._write_placeholder(target_id, {"$set": {"voiders": self._voiders[target_id]}})
         elif voider["controlled_by"] == "partner" and target.get("controlled_by") == "vendor":
             raise VoidingRefused("$.object")
         elif "voids" not in target and ("voided" not in target or stored < target["voided"]):
@@ -216,10 +214,11 @@ class Linker:
                     change["$inc"]["marks"] = 1
                 self._write({"_id": target["_id"]}, change)
 
-    def _note_voided(self, statement_id: UUID, stored: dt.datetime, voider_id: UUID) -> None:
-        known = self._voided.get(statement_id)
-        if known is None or stored < known[0]:
-            self._voided[statement_id] = (stored, voider_id)
+    def _note_voiders(self, statement_id: UUID, voiders: Voiders) -> None:
+        known = self._voiders[statement_id]
+        for side, voider in voiders.items():
+            if side not in known or voider["at"] < known[side]["at"]:
+                known[side] = voider
 
     def _write(self, which: Document, change: Document) -> None:
         self._writes.append(UpdateOne({**which, "org": self._org}, change))
@@ -233,6 +232,12 @@ class Linker:
                 upsert=True,
             )
         )
+
+
+def _first_voider(voiders: Voiders, written_by: str) -> Document | None:
+    """Return the earliest voider that counts: of what the vendor's client wrote, the vendor's alone."""
+    counting = [voider for side, voider in voiders.items() if side == "vendor" or written_by != "vendor"]
+    return min(counting, key=lambda voider: voider["at"], default=None)
 
 
 def _is_full(document: Document) -> bool:

@@ -390,6 +390,22 @@ def test_a_partners_client_voids_nothing_that_the_vendor_wrote(store: StatementS
     assert is_voided(store, target["id"])
 
 
+@pytest.mark.parametrize("author", [VENDOR, PARTNER], ids=["vendor", "partner"])
+@pytest.mark.parametrize("voiders", [(VENDOR, PARTNER), (PARTNER, VENDOR), (PARTNER,), (VENDOR,)])
+def test_an_early_voider_counts_only_where_its_client_may_void(
+    store: StatementStore, db: Database[Json], author: Writer, voiders: Sequence[Writer]
+) -> None:
+    """Whoever voids before the target arrives gains no right by being early; the first that counts is named."""
+    target = make_statement(verb=verb("x"))
+    sent = [(writer, send(store, voider(target["id"]), writer=writer)[0]) for writer in voiders]
+    send(store, target, writer=author)
+    counting = [own for writer, own in sent if writer is VENDOR or author is PARTNER]
+    assert is_voided(store, target["id"]) is bool(counting)
+    stored = db.statements.find_one({"id": UUID(target["id"])})
+    assert stored
+    assert stored.get("voided_by") == (UUID(counting[0]) if counting else None)
+
+
 def test_a_client_that_may_not_define_teaches_nothing(store: StatementStore) -> None:
     """xAPI 1.0.3 Communication 4.2, scope `define`: the statement keeps its definition, the store does not."""
     activity = {"id": "http://example.com/a", "definition": {"name": {"en": "A"}}}
