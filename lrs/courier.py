@@ -140,15 +140,20 @@ def post(settings: Settings, endpoint: Document, event: Document, now: dt.dateti
 
 def cloud_event(settings: Settings, event: Document) -> dict[str, str]:
     """Return the headers that make a delivery a CloudEvent 1.0 in binary mode (HTTP binding, 3.1)."""
+    told = attributes(settings, event)
+    return {f"ce-{name}": quote(text, safe="@:/._-") for name, text in told.items()}
+
+
+def attributes(settings: Settings, event: Document) -> dict[str, str]:
+    """Return the context attributes of an event as CloudEvents 1.0 names them (2.1, 3.1)."""
     subject = event["data"].get("person") or event["data"].get("organization")
-    named = {"ce-subject": quote(str(subject), safe="@:/._-")} if subject else {}
     return {
-        "ce-specversion": "1.0",
-        "ce-id": event["_id"],
-        "ce-source": settings.public_url,
-        "ce-type": event["type"],
-        "ce-time": event["timestamp"].astimezone(dt.UTC).isoformat().replace("+00:00", "Z"),
-        **named,
+        "specversion": "1.0",
+        "id": event["_id"],
+        "source": settings.public_url,
+        "type": event["type"],
+        "time": event["timestamp"].astimezone(dt.UTC).isoformat().replace("+00:00", "Z"),
+        **({"subject": str(subject)} if subject else {}),
     }
 
 

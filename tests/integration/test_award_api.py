@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any
 
 import pytest
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
 from factories_engine import GATE, START, TIERS, World, exam, simple
 
 from lrs import tenancy
@@ -35,8 +38,8 @@ def api(world: World, settings: Any, auth: Any) -> Any:
     app.extensions["laurel"] = dataclasses.replace(app.extensions["laurel"], now=world.clock)
     client = app.test_client()
 
-    def call(method: str, path: str, json: Any = None) -> Any:
-        return client.open("/api/v1" + path, method=method, json=json, headers=auth())
+    def call(method: str, path: str, json: Any = None, headers: dict[str, str] | None = None) -> Any:
+        return client.open("/api/v1" + path, method=method, json=json, headers=auth() | (headers or {}))
 
     return call
 
@@ -80,6 +83,16 @@ def test_rules_are_planned_and_applied_and_gates_answered_over_http(world: World
     events = api("GET", "/events?after=0").json
     types = [one["type"] for one in events["items"]]
     assert {"rules.published", "award.issued", "tier.changed", "gate.answered"} <= set(types)
+    batch = api("GET", "/events?after=0&limit=3", headers={"Accept": "application/cloudevents-batch+json"})
+    assert batch.content_type == "application/cloudevents-batch+json"
+    assert [one["id"] for one in batch.json] == [one["id"] for one in events["items"][:3]]
+    for told, item in zip(batch.json, events["items"], strict=False):
+        event = JSONFormat().read(CloudEvent, json.dumps(told))  # the library checks the attributes
+        assert (event.get_id(), event.get_type()) == (item["id"], item["type"])
+        assert event.get_extension("sequence") == str(item["cursor"])
+        assert event.get_data() == {name: item[name] for name in ("type", "timestamp", "data")}
+    following = batch.headers["Link"].partition("/api/v1")[2].partition(">")[0]
+    assert api("GET", following).json["items"][0]["id"] == events["items"][3]["id"]
     assert "award.issued" not in [
         one["type"] for one in api("GET", f"/events?after={events['cursor']}").json["items"]
     ]
