@@ -72,7 +72,8 @@ def wrk(
     groups = {name: family(pids) for name, pids in watched.items()}
     before = {name: sum(map(cpu_seconds, pids)) for name, pids in groups.items()}
     busy, began = busy_seconds(), time.perf_counter()
-    command = ["wrk", "-t", str(min(threads, connections)), "-c", str(connections), "-d", f"{seconds:g}s"]
+    length = f"{max(1, round(seconds))}s"  # wrk knows whole seconds
+    command = ["wrk", "-t", str(min(threads, connections)), "-c", str(connections), "-d", length]
     process = subprocess.Popen(
         [*command, "--timeout", "30s", "-s", str(HERE / script), url],
         env={**os.environ, "BENCH_FOLDER": str(HERE), **variables},

@@ -6,14 +6,17 @@ import datetime as dt
 import multiprocessing
 from collections import defaultdict
 
-from generate import org_of, statement_text
+from generate import KNOWN, known_org, known_text, org_of, statement_text
 from stand import Stand
 
 BATCH = 1000
 
 
-def fill(uri: str, database: str, first: int, last: int) -> None:
-    """Store the statements number first to last - 1, each in the store of its organization."""
+def fill(uri: str, database: str, first: int, last: int, known: bool) -> None:
+    """Store the statements number first to last - 1, each in the store of its organization.
+
+    With `known` the first ones are those that the bench asks for.
+    """
     from lrs.database import connect
     from lrs.settings import Settings
     from statements.ingest import Writer, store_statements
@@ -26,7 +29,10 @@ def fill(uri: str, database: str, first: int, last: int) -> None:
     for start in range(first, last, BATCH * 40):
         groups: dict[str, list[bytes]] = defaultdict(list)
         for n in range(start, min(last, start + BATCH * 40)):
-            groups[org_of(n)].append(statement_text(n))
+            if known and n < KNOWN:
+                groups[known_org(n)].append(known_text(n))
+            else:
+                groups[org_of(n)].append(statement_text(n))
         for org, texts in groups.items():
             store = StatementStore(db, org)
             for i in range(0, len(texts), BATCH):
@@ -36,14 +42,16 @@ def fill(uri: str, database: str, first: int, last: int) -> None:
                 )
 
 
-def load(place: Stand, database: str, first: int, last: int, processes: int = 2) -> None:
+def load(
+    place: Stand, database: str, first: int, last: int, processes: int = 2, *, known: bool = False
+) -> None:
     """Fill with several processes; statements interleave in time as they do in life."""
     context = multiprocessing.get_context("spawn")
     share = (last - first) // processes
     parts = [
         (first + i * share, last if i == processes - 1 else first + (i + 1) * share) for i in range(processes)
     ]
-    jobs = [context.Process(target=fill, args=(place.mongod.uri, database, *part)) for part in parts]
+    jobs = [context.Process(target=fill, args=(place.mongod.uri, database, *part, known)) for part in parts]
     for job in jobs:
         job.start()
     for job in jobs:

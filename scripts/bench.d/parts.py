@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
-import json
 import statistics
 import time
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +20,6 @@ from lrs.auth import authenticate
 
 Figures = dict[str, Any]
 FOREIGN = 15.0  # percent of a core
-ORG = 7  # the organization that is asked where one among 40 is asked
 PNG = (b"\x89PNG0123456789abcdef") * 100
 
 
@@ -177,74 +173,11 @@ def limits(run: Run, source: str = "ingest") -> Figures:
     return {"bare_inserts": bare, "empty_view": empty}
 
 
-SHAPES = (
-    "agent", "agent_related", "activity", "activity_related", "verb_since", "registration", "agent_verb",
-    "agent_activity_verb", "statement", "first_page", "ascending", "canonical", "page_100",
-)  # fmt: skip
-
-
 def query(run: Run) -> Figures:
-    """Latency of each query (one connection, then sixteen) at every size, in one store and vendor-wide."""
-    result: Figures = {}
-    loaded = 0
-    db = run.place.database("query")
-    auths = run.place.auths["query"]
-    with db.client:
-        for size in sorted(run.sizes):
-            began = time.perf_counter()
-            load(run.place, "query", loaded, size)
-            loaded = size
-            run.say(f"  {size} statements after {time.perf_counter() - began:.0f} s more")
-            db.client.admin.command("fsync")
-            result[str(size)] = {"bytes on disk": footprint(db)}
-            with run.place.web("query") as web:
-                for scope, auth in (("one of 40", auths[f"partner-{ORG:02d}"]), ("vendor", auths["vendor"])):
-                    result[str(size)][scope] = shapes_of(run, web, auth, scope)
-    return result
+    """Latency and rate of each query at every size, in one store among 40 and vendor-wide."""
+    from queries import measure_queries
 
-
-def shapes_of(run: Run, web: Web, auth: str, scope: str) -> Figures:
-    """Return the figures of every query shape asked by one client."""
-    ids, page = prepare_questions(web, auth)
-    file = run.place.folder / "ids.txt"
-    file.write_text("\n".join(ids))
-    since = (dt.datetime.now(dt.UTC) - dt.timedelta(days=1)).isoformat().replace("+00:00", "Z")
-    variables = {"AUTHS": auth, "IDS": str(file), "SINCE": since, "MORE": page}
-    if scope != "vendor":
-        variables["ORG"] = str(ORG)
-    found = {}
-    for shape in SHAPES:
-        if (shape == "page_100" and not page) or (shape == "statement" and not ids):
-            continue
-        chosen = {**variables, "SHAPE": shape}
-        alone = run.measure(web, "read.lua", chosen, 1, "/xapi/statements")
-        many = run.measure(web, "read.lua", chosen, 16, "/xapi/statements")
-        found[shape] = {"alone": alone, "sixteen": many}
-        run.say(
-            f"  {scope:10} {shape:20} p50 {alone['p50_ms']:7.2f} ms alone"
-            f"   {many['requests_s']:7.0f}/s with 16" + bad(many)
-        )
-    return found
-
-
-def prepare_questions(web: Web, auth: str) -> tuple[list[str], str]:
-    """Return ids of stored statements and the `more` path of page 100, empty when there are fewer."""
-    ids: list[str] = []
-    path = "/xapi/statements?limit=10"
-    for _ in range(100):
-        request = urllib.request.Request(
-            web.url + path, headers={"Authorization": auth, "X-Experience-API-Version": "1.0.3"}
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            page = json.load(answer)
-        ids += [statement["id"] for statement in page["statements"]]
-        path = page.get("more", "")
-        if not path:
-            return ids, ""
-        path = path.removeprefix(web.url)
-        if path.startswith("http"):
-            path = "/" + path.split("/", 3)[3]
-    return ids, path
+    return measure_queries(run)
 
 
 def documents(run: Run) -> Figures:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import analysis
+import queries
 
 BARS = {"single POST": (1, 0.60), "batch of 50": (50, 0.50), "batch of 250": (250, 0.60)}
-FLAT = 1.3
 
 
 def ratios(results: dict[str, Any]) -> Iterator[tuple[str, float, float, float, float | None]]:
@@ -23,21 +23,6 @@ def ratios(results: dict[str, Any]) -> Iterator[tuple[str, float, float, float, 
             limit = bare[size]["best"]
             bar = next((b for prefix, (_, b) in BARS.items() if name == f"{prefix}, 16 connections"), None)
             yield name, found["statements_s"], limit, found["statements_s"] / limit, bar
-
-
-def flatness(results: dict[str, Any]) -> Iterator[tuple[str, str, list[float], float]]:
-    """Yield (scope, shape, p50 by size, largest over smallest size) of all queries."""
-    sizes = sorted(results.get("query", {}), key=int)
-    for scope in ("one of 40", "vendor"):
-        if not sizes:
-            return
-        for shape in results["query"][sizes[0]].get(scope, {}):
-            values = [
-                results["query"][size].get(scope, {}).get(shape, {}).get("alone", {}).get("p50_ms")
-                for size in sizes
-            ]
-            if None not in values and values[0]:
-                yield scope, shape, values, values[-1] / values[0]
 
 
 def table(results: dict[str, Any]) -> str:
@@ -63,18 +48,7 @@ def table(results: dict[str, Any]) -> str:
         if single:
             share = single["requests_s"] / empty
             lines.append(f"{'single POST over empty view':44}{share:14.2f}")
-    flat = list(flatness(results))
-    if flat:
-        sizes = sorted(results["query"], key=int)
-        lines += [
-            "",
-            f"{'query, p50 in ms, one connection':44}"
-            + "".join(f"{int(s):>12,}" for s in sizes)
-            + "   growth",
-        ]
-        for scope, shape, values, growth in flat:
-            verdict = "" if len(values) < 2 else f"{growth:9.2f}  {'flat' if growth <= FLAT else 'GROWS'}"
-            lines.append(f"{scope + ': ' + shape:44}" + "".join(f"{v:12.2f}" for v in values) + verdict)
+    lines += queries.table_lines(results)
     for name, found in results.get("documents", {}).items():
         lines.append(f"{name:44}{found['requests_s']:14,.0f}")
     lines += [f"{key:44}{value!s:>14}" for key, value in results.get("evaluation", {}).items()]
@@ -141,18 +115,21 @@ def plots(results: dict[str, Any], folder: Path) -> list[Path]:
         files.append(folder / "ingest.png")
         figure.savefig(files[-1], dpi=130)
         plt.close(figure)
-    for scope in ("one of 40", "vendor"):
-        curves = [row for row in flatness(results) if row[0] == scope]
-        sizes = sorted(map(int, results.get("query", {})))
-        if curves and len(sizes) > 1:
+    sizes = sorted(map(int, results.get("query", {})))
+    for scope in queries.SCOPES if len(sizes) > 1 else ():
+        curves = [row for row in queries.flatness(results) if row[0] == scope]
+        if curves:
             figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
-            for _, shape, values, _ in curves:
-                axes.plot(sizes, values, marker="o", label=shape.replace("_", " "))
+            for number, (_, shape, found) in enumerate(curves):
+                values = [one["alone"]["p50_ms"] for one in found]
+                style = ("-", "--")[number // 10]
+                axes.plot(sizes, values, style, marker="o", label=shape.replace("_", " "))
             axes.set_xscale("log")
             axes.set_ylim(bottom=0)
             axes.set_xlabel("statements stored")
             axes.set_ylabel("p50, ms, one connection")
-            axes.legend(frameon=False, fontsize=8, ncols=2)
+            axes.set_title(f"{scope}: the same answers at every size", loc="left", fontsize=10)
+            axes.legend(frameon=False, fontsize=8, ncols=2, loc="center left", bbox_to_anchor=(1, 0.5))
             axes.spines[["top", "right"]].set_visible(False)
             files.append(folder / f"query-{scope.replace(' ', '-')}.png")
             figure.savefig(files[-1], dpi=130)

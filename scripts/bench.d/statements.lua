@@ -55,11 +55,11 @@ function M.escape(text)
 end
 
 -- one line for drive.py
-function M.report(summary, latency, size)
+function M.report(summary, latency, size, more)
   local e = summary.errors
   local good, seconds = summary.requests - e.status, summary.duration / 1e6
-  io.write(format('RESULT {"requests":%d,"not_2xx":%d,"socket_errors":%d,"timeouts":%d,"seconds":%.3f,"requests_s":%.2f,"statements_s":%.2f,"p50_ms":%.3f,"p90_ms":%.3f,"p99_ms":%.3f,"max_ms":%.3f}\n',
+  io.write(format('RESULT {"requests":%d,"not_2xx":%d,"socket_errors":%d,"timeouts":%d,"seconds":%.3f,"requests_s":%.2f,"statements_s":%.2f,"p50_ms":%.3f,"p90_ms":%.3f,"p99_ms":%.3f,"max_ms":%.3f%s}\n',
     summary.requests, e.status, e.connect + e.read + e.write, e.timeout, seconds, good / seconds, good * size / seconds,
-    latency:percentile(50) / 1000, latency:percentile(90) / 1000, latency:percentile(99) / 1000, latency.max / 1000))
+    latency:percentile(50) / 1000, latency:percentile(90) / 1000, latency:percentile(99) / 1000, latency.max / 1000, more or ""))
 end
 return M
