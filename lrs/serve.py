@@ -21,7 +21,7 @@ from types import FrameType
 from lrs import tenancy
 from lrs.database import check_mongodb, connect, ensure_indexes
 from lrs.mongod import end_with_parent, find_mongod, locked_folder, start_mongod, unusable
-from lrs.settings import Settings, StartFailure, to_env
+from lrs.settings import MONGODB_NOTE, URL_NOTE, Settings, StartFailure, to_env
 
 Say = Callable[[str], None]
 WORKER = [sys.executable, "-m", "lrs", "worker"]
@@ -165,10 +165,10 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
 
 @contextlib.contextmanager
 def embedded(settings: Settings, say: Say) -> Iterator[tuple[Settings, Child]]:
-    """Run the embedded MongoDB and leave its URI in the data folder for the other commands."""
+    """Run the embedded MongoDB; leave its URI and ours in the data folder for the other commands."""
     found = find_mongod()
     with locked_folder(settings.data_folder):
-        note = settings.data_folder / "mongodb.uri"
+        notes = [settings.data_folder / MONGODB_NOTE, settings.data_folder / URL_NOTE]
         folder = settings.data_folder / "mongodb"
         cache = settings.mongodb_cache_gb or None
         server = start_mongod(found.program, folder, port=settings.mongodb_port or None, cache_gb=cache)
@@ -181,10 +181,12 @@ def embedded(settings: Settings, say: Say) -> Iterator[tuple[Settings, Child]]:
 
         try:
             say(f"MongoDB: {found.program} (from the {found.origin}), data in {folder}")
-            note.write_text(f"{server.uri}\n", encoding="ascii")
+            for note, text in zip(notes, (server.uri, settings.public_url), strict=True):
+                note.write_text(f"{text}\n", encoding="ascii")
             yield dataclasses.replace(settings, mongodb_uri=server.uri), Child("mongod", again)
         finally:
-            note.unlink(missing_ok=True)
+            for note in notes:
+                note.unlink(missing_ok=True)
             running[-1].stop()
 
 

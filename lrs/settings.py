@@ -34,6 +34,10 @@ def setting(default: Any, doc: str, *, secret: bool = False, choices: tuple[str,
     return field(default=default, metadata={"doc": doc, "secret": secret, "choices": choices})
 
 
+# what a running `lrs serve` leaves in its data folder for the other commands
+MONGODB_NOTE, URL_NOTE = "mongodb.uri", "public.url"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All that can be configured; the variable of a field is `LRS_` and its name in capitals."""
@@ -112,7 +116,8 @@ class Settings:
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
         """Read `LRS_*` (a secret also from the file that `LRS_..._FILE` names); raises StartFailure.
 
-        Without `LRS_MONGODB_URI`, the embedded MongoDB that runs on the data folder is taken, if one does.
+        A `lrs serve` that runs on the data folder with its embedded MongoDB says where both answer, unless the
+        environment does.
         """
         given = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
         values = {}
@@ -120,16 +125,18 @@ class Settings:
             one, text = _resolve(cls, name, value, given)
             values[one.name] = _typed(one, name, text)
         settings = cls(**values)
-        running = running_uri(settings.data_folder)
-        if "mongodb_uri" not in values and running is not None:
-            return dataclasses.replace(settings, mongodb_uri=running)
+        if "mongodb_uri" not in values and (uri := _noted(settings.data_folder / MONGODB_NOTE)):
+            settings = dataclasses.replace(settings, mongodb_uri=uri)
+            if not values.keys() & {"public_url", "host", "port"}:
+                url = _noted(settings.data_folder / URL_NOTE) or settings.public_url
+                settings = dataclasses.replace(settings, public_url=url)
         return settings
 
 
-def running_uri(data_folder: Path) -> str | None:
-    """Return the URI of the embedded MongoDB that `lrs serve` runs on this folder, if it left one."""
+def _noted(note: Path) -> str | None:
+    """Return what a running `lrs serve` left in a file of its data folder."""
     try:
-        return (data_folder / "mongodb.uri").read_text(encoding="ascii").strip() or None
+        return note.read_text(encoding="ascii").strip() or None
     except OSError:
         return None
 

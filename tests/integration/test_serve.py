@@ -54,9 +54,10 @@ def test_stops_everything_cleanly_and_finds_it_again(run: Callable[..., Serve], 
     key = re.search(r"key (\S+)  secret (\S+)", first.text)
     assert key
     assert first.status("/healthz") == first.status("/readyz") == 200
+    assert (first.folder / "public.url").read_text() == f"http://127.0.0.1:{first.port}\n"
     assert first.end(number) == 0
     assert gone(first, 1)
-    assert not (first.folder / "mongodb.uri").exists()
+    assert not [name for name in ("mongodb.uri", "public.url") if (first.folder / name).exists()]
     again = run().wait_ready()
     assert "secret" not in again.text, "a secret is shown once"
     assert again.end() == 0

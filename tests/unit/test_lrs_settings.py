@@ -83,6 +83,20 @@ def test_the_running_embedded_mongodb_is_found_by_its_data_folder(tmp_path: Path
     assert Settings.from_env(given).mongodb_uri == "mongodb://127.0.0.1:6/"
 
 
+def test_the_address_of_the_running_server_is_found_by_its_data_folder(tmp_path: Path) -> None:
+    (tmp_path / "mongodb.uri").write_text("mongodb://127.0.0.1:5/\n")
+    (tmp_path / "public.url").write_text("http://127.0.0.1:8199\n")
+    here = {"LRS_DATA_FOLDER": str(tmp_path)}
+    assert Settings.from_env(here).public_url == "http://127.0.0.1:8199"
+    assert (
+        Settings.from_env(here | {"LRS_PUBLIC_URL": "https://lrs.example"}).public_url
+        == "https://lrs.example"
+    )
+    assert Settings.from_env(here | {"LRS_PORT": "9000"}).public_url == "http://127.0.0.1:9000"
+    elsewhere = here | {"LRS_MONGODB_URI": "mongodb://127.0.0.1:6/"}
+    assert Settings.from_env(elsewhere).public_url == "http://127.0.0.1:8080", "another server's database"
+
+
 def test_a_child_process_gets_the_same_settings() -> None:
     settings = Settings.from_env({"LRS_PORT": "9000", "LRS_BOOTSTRAP_SECRET": "s", "LRS_LOG_FORMAT": "json"})
     assert Settings.from_env(to_env(settings, {"LRS_PORT": "1", "PATH": "/bin"})) == settings
