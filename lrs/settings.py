@@ -116,8 +116,8 @@ class Settings:
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
         """Read `LRS_*` (a secret also from the file that `LRS_..._FILE` names); raises StartFailure.
 
-        A `lrs serve` that runs on the data folder with its embedded MongoDB says where both answer, unless the
-        environment does.
+        A `lrs serve` that runs on the data folder with its embedded MongoDB says where both answer, unless
+        the environment does.
         """
         given = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
         values = {}
