@@ -5,7 +5,7 @@ An expression is a mapping:
 | key | value |
 |---|---|
 | `filter` | `{"all": [..]}`, `{"any": [..]}`, `{"not": ..}` or `{"field": name, operator: value}` |
-| `select` | list of fields; for queries without `group` and `measures` |
+| `select` | list of fields, or `{"field", "key", "certification", "name"}`; without `group` and `measures` |
 | `sort` | field or measure, with `-` for falling order |
 | `limit`, `cursor` | rows of a page (1 to 10,000); where the last page ended |
 | `group` | list of fields or `{"bucket": "day", "field": "timestamp", "timezone": zone}` |
@@ -66,6 +66,16 @@ class GroupKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """One selected column: a field as it is, an extension by its key, or what was true of the person then."""
+
+    name: str
+    field: Field
+    key: str | None = None  # extension IRI
+    certification: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Measure:
     """One computed column; `p` between 0 and 1 for percentiles (nearest rank)."""
 
@@ -80,7 +90,7 @@ class AnalystQuery:
     """A checked query; `start` and `end` bound `time_field` when the filter does so at its top level."""
 
     where: Predicate
-    select: tuple[Field, ...] = ()
+    select: tuple[Column, ...] = ()
     sort: tuple[str, bool] = ("stored", True)  # name, falling
     limit: int = 100
     cursor: str | None = None
@@ -271,16 +281,29 @@ def _percentile(body: Mapping[str, Any], function: str, where: str) -> float | N
     return float(p)
 
 
-def _select(body: Mapping[str, Any], query: AnalystQuery) -> tuple[Field, ...]:
+def _select(body: Mapping[str, Any], query: AnalystQuery) -> tuple[Column, ...]:
     if query.is_grouped:
         if "select" in body:
             raise InvalidQuery("select", "goes without group and measures")
         return ()
-    names = _list(body, "select") or list(DEFAULT_SELECT)
-    fields = tuple(field_named(name, f"select[{i}]") for i, name in enumerate(names))
-    if wrong := [f.name for f in fields if f.kind is Kind.PERSON]:
-        raise InvalidQuery("select", f"{wrong[0]} can be filtered and grouped by, not selected")
-    return fields
+    nodes = _list(body, "select") or list(DEFAULT_SELECT)
+    columns = tuple(_column(node, f"select[{i}]") for i, node in enumerate(nodes))
+    names = [column.name for column in columns]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InvalidQuery("select", f"has two columns {twice[0]!r}; give one another name")
+    return columns
+
+
+def _column(node: Any, where: str) -> Column:
+    body = _mapping({"field": node} if isinstance(node, str) else node, where)
+    _known(body, ("field", "name", "key", "certification"), where)
+    field = field_named(body.get("field"), f"{where}.field")
+    return Column(
+        name=_name(body.get("name", field.name), f"{where}.name"),
+        field=field,
+        key=_extension_key(body, where) if field.kind is Kind.EXTENSION else None,
+        certification=_certification(field, body, where),
+    )
 
 
 def _sort(body: Mapping[str, Any], query: AnalystQuery) -> tuple[str, bool]:

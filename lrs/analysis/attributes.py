@@ -118,11 +118,29 @@ class Attributes:
             people = set(self._people().values())
             return ((person, Span(person)) for person in people)
         if attribute == "person.award":
-            return (
-                (person, Span(state, start, end))
-                for person, state, start, end in award_spans(self.db, certification or "", self.now)
-            )
+            return self._awarded(certification or "")
         return self._affiliated(attribute)
+
+    def _awarded(self, certification: str) -> Iterable[tuple[str, Span]]:
+        """Yield award states; to an organization those of its people, of former ones while they belonged."""
+        known = None if self.scope.whole or self.scope.wide else self._known_until()
+        for person, state, start, end in award_spans(self.db, certification, self.now):
+            if known is None:
+                yield person, Span(state, start, end)
+            elif person in known and (piece := _overlap(state, (start, end), (None, known[person]))):
+                yield person, piece
+
+    def _known_until(self) -> dict[str, dt.datetime | None]:
+        """Return until when each present or former person of the scope belonged; None for present ones."""
+        until: dict[str, dt.datetime | None] = {}
+        wanted = {"org": {"$in": list(self.scope.orgs)}, "confirmed_at": {"$ne": None}}
+        for membership in self.db.affiliations.find(wanted, {"person": 1, "until": 1}):
+            person, end = membership["person"], membership.get("until")
+            if end is not None and end > self.now:
+                end = None
+            before = until.get(person, end)
+            until[person] = None if end is None or before is None else max(before, end)
+        return until
 
     def _affiliated(self, attribute: str) -> Iterable[tuple[str, Span]]:
         orgs = {org["_id"]: org for org in self.db.orgs.find({"_id": {"$in": list(self.scope.orgs)}})}

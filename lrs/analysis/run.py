@@ -19,7 +19,7 @@ from pymongo.errors import ExecutionTimeout, OperationFailure
 from lrs.analysis.attributes import Attributes
 from lrs.analysis.scope import Scope
 from statements.aggregate import Row, group_stages, merge_rows, needs_actor, number, plain
-from statements.analysis import AnalystQuery, GroupKey
+from statements.analysis import AnalystQuery, Column, GroupKey
 from statements.errors import InvalidQuery, QueryTimeout
 from statements.fields import Kind
 from statements.keys import key
@@ -121,13 +121,28 @@ class Analyst:
         if query.cursor is not None:
             condition = {"$and": [condition, _beyond(path, falling, read_cursor(query.cursor))]}
         order = [(path, -1 if falling else 1)] + ([("_id", -1 if falling else 1)] if path != "_id" else [])
-        wanted = {field.name: 1 for field in query.select} | {path: 1}
+        wanted = {path: 1} | {source: 1 for column in query.select for source in _sources(column)}
         found = self.db.statements.find(condition, wanted, comment=self._limits()["comment"])
         found = found.sort(order).limit(query.limit + 1).max_time_ms(self._limits()["maxTimeMS"])
         documents = list(found)
-        rows = [_flat(query, document) for document in documents[: query.limit]]
+        rows = [self._row(query, document) for document in documents[: query.limit]]
         more = len(documents) > query.limit
         return Answer(rows, _cursor_after(path, documents[query.limit - 1]) if more else None)
+
+    def _row(self, query: AnalystQuery, document: Mapping[str, Any]) -> Row:
+        return {column.name: self._value(column, document) for column in query.select}
+
+    def _value(self, column: Column, document: Mapping[str, Any]) -> Any:
+        if column.field.kind is Kind.EXTENSION:
+            where = column.field.name.partition(".")[0]
+            found = (e for e in document.get("extensions", ()) if (e["where"], e["k"]) == (where, column.key))
+            return next((plain(entry.get("v")) for entry in found), None)
+        if column.field.kind is not Kind.PERSON:
+            return _at(document, column.field.name)
+        actor = document.get("actor")
+        if column.field.name == "person":
+            return None if actor is None else self.attributes.person(actor)
+        return self.attributes.value_at(column.field.name, column.certification, actor, document["timestamp"])
 
     def _grouped(self, query: AnalystQuery) -> Answer:
         partials = self._partials(query)
@@ -209,8 +224,11 @@ def _bounds_stored(where: Predicate) -> bool:
     return any(p.field == "stored" and p.operator in {"gte", "gt"} for p in _required(where))
 
 
-def _flat(query: AnalystQuery, document: Mapping[str, Any]) -> Row:
-    return {field.name: _at(document, field.name) for field in query.select}
+def _sources(column: Column) -> tuple[str, ...]:
+    """Return the members of a document that a column is made from."""
+    if column.field.kind is Kind.EXTENSION:
+        return ("extensions",)
+    return ("actor", "timestamp") if column.field.kind is Kind.PERSON else (column.field.name,)
 
 
 def _at(document: Mapping[str, Any], path: str) -> Any:

@@ -31,7 +31,9 @@ class QueryBody(Schema):
     """A query: the members of the query language, and where and how long to ask."""
 
     filter = fields.Raw(metadata={"description": "Conditions: all, any, not, or a field with an operator."})
-    select = fields.List(fields.String())
+    select = fields.List(
+        fields.Raw(), metadata={"description": "Fields, or objects with field, key, certification, name."}
+    )
     sort = fields.String()
     limit = fields.Integer(strict=True)
     cursor = fields.String()

@@ -23,10 +23,10 @@ Row = dict[str, Any]
 
 
 def scope_from(db: Any, organizations: tuple[str, ...]) -> Scope:
-    """Return the named organizations, or all; a name that is none ends the command."""
+    """Return the named organizations, or all; a name that is none ends the command. An operator sees all."""
     for org in organizations:
         get_org(db, org)
-    return Scope(tuple(sorted(organizations))) if organizations else whole_scope(db)
+    return Scope(tuple(sorted(organizations)), wide=True) if organizations else whole_scope(db)
 
 
 def read_question(question: str | None, file: Path | None) -> Any:

@@ -344,6 +344,12 @@ def test_attributes_of_people_hold_at_the_time_of_the_statement(db: Any) -> None
         {"person.organization": None, "n": 1, "people": 1},
         {"person.organization": "south", "n": 1, "people": 1},
     ]
+    columns = ["timestamp", "person", "person.organization", "person.role", "person.region"]
+    listed = asked.ask({"select": columns, "sort": "timestamp", "filter": {"field": "verb", "eq": "passed"}})
+    assert sorted(tuple(map(str, r.values()))[1:] for r in listed.rows) == sorted([
+        ("p_0", "north", "sales", "EU"), ("p_0", "north", "sales", "EU"), ("p_0", "south", "technical", "US"),
+        ("mbox::mailto:p1@x.example", "None", "None", "None"),
+    ])  # fmt: skip
     for attribute, value, count in (
         ("role", "sales", 2),
         ("role", "technical", 1),
@@ -377,10 +383,61 @@ def test_an_award_state_is_that_at_the_time_of_the_statement(db: Any) -> None:
     )
     fill(db, [row(minute=day * 24 * 60) for day in (5, 15, 20, 50)])
     where = {"field": "person.award", "certification": "c", "eq": "active"}
-    assert analyst(db).ask({"filter": where, "measures": {"n": "count"}}).rows == [{"n": 2}]
+    asked = Analyst(db, Scope(ORGS, wide=True), NOW)
+    assert asked.ask({"filter": where, "measures": {"n": "count"}}).rows == [{"n": 2}]
     group = {"field": "person.award", "certification": "c", "name": "state"}
-    rows = analyst(db).ask({"group": [group], "measures": {"n": "count"}}).rows
+    rows = asked.ask({"group": [group], "measures": {"n": "count"}}).rows
     assert {r["state"]: r["n"] for r in rows} == {None: 1, "active": 2, "expired": 1}
+    listed = asked.ask({"select": ["timestamp", group], "sort": "timestamp"}).rows
+    assert [r["state"] for r in listed] == [None, "active", "active", "expired"]
+
+
+def test_an_organization_sees_awards_of_its_people_only_and_of_former_ones_while_they_belonged(
+    db: Any,
+) -> None:
+    """Two partners ask about statements of their stores; somebody who never belonged has no state there."""
+    left = START + dt.timedelta(days=30)
+    for n in (0, 1):
+        ifi = {"ifi": f"mbox::mailto:p{n}@x.example", "from": None, "until": None}
+        db.people.insert_one({"_id": f"p_{n}", "org": "vendor", "ifis": [ifi]})
+        states = [
+            {"at": START + dt.timedelta(days=10), "state": "active"},
+            {"at": START + dt.timedelta(days=40), "state": "expired"},
+        ]
+        line = {"org": "vendor", "person": f"p_{n}", "certification": "c", "states": states}
+        db.standings.insert_one({"_id": f"p_{n}/c", **line})
+    for _id, person, org, until in (("a", "p_0", "north", left), ("b", "p_1", "south", None)):
+        when = {"from": START, "confirmed_at": START, "until": until, "primary": True, "role": "sales"}
+        db.affiliations.insert_one({"_id": _id, "person": person, "org": org, **when})
+    days = (5, 20, 50)
+    fill(db, [row(org=org, actor=n, minute=d * 24 * 60) for org in ORGS for n in (0, 1) for d in days])
+    group = {"field": "person.award", "certification": "c", "name": "state"}
+
+    def seen(org: str, **kinds: bool) -> list[tuple[int, Any]]:
+        asked = Analyst(db, Scope((org,), **kinds), NOW)
+        rows = asked.ask({"select": ["actor", "timestamp", group], "sort": "timestamp"}).rows
+        return sorted((int(r["actor"][14]), r["timestamp"], r["state"] or "") for r in rows)
+
+    assert [state for *_, state in seen("north")] == ["", "active", "", "", "", ""]
+    assert [state for *_, state in seen("south")] == ["", "", "", "", "active", "expired"]
+    assert [state for *_, state in seen("north", wide=True)] == ["", "active", "expired"] * 2
+
+
+@relaxed
+@given(store=stores)
+def test_selected_columns_are_those_of_the_statements(db: Any, store: Any) -> None:
+    """Fields, extensions by key under a name of the asker's, and lists."""
+    kept = fill(db, store)
+    columns = ["id", "platform", {"field": "score.scaled", "name": "score"}, "category",
+               {"field": "context.extensions", "key": EXTENSION, "name": "room"}]  # fmt: skip
+    rows = analyst(db).ask({"filter": NO_VOIDERS, "select": columns, "limit": 100}).rows
+    assert {row["id"]: row for row in rows} == {
+        r["id"]: {
+            "id": r["id"], "platform": r["platform"], "score": r["scaled"], "category": r["category"] or None,
+            "room": r["room"],
+        }
+        for r in kept
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -403,7 +460,12 @@ def test_an_award_state_is_that_at_the_time_of_the_statement(db: Any) -> None:
         ({"measures": {"n": {"sum": "verb"}}}, "measures.n.sum"),
         ({"measures": {"n": {"percentile": "score.raw", "p": 50}}}, "measures.n.p"),
         ({"measures": {"$n": "count"}}, "measures"),
-        ({"select": ["person.role"]}, "select"),
+        ({"select": ["person.award"]}, "select[0]"),
+        ({"select": ["context.extensions"]}, "select[0]"),
+        ({"select": [{"field": "verb", "certification": "c"}]}, "select[0].certification"),
+        ({"select": ["verb", "verb"]}, "select"),
+        ({"select": [{"field": "verb", "bucket": "day"}]}, "select[0]"),
+        ({"select": [{"verb": "passed"}]}, "select[0]"),
         ({"limit": 0}, "limit"),
         ({"limit": 10_001}, "limit"),
         ({"cursor": "nonsense"}, "cursor"),
