@@ -57,6 +57,7 @@ STATUS: dict[type[Exception], int] = {
     rule_errors.UnknownRule: 404,
     rule_errors.UnknownPerson: 404,
     rule_errors.AlreadyEnded: 409,
+    rule_errors.OnlyVersion: 404,
     rule_errors.InvalidRuleFile: 422,
     rule_errors.StalePlan: 409,
     rule_errors.EvaluationFailed: 500,

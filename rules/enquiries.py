@@ -14,13 +14,14 @@ from pymongo.database import Database
 
 from rules import backfill, work
 from rules import explain as explanation
+from rules.calendar import local_date
 from rules.check_words import nearest
 from rules.decisions import full_history
-from rules.errors import UnknownRule
+from rules.errors import OnlyVersion, UnknownRule
 from rules.explain import Explanation
 from rules.histories import load_dossiers
 from rules.people import callings_of, find_person, names_of
-from rules.rule_set import RuleSet
+from rules.rule_set import RuleSet, timezone_of
 from rules.standings import StateAt, state_at
 from rules.store import RuleStore, cache_of
 
@@ -47,7 +48,7 @@ def list_rules(db: Database[Document], now: dt.datetime) -> list[Document]:
                 "title": newest.document.title,
                 "mode": newest.mode,
                 "lifecycle": lifecycle(rules, kind, rule_id, now),
-                "effective_from": newest.effective_at,
+                "effective_from": local_date(newest.effective_at, timezone_of(newest.document)).isoformat(),
                 "decided_at": newest.decided_at,
                 "versions": len(records),
                 "hash": newest.hash,
@@ -96,8 +97,8 @@ def diff_versions(db: Database[Document], rule_id: str, old: str | None, new: st
         rows = [row for row in RuleStore(db).rows(rule_id=rule_id) if row["action"] == "publish"]
         if not rows:
             raise _unknown(db, rule_id, None, "rule")
-        if len(rows) < 2:
-            raise UnknownRule("second version of", rule_id)
+        if len(rows) < 2 and new is None:
+            raise OnlyVersion(rule_id, rows[0]["version"])
         rows.sort(key=lambda row: (row["effective_at"], row["seq"]))
         old, new = old or rows[-2]["version"], new or rows[-1]["version"]
     before, after = get_record(db, rule_id, old), get_record(db, rule_id, new)
@@ -125,6 +126,9 @@ def explain(
     """
     rules = cache_of(db).get(fresh=True) if known_at is None else RuleStore(db).rule_set(known_at)
     if certification not in rules.certifications:
+        later = known_at is not None and certification in cache_of(db).get(fresh=True).certifications
+        if later:
+            raise UnknownRule("Certification", certification, f"it was published after {known_at:%Y-%m-%d}")
         raise rules.unknown("Certification", certification)
     found = find_person(db, person, known_at)
     row = work.rows_of(db, [found]).get(found)
@@ -136,7 +140,13 @@ def explain(
 
 
 def history_of(db: Database[Document], person: str, certification: str) -> list[Document]:
-    """Return the transitions on record, corrections and people's facts included, in order of decision (6)."""
+    """Return the transitions on record, corrections and people's facts included, in order of decision (6).
+
+    Raises UnknownPerson or UnknownRule.
+    """
+    rules = cache_of(db).get(fresh=True)
+    if certification not in rules.certifications:
+        raise rules.unknown("Certification", certification)
     found = find_person(db, person)
     rows = db.facts.find({"org": VENDOR, "person": found, "certification": {"$in": [certification, None]}})
     return [

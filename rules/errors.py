@@ -4,6 +4,7 @@ RuleError
 ├── InvalidRuleFile(problems)      a document has problems (section 3)
 ├── UnknownRule(kind, id, hint)    nothing is published under that id
 ├── AlreadyEnded(id, state, at)    a certification was retired or withdrawn before
+├── OnlyVersion(id, version)       there is no other version to compare with
 ├── UnknownPerson(person)          nobody has that id or address
 ├── StalePlan(plan, reason)        a plan expired or no longer says what apply would do (6-2)
 └── EvaluationFailed(rule, reason) recorded on the rule, never shown over HTTP
@@ -68,6 +69,14 @@ class AlreadyEnded(RuleError):
         why = f" ({reason})" if reason else ""
         since = f"{at:%Y-%m-%dT%H:%M:%SZ}{who}{why}"
         super().__init__(f"{certification} is {state} already, since {since}; nothing was changed")
+
+
+class OnlyVersion(RuleError):
+    """A document has one version: there is nothing to compare it with."""
+
+    def __init__(self, rule_id: str, version: str) -> None:
+        self.rule_id, self.version = rule_id, version
+        super().__init__(f"{rule_id} has only one version, {version}: there is nothing to compare it with")
 
 
 class UnknownPerson(RuleError):

@@ -215,9 +215,9 @@ def apply_plan(
     """
     plan = get_plan(db, plan_id)
     if plan.get("applied_at") is not None:
-        raise StalePlan(plan_id, f"it was applied at {plan['applied_at'].isoformat()}")
+        raise StalePlan(plan_id, f"it was applied at {plan['applied_at']:%Y-%m-%dT%H:%M:%SZ}")
     if plan["expires_at"] <= now:
-        raise StalePlan(plan_id, f"it expired at {plan['expires_at'].isoformat()}; plan again")
+        raise StalePlan(plan_id, f"it expired at {plan['expires_at']:%Y-%m-%dT%H:%M:%SZ}; plan again")
     if two_persons and plan["by"] == by:
         raise SamePerson(plan_id, by)
     rules = RuleStore(db).rule_set()

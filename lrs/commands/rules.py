@@ -138,7 +138,7 @@ def list_(here: Laurel, *, as_json: bool) -> None:
     rows = enquiries.list_rules(here.db, here.now())
     show(
         rows,
-        ("kind", "id", "version", "title", "mode", "lifecycle", "effective_from", "failure"),
+        ("kind", "id", "version", "title", "mode", "lifecycle", "effective_from", "backfill", "failure"),
         as_json=as_json,
     )
 
@@ -162,12 +162,16 @@ def show_(here: Laurel, rule_id: str, version: str | None, *, as_json: bool) -> 
 @click.argument("rule_id", metavar="ID")
 @click.argument("old", required=False)
 @click.argument("new", required=False)
+@json_option
 @with_laurel
-def diff(here: Laurel, rule_id: str, old: str | None, new: str | None) -> None:
+def diff(here: Laurel, rule_id: str, old: str | None, new: str | None, *, as_json: bool) -> None:
     """Show what differs between two versions of a document; by default the two newest."""
     with exit_statuses():
-        for line in enquiries.diff_versions(here.db, rule_id, old, new):
-            click.echo(line)
+        lines = list(enquiries.diff_versions(here.db, rule_id, old, new))
+        if as_json:
+            print_json({"id": rule_id, "same": not lines, "lines": lines})
+        else:
+            click.echo("\n".join(lines) or "the texts are the same")
 
 
 class Instant(click.ParamType[dt.datetime]):
@@ -221,6 +225,14 @@ def explain(
             print_json(as_dict(found))
         else:
             click.echo(as_text(found))
+            if at is not None or known_at is not None:
+                click.echo(as_of(found.at, instant(known_at)))
+
+
+def as_of(at: dt.datetime, known_at: dt.datetime | None) -> str:
+    """Return the line that says for which instant, and from what knowledge, an explanation holds."""
+    known = f", as known at {known_at:%Y-%m-%dT%H:%M:%SZ}" if known_at is not None else ""
+    return f"This is how it stands at {at:%Y-%m-%dT%H:%M:%SZ}{known}."
 
 
 HISTORY = ("what", "from", "to", "effective_at", "decided_at", "version", "evidence", "by", "reason")
@@ -235,6 +247,9 @@ def history(here: Laurel, person: str, certification: str, *, as_json: bool) -> 
     """List what engine and people decided about PERSON in CERTIFICATION, corrections included."""
     with exit_statuses():
         rows = enquiries.history_of(here.db, person, certification)
+        if not rows and not as_json:
+            click.echo("nothing was decided yet")
+            return
         columns = [*HISTORY, *(name for name in ("until", "note") if any(name in row for row in rows))]
         show(rows if as_json else map(_with_short_evidence, rows), columns, as_json=as_json)
 
@@ -251,12 +266,18 @@ def _with_short_evidence(row: dict[str, Any]) -> dict[str, Any]:
 )
 @click.option("--reason", help="Kept with the record.")
 @by_option
+@json_option
 @with_laurel
-def retire(here: Laurel, rule_id: str, reason: str | None, by: str | None, *, withdraw: bool) -> None:
+def retire(
+    here: Laurel, rule_id: str, reason: str | None, by: str | None, *, withdraw: bool, as_json: bool
+) -> None:
     """Give no new awards of CERTIFICATION; running periods end by date."""
     with exit_statuses():
-        end_lifecycle(
+        row = end_lifecycle(
             here.db, rule_id, "withdraw" if withdraw else "retire", here.now(), operator(by), reason=reason
         )
+        if as_json:
+            print_json(plans.record_reply(row) | {"action": row["action"]})
+            return
         effect = "all running periods end now" if withdraw else "no new awards; running periods end by date"
         click.echo(f"{'withdrawn' if withdraw else 'retired'} {rule_id}: {effect}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from factories_engine import GATE, TIERS, Clock, World, simple
+from factories_engine import GATE, TIERS, Clock, World, exam, simple
 
 from lrs.cli import cli
 from lrs.context import utc_now
@@ -94,6 +94,8 @@ def test_what_is_not_published_is_named_with_what_was_probably_meant(world: Worl
     assert "(that is the id of a PartnerTiers)" in run("rules", "retire", "partners", status=2).stderr
     assert "(versions: 1)" in run("rules", "show", "sales", "--version", "7", status=2).stderr
     assert "did you mean sales?" in run("rules", "explain", "ana@example.com", "sale", status=2).stderr
+    assert "did you mean sales?" in run("rules", "history", "ana@example.com", "sale", status=2).stderr
+    assert "sales has only one version, 1" in run("rules", "diff", "sales", status=2).stderr
     assert "is published\n" in run("rules", "retire", "something-else", status=2).stderr
 
 
@@ -162,3 +164,27 @@ def test_command_and_api_test_files_against_the_same_documents(
     assert [one["ok"] for one in post("test", [paths["holder"]])["tests"]] == [False]
     offline = run("rules", "test", "--offline", str(paths["gate"]), status=1)
     assert "no programmes are at hand" in offline.stdout
+
+
+def test_what_is_published_compared_explained_and_retired_is_told_as_data_too(world: World, run: Any) -> None:
+    """6: every command has --json; text says what is not there, and for which instant it holds."""
+    world.publish(simple())
+    world.publish(simple(version="2", title="Sales II"))
+    world.send([exam("ana", world.clock(), 0.7)])
+    world.settle()
+    compared = json.loads(run("rules", "diff", "sales", "--json").stdout)
+    assert (compared["same"], "+title: Sales II" in compared["lines"]) == (False, True)
+    assert "+title: Sales II" in run("rules", "diff", "sales").stdout
+    assert run("rules", "diff", "sales", "2", "2").stdout == "the texts are the same\n"
+    listed = json.loads(run("rules", "list", "--json").stdout)
+    assert (listed["effective_from"], listed["version"]) == (f"{world.clock():%Y-%m-%d}", "2")
+    assert "BACKFILL" in run("rules", "list").stdout
+    assert run("rules", "history", "ana@example.com", "sales").stdout == "nothing was decided yet\n"
+    assert run("rules", "history", "ana@example.com", "sales", "--json").stdout == ""
+    asked = ("rules", "explain", "ana@example.com", "sales")
+    told = run(*asked, "--at", "2027-01-01", "--known-at", "9000-01-01")
+    assert told.stdout.endswith("at 2027-01-01T00:00:00Z, as known at 9000-01-01T00:00:00Z.\n")
+    assert "(it was published after 2020-01-01)" in run(*asked, "--known-at", "2020-01-01", status=2).stderr
+    assert "This is how" not in run("rules", "explain", "ana@example.com", "sales").stdout
+    retired = json.loads(run("rules", "retire", "sales", "--reason", "replaced", "--json").stdout)
+    assert (retired["action"], retired["id"]) == ("retire", "sales")
