@@ -74,16 +74,25 @@ def run(
     tell: Callable[[Progress], None] = lambda _: None,
     limit: int = BATCH,
 ) -> None:
-    """Work on the free shards of a rebuild until none is left; several processes may do so at once."""
+    """Work on the free shards of a rebuild until none is left; several processes may do so at once.
+
+    What others hold is left to them: call again until `progress` says that it is done. Whoever is interrupted
+    gives the shard back; that of a process that was killed comes free after `LEASE`.
+    """
     while (shard := _take(engine.db, name, now())) is not None:
-        after = shard["after"]
-        while after is not None or not shard.get("entered"):
-            shard["entered"] = True
-            after = _page(engine, name, shard, after, now=now(), limit=limit)
-            tell(progress(engine.db, name))
-        engine.db.rebuilds.update_one(
-            {"_id": name, "shards.n": shard["n"]}, {"$set": {"shards.$.done": True}}
-        )
+        done = False
+        try:
+            after, entered = shard["after"], False
+            while after is not None or not entered:
+                entered = True
+                after = _page(engine, name, shard, after, now=now(), limit=limit)
+                tell(progress(engine.db, name))
+            done = True
+        finally:
+            engine.db.rebuilds.update_one(
+                {"_id": name, "shards": {"$elemMatch": {"n": shard["n"], "by": shard["by"]}}},
+                {"$set": {"shards.$.done": done, "shards.$.leased_until": FREE}},
+            )
 
 
 def finish(engine: Engine, name: str, now: dt.datetime) -> Document:
@@ -108,7 +117,7 @@ def finish(engine: Engine, name: str, now: dt.datetime) -> Document:
 
 def progress(db: Database[Document], name: str) -> Progress:
     """Return how far a rebuild came."""
-    job = db.rebuilds.find_one({"_id": name}) or {}
+    job = db.rebuilds.find_one({"_id": name}, {"listed": 0}) or {}
     every = db.work.estimated_document_count()
     done = all(shard["done"] for shard in job.get("shards", ()))
     return Progress(job.get("people", 0), every, job.get("differences", 0), done)
@@ -155,5 +164,8 @@ def _count(db: Database[Document], name: str, found: list[Document]) -> None:
     if found:
         db.rebuilds.update_one(
             {"_id": name},
-            {"$inc": {"differences": len(found)}, "$push": {"listed": {"$each": found, "$slice": LISTED}}},
+            {
+                "$inc": {"differences": len(found)},
+                "$push": {"listed": {"$each": found[:LISTED], "$slice": LISTED}},
+            },
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import multiprocessing
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -219,9 +220,18 @@ def reviews(here: Laurel, certification: str | None, *, as_json: bool) -> None:
     show(named, ("what", "name", "certification", "statement", "opened_at", "review"), as_json=as_json)
 
 
+def processors() -> int:
+    """Return how many cores this process may use."""
+    return min(len(os.sched_getaffinity(0)), 64)
+
+
 @group.command(name="rebuild")
 @click.option(
-    "--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="How many work on it."
+    "--processes",
+    type=click.IntRange(1, 64),
+    default=processors,
+    show_default="one for each core",
+    help="How many work on it.",
 )
 @click.option("--afresh", is_flag=True, help="Begin a new one where another was not finished.")
 @json_option
@@ -261,7 +271,11 @@ def work_on_rebuild(settings: Settings, job: str) -> None:
     try:
         cache_of(db).get(fresh=True)
         collect_rarely()
-        rebuild.run(Engine(db, cache_of(db), admit), job, utc_now)
+        engine = Engine(db, cache_of(db), admit)
+        rebuild.run(engine, job, utc_now)
+        while not rebuild.progress(db, job).done:  # other processes are at the rest, or one was killed at it
+            time.sleep(1)
+            rebuild.run(engine, job, utc_now)
     finally:
         db.client.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import multiprocessing
 import uuid
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from generate import ORGS
@@ -148,12 +149,36 @@ def statement(n: int, step: int) -> dict[str, Any]:
     return found
 
 
-def stored_at(n: int, step: int, people: int) -> dt.datetime:
-    """Return when a statement was stored: all people go on together over 18 months, as they do in life."""
-    return BEGAN + dt.timedelta(days=27 * step) + dt.timedelta(days=27) * (n / people)
+@dataclass(frozen=True)
+class Part:
+    """People `first` to `last` - 1 with these steps: marked, of the last weeks, only those for an award."""
+
+    first: int
+    last: int
+    steps: range = range(EACH)
+    marked: bool = False
+    recent: bool = False
+    awarded: bool = False
+    makes_people: bool = True
+
+    def numbers(self, start: int, end: int) -> list[int]:
+        return [n for n in range(start, min(end, self.last)) if not self.awarded or is_awarded(n)]
+
+    def stored_at(self, n: int, step: int) -> dt.datetime:
+        """Return when a statement was stored: all go on together over 18 months, as they do in life."""
+        days = 2 if self.recent else 27
+        began = dt.datetime.now(dt.UTC) - dt.timedelta(days=days * EACH) if self.recent else BEGAN
+        share = (n - self.first) / (self.last - self.first)
+        return began + dt.timedelta(days=days * step) + dt.timedelta(days=days) * share
 
 
-def documents(numbers: Iterable[int], step: int, people: int, *, marked: bool) -> Iterator[dict[str, Any]]:
+def is_awarded(n: int) -> bool:
+    """Tell whether step 4 of a person, and no earlier one, gives an award."""
+    product = n * 7 % CERTIFICATIONS
+    return product % 10 != 9 and n % 7 != 0 and n % 3 == 0
+
+
+def documents(part: Part, numbers: Iterable[int], step: int) -> Iterator[dict[str, Any]]:
     """Yield stored documents of one step of these people, made by the functions of ingest."""
     import orjson
 
@@ -168,62 +193,55 @@ def documents(numbers: Iterable[int], step: int, people: int, *, marked: bool) -
     epoch = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
     for n in numbers:
         parsed = parse_statements(orjson.dumps(statement(n, step)))[0]
-        stored = round((stored_at(n, step, people) - epoch) / dt.timedelta(microseconds=1))
+        stored = round((part.stored_at(n, step) - epoch) / dt.timedelta(microseconds=1))
         document = prepare(parsed, settings[org_of(n)], stored)
         document["keys"].append(evidence_key(document["actor"]))
-        if marked:
+        if part.marked:
             document |= {"pending": True, "marks": 1}
         yield document
 
 
-def fill(uri: str, database: str, share: tuple[int, int], people: int, steps: int, *, marked: bool) -> None:
-    """Store people and statements of a share of the crowd."""
+def make_people(db: Any, numbers: list[int]) -> None:
+    from rules import work
+
+    found = [(n, "mbox::" + mailbox(n)) for n in numbers]
+    db.people.insert_many([new_person(person_id(ifi), ifi, BEGAN) for _, ifi in found], ordered=False)
+    db.affiliations.insert_many(
+        [
+            {
+                "_id": f"af_{n:08d}", "org": org_of(n), "person": person_id(ifi), "from": BEGAN,
+                "until": None, "primary": True, "role": None, "confirmed_at": BEGAN, "known_as": ifi,
+            }
+            for n, ifi in found
+        ],
+        ordered=False,
+    )  # fmt: skip
+    work.mark_stores(db, {person_id(ifi): [org_of(n)] for n, ifi in found}, dt.datetime.now(dt.UTC))
+
+
+def fill(uri: str, database: str, part: Part, first: int, last: int) -> None:
+    """Store people and statements of a share of a part, step by step: a person's lie far apart."""
     from lrs.database import connect
     from lrs.settings import Settings
 
     db = connect(Settings(mongodb_uri=uri, database=database))
-    now = dt.datetime.now(dt.UTC)
-    for start in range(*share, BATCH):
-        numbers = range(start, min(start + BATCH, share[1]))
-        found = [(n, "mbox::" + mailbox(n)) for n in numbers]
-        db.people.insert_many([new_person(person_id(ifi), ifi, BEGAN) for _, ifi in found], ordered=False)
-        db.affiliations.insert_many(
-            [
-                {
-                    "_id": f"af_{n:08d}", "org": org_of(n), "person": person_id(ifi), "from": BEGAN,
-                    "until": None, "primary": True, "role": None, "confirmed_at": BEGAN, "known_as": ifi,
-                }
-                for n, ifi in found
-            ],
-            ordered=False,
-        )  # fmt: skip
-        from rules import work
-
-        work.mark_stores(db, {person_id(ifi): [org_of(n)] for n, ifi in found}, now)
-    for step in range(steps):
-        for start in range(*share, BATCH):
-            numbers = range(start, min(start + BATCH, share[1]))
-            db.statements.insert_many(documents(numbers, step, people, marked=marked), ordered=False)
+    pages = [part.numbers(start, min(start + BATCH, last)) for start in range(first, last, BATCH)]
+    for numbers in filter(None, pages):
+        if part.makes_people:
+            make_people(db, numbers)
+    for step in part.steps:
+        for numbers in filter(None, pages):
+            db.statements.insert_many(documents(part, numbers, step), ordered=False)
     db.client.close()
 
 
-def load_crowd(
-    uri: str,
-    database: str,
-    first: int,
-    people: int,
-    *,
-    steps: int = EACH,
-    marked: bool = False,
-    processes: int = 2,
-) -> int:
-    """Store `people` people from number `first` on with their statements; return how many statements."""
+def load(uri: str, database: str, part: Part, processes: int = 2) -> None:
+    """Store a part with several processes."""
     context = multiprocessing.get_context("spawn")
-    size = -(-people // processes)
-    shares = [(first + i, min(first + i + size, first + people)) for i in range(0, people, size)]
+    size = max(1, -(-(part.last - part.first) // processes))
     jobs = [
-        context.Process(target=fill, args=(uri, database, share, people, steps), kwargs={"marked": marked})
-        for share in shares
+        context.Process(target=fill, args=(uri, database, part, first, min(first + size, part.last)))
+        for first in range(part.first, part.last, size)
     ]
     for job in jobs:
         job.start()
@@ -231,4 +249,3 @@ def load_crowd(
         job.join()
     if any(job.exitcode for job in jobs):
         raise RuntimeError("a loading process failed")
-    return people * steps

@@ -1,109 +1,271 @@
-"""Marks cleared per second by one worker, alone and beside ingest."""
+"""The certification engine over 50 published certifications: marks, visible awards, rebuild, explain."""
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import http.client
+import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
+import urllib.parse
 from typing import TYPE_CHECKING, Any
 
-from drive import wrk
+import crowd
+import orjson
+from drive import cpu_seconds, family
 from stand import ROOT
 
-from lrs.demo.load import publish_rules
-from lrs.people import add_person
 from lrs.settings import to_env
+from rules.people import person_id
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from parts import Run
 
-PEOPLE, EACH = 1000, 5
-MODULES = ("overview", "competitive", "demo", "exam", "overview")
+NAME = "evaluation"
+DUE = 1000  # relevant statements per second that evaluation has to keep up with
+MARKED = 4000  # people whose marks are timed while nothing else goes on
+CONNECTIONS = 16
+RATE, SPAN = 200, 15  # statements per second while visible awards are timed, and seconds of it
+Figures = dict[str, Any]
 
 
-def mark_statements(db: Any, first: int) -> int:
-    """Store statements that the published certifications look at; return how many."""
-    import orjson
+class Worker:
+    """A running `lrs worker` and the processor time of it and of MongoDB."""
 
-    from rules.relevance import relevance
-    from statements.ingest import Writer, store_statements
-    from statements.parse import parse_statements
-    from statements.store import StatementStore
+    def __init__(self, run: Run) -> None:
+        environ = to_env(run.place.settings(NAME), os.environ) | {"PYTHONPATH": str(ROOT)}
+        self.mongod = run.place.mongod.process.pid
+        self.process = subprocess.Popen([sys.executable, "-m", "lrs", "worker"], env=environ, cwd=ROOT)
+        self.before = self.used()
 
-    account = {"objectType": "Agent", "account": {"homePage": "http://127.0.0.1:8080", "name": "bench"}}
-    writer = Writer("bench", "lms", "vendor", account)
-    is_relevant, now = relevance(db), dt.datetime.now(dt.UTC)
-    for start in range(first, first + PEOPLE, 50):
-        batch = [
-            {
-                "actor": {"mbox": f"mailto:learner{n:05d}@partner.example"},
-                "verb": {
-                    "id": f"http://adlnet.gov/expapi/verbs/{'passed' if module == 'exam' else 'completed'}"
-                },
-                "object": {"id": f"https://acme.example/xapi/sales/{module}"},
-                "result": {"score": {"scaled": 0.9}},
-            }
-            for n in range(start, start + 50)
-            for module in MODULES
-        ]
-        store_statements(
-            StatementStore(db, "partner-07"), parse_statements(orjson.dumps(batch)), writer=writer,
-            version="1.0.3", now=now, is_relevant=is_relevant,
-        )  # fmt: skip
-    return PEOPLE * EACH
+    def used(self) -> tuple[float, float]:
+        return cpu_seconds(self.process.pid), cpu_seconds(self.mongod)
+
+    def each(self, count: int) -> dict[str, float]:
+        """Return milliseconds of worker and of MongoDB for each of `count` marks."""
+        own, mongod = (after - before for after, before in zip(self.used(), self.before, strict=True))
+        return {"worker ms": round(1e3 * own / count, 3), "mongod ms": round(1e3 * mongod / count, 3)}
 
 
-def until_cleared(db: Any, count: int) -> float:
-    """Return marks per second until none is left."""
+@contextlib.contextmanager
+def worker(run: Run) -> Iterator[Worker]:
+    started = Worker(run)
+    try:
+        yield started
+    finally:
+        started.process.terminate()
+        started.process.wait(60)
+
+
+def until_cleared(db: Any, patience: float = 600) -> None:
     began = time.perf_counter()
     while db.statements.find_one({"pending": True}, {"_id": 1}) is not None:
         time.sleep(0.02)
-        if time.perf_counter() - began > 300:
+        if time.perf_counter() - began > patience:
             raise RuntimeError("the worker does not work")
-    return count / (time.perf_counter() - began)
 
 
-def measure_evaluation(run: Run) -> dict[str, Any]:
-    """Return marks per second with nothing else going on, and beside single POSTs at full speed."""
-    from lrs.audit import Editor
-    from lrs.groups import put_group
+class Poster(threading.Thread):
+    """Posts bodies over one connection, each at its time; notes when each was answered with 200."""
 
-    db = run.place.database("evaluation")
-    now = dt.datetime.now(dt.UTC)
-    editor = Editor(db, {"kind": "user", "id": "bench", "name": "bench"}, now)
-    person = add_person(editor, ["mbox::mailto:ines@vendor.example"])
-    put_group(editor, "certified-assessors", [{"person": person["_id"], "from": None, "until": None}])
-    publish_rules(db, now - dt.timedelta(days=30))
-    auth = run.place.auths["evaluation"]["partner-07"]
-    environ = to_env(run.place.settings("evaluation"), os.environ) | {"PYTHONPATH": str(ROOT)}
-    result = {}
-    with run.place.web("evaluation") as web, db.client:
-        for name, first in (("marks/s, worker alone", 0), ("marks/s, beside single POSTs", PEOPLE)):
-            count = mark_statements(db, first)
-            load = None
-            worker = subprocess.Popen([sys.executable, "-m", "lrs", "worker"], env=environ, cwd=ROOT)
-            try:
-                if "beside" in name:
-                    load = subprocess.Popen(
-                        [sys.executable, __file__, web.url, auth],
-                        env=environ,
-                        stdout=subprocess.PIPE,
-                        text=True,
-                    )
-                result[name] = round(until_cleared(db, count), 1)
-            finally:
-                worker.terminate()
-                worker.wait(30)
-                if load is not None:
-                    posts, _ = load.communicate()
-                    result["single POSTs/s beside evaluation"] = float(posts or 0)
-            run.say(f"  {name}: {result[name]:.0f}")
+    def __init__(self, url: str, bodies: list[tuple[float, str, bytes]]) -> None:
+        super().__init__()
+        self.address = urllib.parse.urlsplit(url).netloc
+        self.bodies = bodies
+        self.answered: list[float] = []
+        self.failed = 0
+
+    def run(self) -> None:
+        connection = http.client.HTTPConnection(self.address, timeout=60)
+        for at, auth, body in self.bodies:
+            time.sleep(max(0.0, at - time.perf_counter()))
+            headers = {
+                "Authorization": auth,
+                "X-Experience-API-Version": "1.0.3",
+                "Content-Type": "application/json",
+            }
+            connection.request("POST", "/xapi/statements", body, headers)
+            answer = connection.getresponse()
+            answer.read()
+            self.answered.append(time.perf_counter())
+            self.failed += answer.status != 200
+
+
+def post_all(url: str, bodies: list[tuple[float, str, bytes]], connections: int) -> list[Poster]:
+    posters = [Poster(url, bodies[i::connections]) for i in range(connections)]
+    for poster in posters:
+        poster.start()
+    return posters
+
+
+def alone(run: Run, db: Any, people: int) -> Figures:
+    """One mark for each of some people with 19 statements before it, nothing else going on."""
+    last, marked = crowd.EACH - 1, min(people, MARKED)
+    uri = run.place.mongod.uri
+    crowd.load(uri, NAME, crowd.Part(0, people, range(last)))
+    crowd.load(uri, NAME, crowd.Part(marked, people, range(last, crowd.EACH), makes_people=False))
+    crowd.load(uri, NAME, crowd.Part(0, marked, range(last, crowd.EACH), makes_people=False, marked=True))
+    with worker(run) as at_work:
+        while at_work.used()[0] < 0.1:
+            time.sleep(0.01)
+        began = time.perf_counter()
+        until_cleared(db)
+        took = time.perf_counter() - began
+        return {"marks/s, worker alone": round(marked / took, 1), **at_work.each(marked)}
+
+
+def keeping_up(run: Run, db: Any, web: Any, size: int, count: int) -> Figures:
+    """Relevant statements of known people posted as fast as asked, until the last mark is cleared."""
+    auths, members = run.place.auths[NAME], max(1, run.people // crowd.ORGS)
+    began = time.perf_counter() + 0.5
+    bodies = []
+    for i in range(0, count, size):
+        org = i // size % crowd.ORGS
+        numbers = [org + crowd.ORGS * ((i // crowd.ORGS + k) % members) for k in range(size)]
+        told = orjson.dumps([crowd.statement(n, 1 + n % 4) for n in numbers])
+        bodies.append((began + i / DUE, auths[f"partner-{org:02d}"], told))
+    with worker(run) as at_work:
+        time.sleep(1.5)
+        late = time.perf_counter() - began
+        posters = post_all(web.url, [(at + late, auth, body) for at, auth, body in bodies], CONNECTIONS)
+        for poster in posters:
+            poster.join()
+        ended = max(poster.answered[-1] for poster in posters)
+        until_cleared(db)
+        cleared = time.perf_counter()
+        return {
+            "asked for, statements/s": DUE,
+            "ingested, statements/s": round(count / (ended - began - late), 1),
+            "ingested and evaluated, statements/s": round(count / (cleared - began - late), 1),
+            "cleared after the last answer, seconds": round(cleared - ended, 2),
+            "refused": sum(poster.failed for poster in posters),
+            **at_work.each(count),
+        }
+
+
+def visible(run: Run, db: Any, web: Any, first: int) -> Figures:
+    """From a statement's 200 to the award that it gives, at 200 statements per second."""
+    auths, count = run.place.auths[NAME], RATE * SPAN
+    people = [n for n in range(first, first + 5 * count) if crowd.is_awarded(n)][:count]
+    part = crowd.Part(first, people[-1] + 1, range(4), recent=True, awarded=True)
+    crowd.load(run.place.mongod.uri, NAME, part)
+    with worker(run):
+        time.sleep(2)
+        began = time.perf_counter() + 0.2
+        bodies = [
+            (began + i / RATE, auths[crowd.org_of(n)], orjson.dumps(crowd.statement(n, 4)))
+            for i, n in enumerate(people)
+        ]
+        posters = post_all(web.url, bodies, CONNECTIONS)
+        ids = [person_id("mbox::" + crowd.mailbox(n)) for n in people]
+        answered: dict[str, float] = {}
+        seen: dict[str, float] = {}
+        while len(seen) < count and time.perf_counter() < began + SPAN + 60:
+            for i, poster in enumerate(posters):
+                told = list(poster.answered)
+                answered |= {ids[i + CONNECTIONS * k]: at for k, at in enumerate(told)}
+            wanted = {"org": "vendor", "person": {"$in": [one for one in answered if one not in seen]}}
+            fresh = [row["person"] for row in db.awards.find(wanted, {"person": 1})]
+            now = time.perf_counter()
+            seen |= dict.fromkeys(fresh, now)
+            time.sleep(0.02)
+        for poster in posters:
+            poster.join()
+    times = sorted(1e3 * (at - answered[one]) for one, at in seen.items())
+    if not times:
+        raise RuntimeError("no award was made")
+    return {
+        "awards": len(times),
+        "never seen": count - len(times),
+        "p50 ms": round(times[len(times) // 2]),
+        "p99 ms": round(times[len(times) * 99 // 100]),
+        "max ms": round(times[-1]),
+    }
+
+
+def rebuilding(run: Run, people: int) -> Figures:
+    """Rebuild twice: the second time nothing may differ; the second one is interrupted and goes on."""
+    environ = to_env(run.place.settings(NAME), os.environ) | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "lrs", "awards", "rebuild", "--json"]
+    found: Figures = {}
+    for name in ("first", "second"):
+        mongod = cpu_seconds(run.place.mongod.process.pid)
+        began, used, peak = time.perf_counter(), 0.0, 0
+        for attempt in range(2 if name == "second" else 1):
+            process = subprocess.Popen(
+                command, env=environ, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                start_new_session=True,
+            )  # fmt: skip
+            if name == "second" and attempt == 0:
+                time.sleep(3 + people / 20000)
+                used += sum(map(cpu_seconds, family([process.pid])))
+                os.killpg(process.pid, signal.SIGINT)
+                process.communicate()
+                continue
+            output = process.stdout.read() if process.stdout else ""
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            used += usage.ru_utime + usage.ru_stime
+            peak = usage.ru_maxrss // 1024
+            said = json.loads(output)
+        took, server = time.perf_counter() - began, cpu_seconds(run.place.mongod.process.pid) - mongod
+        done = said["people"]
+        found[f"{name} rebuild"] = {
+            "people": done,
+            "differences": said["differences"],
+            "people/s": round(done / took, 1),
+            "client ms": round(1e3 * used / done, 3),
+            "mongod ms": round(1e3 * server / done, 3),
+            "peak MB of a process": peak,
+        }
+        run.say(f"  {name} rebuild: {found[f'{name} rebuild']}")
+    return found
+
+
+def explaining(db: Any, people: int) -> Figures:
+    """Explain answers in milliseconds, each for another person."""
+    from rules.enquiries import explain
+
+    times = []
+    for n in range(0, people, max(1, people // 200)):
+        began = time.perf_counter()
+        explain(
+            db, person_id("mbox::" + crowd.mailbox(n)), f"product-{n * 7 % crowd.CERTIFICATIONS:02d}", None,
+            dt.datetime.now(dt.UTC),
+        )  # fmt: skip
+        times.append(1e3 * (time.perf_counter() - began))
+    times.sort()
+    return {
+        "p50 ms": round(times[len(times) // 2], 1),
+        "p99 ms": round(times[len(times) * 99 // 100], 1),
+        "max ms": round(times[-1], 1),
+    }
+
+
+def measure_evaluation(run: Run) -> Figures:
+    """Return all figures of the engine; `--people` says how many people with 20 statements are rebuilt."""
+    db = run.place.database(NAME)
+    crowd.publish(db, dt.datetime.now(dt.UTC) - dt.timedelta(days=900))
+    people, result = run.people, {}
+    with db.client:
+        result["alone"] = alone(run, db, people)
+        run.say(f"  alone: {result['alone']}")
+        result |= rebuilding(run, people)
+        result["explain"] = explaining(db, people)
+        run.say(f"  explain: {result['explain']}")
+        with run.place.web(NAME) as web:
+            for size in (50, 1):
+                count = DUE * (10 if size > 1 else 5)
+                name = f"keeping up, batches of {size}"
+                result[name] = keeping_up(run, db, web, size, count)
+                run.say(f"  {name}: {result[name]}")
+            result["visible award"] = visible(run, db, web, 1_000_000)
+            run.say(f"  visible award at {RATE}/s: {result['visible award']}")
     return result
-
-
-if __name__ == "__main__":
-    beside = {"KIND": "post", "SIZE": "1", "AUTHS": sys.argv[2]}
-    found = wrk(f"{sys.argv[1]}/xapi/statements", "write.lua", beside, connections=16, seconds=5, watched={})
-    print(found["statements_s"])

@@ -31,6 +31,9 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--patience", type=float, default=60, help="seconds to spend on repeating what others disturbed"
     )
+    parser.add_argument(
+        "--people", type=int, default=2000, help="people with 20 relevant statements each, for evaluation"
+    )
     parser.add_argument("--workers", type=int, default=2, help="gunicorn workers")
     parser.add_argument("--threads", type=int, default=8, help="threads of each gunicorn worker")
     parser.add_argument("--kind", default="lrs.lingering.LingeringWorker", help="gunicorn worker kind")
@@ -86,6 +89,7 @@ def main() -> None:
             sizes,
             lambda text: print(text, flush=True),
             chosen.patience,
+            chosen.people,
         )
         for name in names:
             print(f"== {name}", flush=True)

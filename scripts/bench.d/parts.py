@@ -33,6 +33,7 @@ class Run:
     sizes: list[int]
     say: Callable[[str], None]
     patience: float = 0.0
+    people: int = 2000
 
     def measure_once(
         self, web: Web, script: str, variables: dict[str, str], connections: int, path: str

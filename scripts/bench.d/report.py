@@ -51,7 +51,8 @@ def table(results: dict[str, Any]) -> str:
     lines += queries.table_lines(results)
     for name, found in results.get("documents", {}).items():
         lines.append(f"{name:44}{found['requests_s']:14,.0f}")
-    lines += [f"{key:44}{value!s:>14}" for key, value in results.get("evaluation", {}).items()]
+    for name, found in results.get("evaluation", {}).items():
+        lines += [f"{f'{name}: {key}':60}{value:14,}" for key, value in found.items()]
     if "memory" in results:
         lines.append(f"{'web memory by round, MB':44}  {results['memory']['web_mb_by_round']}")
     if "analysis" in results:

@@ -281,11 +281,23 @@ def test_a_rebuild_that_was_stopped_goes_on_where_it_was(world: World) -> None:
     with pytest.raises(Stopped):
         rebuild.run(world.here.engine, name, world.clock, stop, limit=1)
     assert rebuild.begin(world.db, world.clock()) == name
-    rebuild.run(world.here.engine, name, world.clock, limit=1)
-    world.clock.forward(seconds=121)  # the shard of the stopped one comes free
-    rebuild.run(world.here.engine, name, world.clock, limit=1)
+    rebuild.run(world.here.engine, name, world.clock, limit=1)  # the stopped one gave its shard back
     assert rebuild.progress(world.db, name).done
     assert rebuild.progress(world.db, name).people == 6
+
+
+def test_a_rebuild_is_not_done_while_the_shard_of_a_killed_process_waits(world: World) -> None:
+    world.send([exam("ana", START + dt.timedelta(days=1))])
+    world.settle()
+    name = rebuild.begin(world.db, world.clock())
+    killed = rebuild._take(world.db, name, world.clock())  # held by a process that never comes back
+    assert killed is not None
+    rebuild.run(world.here.engine, name, world.clock)
+    assert not rebuild.progress(world.db, name).done
+    world.clock.forward(seconds=121)
+    rebuild.run(world.here.engine, name, world.clock)
+    assert rebuild.progress(world.db, name).done
+    assert rebuild.progress(world.db, name).people == 1
 
 
 def test_a_partner_without_a_running_agreement_has_no_tier(world: World) -> None:

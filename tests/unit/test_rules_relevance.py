@@ -8,7 +8,7 @@ import pytest
 
 from rules.load import load
 from rules.model import Certification
-from rules.relevance import CMI5_CATEGORY, activity_prefix, compile_relevance
+from rules.relevance import CMI5_CATEGORY, REMEMBERED, Verb, activity_prefix, compile_relevance
 from rules.rule_set import sort_by_prerequisite
 from rules.ulid import award_id, encode
 
@@ -93,3 +93,17 @@ def test_an_award_id_is_ulid_text_that_follows_from_what_it_names() -> None:
         len({award_id("p", "c", 1), award_id("p", "c", 2), award_id("q", "c", 1), award_id("p", "d", 1)}) == 4
     )
     assert encode(0) == "0" * 26
+
+
+def test_an_activity_seen_before_is_answered_as_the_first_time_and_little_is_remembered() -> None:
+    verb = Verb(
+        {"https://a.example/x/exam": frozenset({"one"})},
+        (("https://a.example/x/", frozenset({"two"})), ("https://a.example/", frozenset({"three"}))),
+    )
+    for _ in range(2):
+        assert verb.of("https://a.example/x/exam") == {"one", "two", "three"}
+        assert verb.of("https://a.example/y") == {"three"}
+        assert verb.of("https://b.example/") == frozenset()
+    for i in range(2 * REMEMBERED):
+        verb.of(f"https://b.example/{i}")
+    assert len(verb.memo) <= REMEMBERED
