@@ -16,7 +16,7 @@ from pymongo.database import Database
 
 from lrs.consumers import consume
 from lrs.settings import Settings
-from lrs.tenancy import VENDOR
+from lrs.tenancy import OWN_CLIENT, VENDOR
 from rules.rule_set import RuleSet
 from rules.store import cache_of
 from statements.errors import StatementConflict
@@ -118,7 +118,7 @@ def _text(at: dt.datetime) -> str:
 
 def _store(settings: Settings, store: StatementStore, statement: Document, now: dt.datetime) -> None:
     account = {"homePage": settings.public_url, "name": "laurel"}
-    writer = Writer("laurel", "laurel", "vendor", {"objectType": "Agent", "account": account})
+    writer = Writer(OWN_CLIENT, OWN_CLIENT, "vendor", {"objectType": "Agent", "account": account})
     try:
         store_statements(
             store, parse_statements(orjson.dumps(statement)), writer=writer, version="1.0.3", now=now

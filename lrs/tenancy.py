@@ -27,6 +27,7 @@ from lrs.refusals import Collision, InvalidField, UnknownThing
 Document = dict[str, Any]
 
 VENDOR: Final = "vendor"
+OWN_CLIENT = "laurel"  # what Laurel writes itself carries this in place of a client's key
 XAPI_SCOPES: Final = (
     "statements/write",
     "statements/read",
@@ -185,8 +186,10 @@ def create_client(  # one keyword per property of a client
     """
     wanted = check_scope_names(scopes)
     key, secret = key or new_key(), secret or new_secret()
-    if not KEY.fullmatch(key) or key == "launch":  # the user name of launch tokens
-        raise InvalidField("key", "must be 1 to 128 of A-Z, a-z, 0-9 and . _ ~ -, and not `launch`")
+    if not KEY.fullmatch(key) or key in {"launch", OWN_CLIENT}:  # the user name of launch tokens
+        raise InvalidField(
+            "key", "must be 1 to 128 of A-Z, a-z, 0-9 and . _ ~ -, and not `launch` or `laurel`"
+        )
     document: Document = {
         "_id": key,
         "org": get_org(db, org, session)["_id"],

@@ -13,6 +13,7 @@ from pymongo.database import Database
 from lrs.analysis.award_states import tier_spans
 from lrs.analysis.scope import Scope
 from lrs.refusals import InvalidField
+from lrs.tenancy import OWN_CLIENT
 from statements.mongo_filter import STANDING
 
 Document = dict[str, Any]
@@ -134,11 +135,12 @@ def actors_of(db: Database[Document], people: set[str]) -> dict[str, str]:
 def statements_of(db: Database[Document], whom: Audience, wanted: Wanted) -> tuple[Document, dict[str, str]]:
     """Return the MongoDB filter of the statements a report counts, and IFI -> person of its people.
 
-    Statements of people who do not belong to the audience never count, also when they are in its stores.
+    Statements of people who do not belong to the audience never count, also when they are in its stores;
+    nor do those by which Laurel itself tells of awards: nobody did anything then.
     """
     people = whom.people()
     actors = actors_of(db, people)
-    condition: Document = {**whom.scope.filter(), **STANDING}
+    condition: Document = {**whom.scope.filter(), **STANDING, "client": {"$ne": OWN_CLIENT}}
     if not whom.everybody:
         if len(actors) > MAX_ACTORS:
             raise InvalidField("organization", f"has more than {MAX_ACTORS} identifiers; narrow the report")

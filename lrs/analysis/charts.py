@@ -143,14 +143,21 @@ def _legend(axes: Axes, columns: int) -> None:
 
 
 def _progress(axes: Axes, chart: Chart, rows: Sequence[Row]) -> None:
-    """Draw how many of all did it: a pale bar for all, a strong one inside; what somebody did comes first."""
+    """Draw how many of all did it: a pale bar for all, a strong one inside; what somebody did comes first.
+
+    Rows without such a part come last, with a pale bar alone.
+    """
     whole, part = tuple(chart.y)
-    ordered = sorted(rows, key=lambda row: (not row[part], -row[whole]))
+    ordered = sorted(rows, key=lambda row: (row[part] is None, not row[part], -row[whole]))
     shown = ordered[:MOST_BARS][::-1]
     places = range(len(shown))
     bars = axes.barh(places, [row[whole] for row in shown], color=PALE, height=BAR, label=whole)
-    axes.barh(places, [row[part] for row in shown], color=COLOURS[0], height=BAR, label=part)
-    texts = [f"{row[part]:,} of {row[whole]:,}  ({row[part] / row[whole]:.0%})" for row in shown]
+    axes.barh(places, [row[part] or 0 for row in shown], color=COLOURS[0], height=BAR, label=part)
+    texts = [
+        f"{row[whole]:,}" if row[part] is None
+        else f"{row[part]:,} of {row[whole]:,}  ({row[part] / row[whole]:.0%})"
+        for row in shown
+    ]  # fmt: skip
     axes.bar_label(bars, texts, padding=5)
     _sideways(axes, [row[chart.x] for row in shown], chart.unit, len(rows))
     axes.margins(x=0.2)

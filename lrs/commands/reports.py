@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import click
 import orjson
@@ -75,7 +76,14 @@ def show_(
     if not as_json:
         click.secho(report.title, bold=True)
         click.echo(report.about)
-    show(report.rows, report.columns, as_json=as_json)
+    rows = report.rows if as_json else [{k: _day(v) for k, v in row.items()} for row in report.rows]
+    show(rows, report.columns, as_json=as_json)
+
+
+def _day(value: Any) -> Any:
+    """Return the date alone of an instant that begins a day."""
+    is_day = isinstance(value, dt.datetime) and value.astimezone(dt.UTC).time() == dt.time()
+    return value.astimezone(dt.UTC).date() if is_day else value
 
 
 def _utc(day: dt.datetime | None) -> dt.datetime | None:

@@ -17,6 +17,7 @@ from lrs.analysis.reports.catalogue import REPORTS, about, as_csv, as_json
 from lrs.analysis.reports.content import discrimination
 from lrs.analysis.reports.report import Report
 from lrs.analysis.scope import Scope
+from lrs.tenancy import OWN_CLIENT
 from rules.store import RuleStore
 from statements.ingest import Writer, store_statements
 from statements.parse import parse_statements
@@ -205,6 +206,46 @@ def test_content_counts_people_who_began_and_finished(db: Any, world: World, org
     rows = {row["activity"]: row for row in run(db, "content", orgs).rows}
     assert {a: row["people"] for a, row in rows.items()} == {a: len(p) for a, p in began.items()}
     assert {a: row["finished"] for a, row in rows.items()} == {a: len(done.get(a, ())) for a in began}
+
+
+def test_what_was_only_experienced_has_no_end_to_miss(db: Any, world: World) -> None:
+    batch = [
+        {"actor": {"mbox": f"mailto:{person}@x.example"}, "verb": {"id": ADL + verb},
+         "object": {"id": f"https://x.example/{activity}"}, "timestamp": "2026-01-05T10:00:00.000Z"}
+        for person in sorted(p for p, of in world.people.items() if of == "north")
+        for verb, activity in (("experienced", "page"), ("initialized", "unfinished"))
+    ]  # fmt: skip
+    store_statements(
+        StatementStore(db, "north"), parse_statements(orjson.dumps(batch)), writer=WRITER, version="2.0.0",
+        now=NOW,
+    )  # fmt: skip
+    report = run(db, "content")
+    rows = {row["activity"]: row for row in report.rows}
+    names = ("finished", "completion", "dropped_off")
+    page, course = rows["https://x.example/page"], rows["https://x.example/unfinished"]
+    assert [page[name] for name in names] == [None, None, None]
+    assert [course[name] for name in names] == [0, 0, course["people"]]
+    assert page["people"] == course["people"] > 0
+    assert draw(report, "svg").count(b"<svg") == 1
+
+
+def test_what_laurel_tells_of_awards_is_nothing_that_people_did(db: Any, world: World) -> None:
+    """An award that ended is no sign of life of its holder, and no learning at midnight."""
+    before = {name: run(db, name).rows for name in ("inactive", "heatmap", "partner-health")}
+    own = Writer(OWN_CLIENT, OWN_CLIENT, "vendor", WRITER.authority)
+    batch = [
+        {"actor": {"mbox": f"mailto:{person}@x.example"}, "verb": {"id": "http://x.example/verbs/expired"},
+         "object": {"id": "https://x.example/award"}, "timestamp": (NOW - DAY).isoformat()}
+        for person in sorted(world.people)
+    ]  # fmt: skip
+    store_statements(
+        StatementStore(db, "north"),
+        parse_statements(orjson.dumps(batch)),
+        writer=own,
+        version="2.0.0",
+        now=NOW,
+    )
+    assert {name: run(db, name).rows for name in before} == before
 
 
 @BOTH

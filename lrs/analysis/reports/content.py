@@ -18,7 +18,8 @@ from statements.aggregate import number
 
 Document = dict[str, Any]
 ADL = "http://adlnet.gov/expapi/verbs/"
-STARTED = tuple(ADL + verb for verb in ("launched", "initialized", "attempted", "experienced"))
+OPENED = tuple(ADL + verb for verb in ("launched", "initialized", "attempted"))
+STARTED = (*OPENED, ADL + "experienced")
 FINISHED = tuple(ADL + verb for verb in ("completed", "passed", "failed", "mastered"))
 SCORED = (*FINISHED, ADL + "scored")
 ANSWERED = ADL + "answered"
@@ -188,22 +189,34 @@ def _words(definition: Mapping[str, Any]) -> str:
 
 
 def content(asked: Asked) -> Report:
-    """Compare activities: how many people started, how many finished, how long they took, who dropped off."""
+    """Compare activities: how many people started, how many finished, how long they took, who dropped off.
+
+    What was only ever experienced, as the pages of a course are, has no end that somebody could miss.
+    """
     condition, actors = statements_of(asked.db, asked.whom, asked.wanted)
     started: dict[str, set[str]] = defaultdict(set)
     finished: dict[str, set[str]] = defaultdict(set)
     spent: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    has_end: set[str] = set()
     for row in asked.db.statements.aggregate(_content_stages(condition), allowDiskUse=True):
         activity, actor = row["_id"]["activity"], row["_id"]["actor"]
         person = actors.get(actor, actor)
         started[activity].add(person)
         if row["finished"]:
             finished[activity].add(person)
+        if row["finished"] or row["opened"]:
+            has_end.add(activity)
         if row["seconds"]:
             spent[activity][person] += number(row["seconds"])
     titles = _titles(asked.db, asked.whom, set(started))
     rows = [
-        _content_row(activity, titles.get(activity, activity), people, finished[activity], spent[activity])
+        _content_row(
+            activity,
+            titles.get(activity, activity),
+            people,
+            finished[activity] if activity in has_end else None,
+            spent[activity],
+        )
         for activity, people in sorted(started.items(), key=lambda one: (-len(one[1]), one[0]))
     ]
     return Report(
@@ -214,15 +227,15 @@ def content(asked: Asked) -> Report:
 
 
 def _content_row(
-    activity: str, title: str, people: set[str], finished: set[str], spent: Mapping[str, float]
+    activity: str, title: str, people: set[str], finished: set[str] | None, spent: Mapping[str, float]
 ) -> dict[str, Any]:
     return {
         "activity": activity,
         "title": title,
         "people": len(people),
-        "finished": len(finished),
-        "completion": round(len(finished) / len(people), 3),
-        "dropped_off": len(people) - len(finished),
+        "finished": None if finished is None else len(finished),
+        "completion": None if finished is None else round(len(finished) / len(people), 3),
+        "dropped_off": None if finished is None else len(people) - len(finished),
         "median_minutes": round(statistics.median(spent.values()) / 60, 1) if spent else None,
     }
 
@@ -239,6 +252,7 @@ def _content_stages(condition: Document) -> list[Document]:
         {"$match": of_activities},
         {"$group": {
             "_id": {"activity": "$object.id", "actor": "$actor"}, "finished": {"$max": done},
+            "opened": {"$max": {"$in": ["$verb", list(OPENED)]}},
             "seconds": {"$max": "$duration_s"},
         }},
     ]  # fmt: skip
