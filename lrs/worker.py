@@ -6,6 +6,7 @@ import datetime as dt
 import gc
 import logging
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -36,6 +37,7 @@ POLL: Final = (
     0.05  # seconds between looks for marks while there is nothing to do; one look costs about 0.3 ms
 )
 PAUSE_AFTER_FAILURE: Final = 1.0
+SWITCH: Final = 0.0005  # seconds a thread that signs may keep deciding from going on after each answer
 SHARE: Final = 2.0  # seconds after which the backlog has a turn though live work never ends
 
 
@@ -109,6 +111,7 @@ def run(settings: Settings) -> None:
         signal.signal(each, lambda *_: here.stop.set())
     here.engine.cache.get(fresh=True)
     collect_rarely()
+    sys.setswitchinterval(SWITCH)
     scheduler = schedule(here)
     scheduler.start()
     # Signing takes milliseconds for each credential: in a thread of its own it makes no decision wait.

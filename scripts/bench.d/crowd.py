@@ -133,7 +133,7 @@ def statement(n: int, step: int) -> dict[str, Any]:
             },
         },
         "context": {
-            "registration": str(uuid.UUID(int=(n << 8) + course)),
+            "registration": str(uuid.UUID(int=(n << 8) + course, version=4)),
             "platform": "Storyline",
             "language": "en-US",
             "contextActivities": {

@@ -80,7 +80,6 @@ class Poster(threading.Thread):
         self.address = urllib.parse.urlsplit(url).netloc
         self.bodies = bodies
         self.answered: list[float] = []
-        self.failed = 0
 
     def run(self) -> None:
         connection = http.client.HTTPConnection(self.address, timeout=60)
@@ -93,9 +92,10 @@ class Poster(threading.Thread):
             }
             connection.request("POST", "/xapi/statements", body, headers)
             answer = connection.getresponse()
-            answer.read()
+            said = answer.read()
+            if answer.status != 200:
+                raise RuntimeError(f"{answer.status} {said.decode()}")
             self.answered.append(time.perf_counter())
-            self.failed += answer.status != 200
 
 
 def post_all(url: str, bodies: list[tuple[float, str, bytes]], connections: int) -> list[Poster]:
@@ -105,20 +105,33 @@ def post_all(url: str, bodies: list[tuple[float, str, bytes]], connections: int)
     return posters
 
 
-def alone(run: Run, db: Any, people: int) -> Figures:
-    """One mark for each of some people with 19 statements before it, nothing else going on."""
+def load(run: Run, people: int) -> None:
+    """Store the crowd, but for the last statements of those whose marks are timed."""
     last, marked = crowd.EACH - 1, min(people, MARKED)
     uri = run.place.mongod.uri
     crowd.load(uri, NAME, crowd.Part(0, people, range(last)))
     crowd.load(uri, NAME, crowd.Part(marked, people, range(last, crowd.EACH), makes_people=False))
-    crowd.load(uri, NAME, crowd.Part(0, marked, range(last, crowd.EACH), makes_people=False, marked=True))
+
+
+def settle(db: Any) -> None:
+    """Take the past as told: its credentials as issued, its events as read."""
+    db.awards.update_many({"credential_due": {"$exists": True}}, {"$unset": {"credential_due": ""}})
+    db.outbox.delete_many({})
+
+
+def alone(run: Run, db: Any, people: int) -> Figures:
+    """One mark for each of some people with 19 statements before it, nothing else going on."""
+    last, marked = crowd.EACH - 1, min(people, MARKED)
+    part = crowd.Part(0, marked, range(last, crowd.EACH), makes_people=False, marked=True)
+    crowd.load(run.place.mongod.uri, NAME, part)
     with worker(run) as at_work:
-        while at_work.used()[0] < 0.1:
+        while db.statements.count_documents({"pending": True}) == marked:
             time.sleep(0.01)
-        began = time.perf_counter()
+        left = db.statements.count_documents({"pending": True})
+        at_work.before, began = at_work.used(), time.perf_counter()
         until_cleared(db)
         took = time.perf_counter() - began
-        return {"marks/s, worker alone": round(marked / took, 1), **at_work.each(marked)}
+        return {"marks/s": round(left / took, 1), **at_work.each(left)}
 
 
 def keeping_up(run: Run, db: Any, web: Any, size: int, count: int) -> Figures:
@@ -145,7 +158,6 @@ def keeping_up(run: Run, db: Any, web: Any, size: int, count: int) -> Figures:
             "ingested, statements/s": round(count / (ended - began - late), 1),
             "ingested and evaluated, statements/s": round(count / (cleared - began - late), 1),
             "cleared after the last answer, seconds": round(cleared - ended, 2),
-            "refused": sum(poster.failed for poster in posters),
             **at_work.each(count),
         }
 
@@ -190,43 +202,36 @@ def visible(run: Run, db: Any, web: Any, first: int) -> Figures:
     }
 
 
-def rebuilding(run: Run, people: int) -> Figures:
-    """Rebuild twice: the second time nothing may differ; the second one is interrupted and goes on."""
+def rebuild(run: Run, *, interrupted_after: float | None = None) -> Figures:
+    """Rebuild by the command, with as many processes as there are cores; interrupted, it goes on."""
     environ = to_env(run.place.settings(NAME), os.environ) | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "lrs", "awards", "rebuild", "--json"]
-    found: Figures = {}
-    for name in ("first", "second"):
-        mongod = cpu_seconds(run.place.mongod.process.pid)
-        began, used, peak = time.perf_counter(), 0.0, 0
-        for attempt in range(2 if name == "second" else 1):
-            process = subprocess.Popen(
-                command, env=environ, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                start_new_session=True,
-            )  # fmt: skip
-            if name == "second" and attempt == 0:
-                time.sleep(3 + people / 20000)
-                used += sum(map(cpu_seconds, family([process.pid])))
-                os.killpg(process.pid, signal.SIGINT)
-                process.communicate()
-                continue
-            output = process.stdout.read() if process.stdout else ""
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            used += usage.ru_utime + usage.ru_stime
-            peak = usage.ru_maxrss // 1024
-            said = json.loads(output)
-        took, server = time.perf_counter() - began, cpu_seconds(run.place.mongod.process.pid) - mongod
-        done = said["people"]
-        found[f"{name} rebuild"] = {
-            "people": done,
-            "differences": said["differences"],
-            "people/s": round(done / took, 1),
-            "client ms": round(1e3 * used / done, 3),
-            "mongod ms": round(1e3 * server / done, 3),
-            "peak MB of a process": peak,
-        }
-        run.say(f"  {name} rebuild: {found[f'{name} rebuild']}")
-    return found
+    server, began, used = cpu_seconds(run.place.mongod.process.pid), time.perf_counter(), 0.0
+    if interrupted_after is not None:
+        process = subprocess.Popen(
+            command, env=environ, cwd=ROOT, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        time.sleep(interrupted_after)
+        used += sum(map(cpu_seconds, family([process.pid])))
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(60)
+    process = subprocess.Popen(
+        command, env=environ, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    output = process.stdout.read() if process.stdout else b""
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    took, said = time.perf_counter() - began, json.loads(output)
+    used += usage.ru_utime + usage.ru_stime
+    done = said["people"]
+    return {
+        "people": done,
+        "differences": said["differences"],
+        "people/s": round(done / took, 1),
+        "client ms": round(1e3 * used / done, 3),
+        "mongod ms": round(1e3 * (cpu_seconds(run.place.mongod.process.pid) - server) / done, 3),
+        "peak MB of a process": usage.ru_maxrss // 1024,
+    }
 
 
 def explaining(db: Any, people: int) -> Figures:
@@ -254,18 +259,21 @@ def measure_evaluation(run: Run) -> Figures:
     db = run.place.database(NAME)
     crowd.publish(db, dt.datetime.now(dt.UTC) - dt.timedelta(days=900))
     people, result = run.people, {}
+
+    def note(name: str, figures: Figures) -> None:
+        result[name] = figures
+        run.say(f"  {name}: {figures}")
+
     with db.client:
-        result["alone"] = alone(run, db, people)
-        run.say(f"  alone: {result['alone']}")
-        result |= rebuilding(run, people)
-        result["explain"] = explaining(db, people)
-        run.say(f"  explain: {result['explain']}")
+        load(run, people)
+        note("first rebuild", rebuild(run))
+        settle(db)
+        note("one worker alone", alone(run, db, people))
+        note("rebuild, interrupted once", rebuild(run, interrupted_after=2 + people / 10000))
+        note("explain", explaining(db, people))
+        settle(db)
         with run.place.web(NAME) as web:
             for size in (50, 1):
-                count = DUE * (10 if size > 1 else 5)
-                name = f"keeping up, batches of {size}"
-                result[name] = keeping_up(run, db, web, size, count)
-                run.say(f"  {name}: {result[name]}")
-            result["visible award"] = visible(run, db, web, 1_000_000)
-            run.say(f"  visible award at {RATE}/s: {result['visible award']}")
+                note(f"batches of {size}", keeping_up(run, db, web, size, DUE * 10))
+            note(f"visible award at {RATE}/s", visible(run, db, web, 1_000_000))
     return result
