@@ -49,6 +49,8 @@ def upgrade_deadlines(search: Search, draft: Draft) -> Iterator[Deadline]:
         day = version.document.transition.must_upgrade_by
         if version.document.transition.existing != "must_upgrade_by" or day is None:
             continue
+        if search.known.is_replaced(index):
+            continue
         ends_at = max(calendar.end_of(day, version.timezone), version.effective_at)
         if draft.decision.at >= ends_at:
             continue

@@ -46,6 +46,10 @@ class Knowledge:
         """Return the index of the version applicable at an instant, -1 before the first (4.12-3)."""
         return bisect_right(self._effective, at) - 1
 
+    def is_replaced(self, version: int) -> bool:
+        """Tell whether a version published later begins at the same instant: this one never applies (4.12-3)."""
+        return version < len(self._effective) - 1 and self._effective[version] == self._effective[version + 1]
+
     def book(self, version: int, *, late: bool = False) -> Book:
         """Return the statements of a version; `late` adds those that wait for a reviewer (4.1-3)."""
         late = late and bool(self.waiting(version))

@@ -242,7 +242,7 @@ class _Walk:
             found.append(_Event(max(start, draft.valid_from), _Walk.enter_gap, until=end))
         for index in range(draft.decision.version + 1, len(self.known.versions)):
             version = self.known.versions[index]
-            is_later = version.effective_at > draft.valid_from
+            is_later = version.effective_at > draft.valid_from and not self.known.is_replaced(index)
             if version.document.transition.existing == "re_evaluate" and is_later:
                 found.append(_Event(version.effective_at, _Walk.re_evaluate, version=index))
         return sorted(found, key=lambda event: event.at) if len(found) > 1 else found

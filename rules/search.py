@@ -125,13 +125,14 @@ class Search:
             yield index
             version = self.known.versions[index]
             until = version.document.transition.finish_old_until
-            if until is None or index == 0 or at >= calendar.end_of(until, version.timezone):
-                return
-            older = views[index - 1]
-            names = self.known.versions[index - 1].compiled.of_award
-            if not any(older.first_at(name) < version.effective_at for name in names):
+            if until is None or at >= calendar.end_of(until, version.timezone):
                 return
             index -= 1
+            while index >= 0 and self.known.is_replaced(index):
+                index -= 1
+            names = self.known.versions[index].compiled.of_award if index >= 0 else ()
+            if not any(views[index].first_at(name) < version.effective_at for name in names):
+                return
 
     def is_closed(self, at: dt.datetime) -> bool:
         """Tell whether no award is made at an instant: retired, withdrawn or disabled (1, 2.2)."""

@@ -215,3 +215,45 @@ def test_withdrawal_by_the_holder_before_that_of_the_certification_counts() -> N
         lifecycle=(change("withdrawn", "2026-09-01"),),
     )  # fmt: skip
     assert course.awards[0].reason == "holder_request"
+
+
+# Two versions of one day: the later published one applies, the other never does (4.12-3)
+
+AGAIN = "transition: {existing: re_evaluate}"
+
+
+def three(second: Any, third: Any) -> Any:
+    day = "2027-01-01"
+    return published(
+        version(cert("1")), version(second, day, f"{day}T09:00:00Z"), version(third, day, f"{day}T11:00:00Z")
+    )
+
+
+def test_a_version_put_right_on_the_same_day_is_as_if_it_had_never_been() -> None:
+    corrected = three(cert("2", "b", AGAIN), cert("3", "a", AGAIN, validity="lasts: 9 months"))
+    course = course_of(corrected, A)
+    assert states(course) == [("2026-06-01", "active"), ("2027-03-02", "expired")]
+    assert [p.version for p in course.periods] == ["1", "3"]
+    assert states(course_of(three(cert("2", "b", AGAIN), cert("3", "a")), A)) == states(
+        course_of(two(cert("3")), A)
+    )
+
+
+def test_its_upgrade_deadline_and_its_overlap_are_gone_too() -> None:
+    forced = three(cert("2", "b", UPGRADE), cert("3", "a"))
+    assert states(course_of(forced, A)) == states(course_of(two(cert("3")), A))
+    overlap = "transition: {in_flight: {finish_old_until: 2027-06-30}}"
+    both = statement("a", "2026-12-01"), statement("b", "2027-02-01")
+    old = cert("1", "{all: [a, b]}")
+    overlapping = published(
+        version(old),
+        version(cert("2", "x"), "2027-01-01", "2027-01-01T09:00:00Z"),
+        version(cert("3", "x", overlap), "2027-01-01", "2027-01-01T11:00:00Z"),
+    )
+    assert status(course_of(overlapping, *both), "2027-02-02").version == "1"
+
+
+def test_before_it_was_put_right_the_first_of_them_applied() -> None:
+    corrected = three(cert("2", "b", AGAIN), cert("3", "a", AGAIN))
+    course = course_of(corrected, A, known_at="2027-01-01T10:00:00Z")
+    assert status(course, "2027-01-02").state == "in_progress"
