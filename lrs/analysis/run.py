@@ -6,7 +6,7 @@ import base64
 import binascii
 import datetime as dt
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -192,6 +192,18 @@ class Analyst:
         return "reads all statements in reach: give actor, verb, object.id or registration"
 
 
+def written(rows: Sequence[Row] | None) -> list[Row] | None:
+    """Return rows with instants as text (RFC 3339): UTC with `Z`, buckets of another zone with its offset."""
+    return None if rows is None else [{k: _written(value) for k, value in row.items()} for row in rows]
+
+
+def _written(value: Any) -> Any:
+    if not isinstance(value, dt.datetime):
+        return value
+    precision = "milliseconds" if value.microsecond else "seconds"
+    return value.isoformat(timespec=precision).replace("+00:00", "Z")
+
+
 def key_condition(where: Predicate) -> Document:
     """Return the condition on search keys that a predicate implies: all of them, or one of a list."""
     if keys := index_keys(where):
@@ -283,4 +295,4 @@ def cancel(db: Database[Document], query_id: str) -> bool:
     return bool(found)
 
 
-__all__ = ["Analyst", "Answer", "Cancelled", "cancel", "index_keys", "number"]
+__all__ = ["Analyst", "Answer", "Cancelled", "cancel", "index_keys", "number", "written"]

@@ -12,7 +12,7 @@ from marshmallow import Schema, fields, validate
 
 from lrs.analysis import saved
 from lrs.analysis.export import COLUMNS, MEDIA_TYPES, stream
-from lrs.analysis.run import Analyst, cancel
+from lrs.analysis.run import Analyst, cancel, written
 from lrs.analysis.scope import Scope, scope_of
 from lrs.api.contract import Blueprint, PageArgs, check_match, page, page_schema, tagged
 from lrs.auth import requires
@@ -134,9 +134,9 @@ def query(body: Document) -> Document:
     analyst = _analyst(scope, body.pop("max_seconds"), body.pop("query_id", None))
     answer = analyst.ask(body)
     return {
-        "rows": answer.rows,
+        "rows": written(answer.rows),
         "cursor": answer.cursor,
-        "previous": answer.previous,
+        "previous": written(answer.previous),
         "advice": answer.advice,
         "seconds": answer.seconds,
     }
@@ -252,7 +252,7 @@ def delete(query_id: str) -> None:
 def run(query_id: str) -> Document:
     """Run a saved query now and keep the result."""
     found = _saved(query_id)
-    return {"name": found["name"], **saved.run(laurel().db, found, laurel().now())}
+    return _result(found, saved.run(laurel().db, found, laurel().now()))
 
 
 @blp.post("/queries/<query_id>/links")
@@ -280,7 +280,12 @@ def shared(token: str) -> Document:
     """Show the latest results of a saved query by its link; needs no account."""
     found = saved.shared(laurel().db, token, laurel().now())
     result = saved.latest(laurel().db, found) or saved.run(laurel().db, found, laurel().now())
-    return {"name": found["name"], **result}
+    return _result(found, result)
+
+
+def _result(query: Document, result: Document) -> Document:
+    told = {"rows": written(result["rows"]), "previous": written(result.get("previous"))}
+    return {"name": query["name"], **result, **told}
 
 
 def _saved(query_id: str) -> Document:

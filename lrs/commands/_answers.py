@@ -15,7 +15,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from lrs.analysis.run import Answer
+from lrs.analysis.run import Answer, written
 from lrs.analysis.scope import Scope, whole_scope
 from lrs.tenancy import get_org
 
@@ -37,7 +37,11 @@ def read_question(question: str | None, file: Path | None) -> Any:
 def print_answer(answer: Answer, *, as_json: bool) -> None:
     """Print an answer as tables, or as the reply of the API."""
     if as_json:
-        click.echo(orjson.dumps(dataclasses.asdict(answer), option=orjson.OPT_INDENT_2).decode())
+        body = dataclasses.asdict(answer) | {
+            "rows": written(answer.rows),
+            "previous": written(answer.previous),
+        }
+        click.echo(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())
         return
     console = Console()
     _print_rows(console, answer.rows)

@@ -379,3 +379,21 @@ def test_a_weekly_schedule_runs_on_the_day_that_cron_means() -> None:
     for wrong in ("0 6 * * 8", "0 6 * * 5-1", "0 6 * * x", "0 6 * *"):
         with pytest.raises(InvalidField):
             saved.next_run(wrong, NOW)
+
+
+def test_instants_of_an_answer_are_rfc_3339(client: FlaskClient, db: Any, keys: dict[str, Headers]) -> None:
+    """Rows of a query, of a saved query, and of its link; a bucket begins at midnight of its zone."""
+    send(client, keys["north"], "a")
+    db.statements.update_many({}, {"$set": {"timestamp": dt.datetime(2026, 7, 3, 9, 0, 0, 250_000, dt.UTC)}})
+    listed = client.post("/api/v1/statements/query", json={"select": ["timestamp"]}, headers=keys["north"])
+    assert listed.json["rows"] == [{"timestamp": "2026-07-03T09:00:00.250Z"}]
+    by_month = {"group": [{"bucket": "month", "timezone": "Europe/Berlin"}]}
+    grouped = client.post("/api/v1/statements/query", json=by_month, headers=keys["north"])
+    assert grouped.json["rows"] == [{"month": "2026-07-01T00:00:00+02:00", "count": 1}]
+    made = client.post("/api/v1/queries", json={"name": "m", "query": by_month}, headers=keys["north"]).json
+    run = client.post(f"/api/v1/queries/{made['id']}/run", headers=keys["north"]).json
+    link = client.post(f"/api/v1/queries/{made['id']}/links", json={}, headers=keys["north"]).json
+    for result in (run, client.get(link["path"]).json):
+        assert dt.datetime.fromisoformat(result["rows"][0]["month"]) == dt.datetime(
+            2026, 6, 30, 22, tzinfo=dt.UTC
+        )
