@@ -8,11 +8,15 @@ from typing import Any
 
 import orjson
 
+LARGE = 32 * 1024
+
 
 def dump_text(value: Any, *, sort_keys: bool = False) -> bytes:
     """Return compact JSON of a parsed value; reading it again gives an equal value."""
     try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None)
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None)
+        # around long strings orjson leaves a buffer of up to ten times the text
+        return text if len(text) < LARGE else bytes(memoryview(text))
     except (orjson.JSONEncodeError, RecursionError):
         return _dump(value, sort_keys).encode("utf-8")
 

@@ -20,7 +20,9 @@ from statements.query import Format
 
 Json = Mapping[str, Any]
 Definitions = Callable[[set[str]], Mapping[str, dict[str, Any]]]
+Range = tuple[str, float]
 
+PARSED_AT_ONCE = 2 * 1024 * 1024  # bytes of statements; parsed, JSON can take twenty times its length
 _QUALITY = re.compile(r"[qQ]\s*=\s*([0-9]*\.?[0-9]+)")
 
 
@@ -30,13 +32,31 @@ def present(
     """Return each statement in the format asked for; `definitions` gives canonical activity definitions."""
     if format_ == "exact":
         return list(raws)
-    statements = [parse_json(raw) for raw in raws]
     if format_ == "ids":
-        return [dump_text(_ids(statement)) for statement in statements]
+        return [dump_text(_ids(parse_json(raw))) for raw in raws]
+    ranges = language_ranges(accept_language or "")
+    return [shown for some in _portions(raws) for shown in _in_canonical(some, ranges, definitions)]
+
+
+def _portions(raws: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Yield the statements in portions that are parsed at once: a usual page is one."""
+    first, size = 0, 0
+    for index, raw in enumerate(raws):
+        size += len(raw)
+        if size > PARSED_AT_ONCE:
+            yield raws[first : index + 1]
+            first, size = index + 1, 0
+    yield raws[first:]
+
+
+def _in_canonical(
+    raws: Sequence[bytes], ranges: Sequence[Range], definitions: Definitions
+) -> Iterator[bytes]:
+    statements = [parse_json(raw) for raw in raws]
     wanted = {activity["id"] for statement in statements for activity in _activities(statement)}
     known = definitions(wanted) if wanted else {}
-    ranges = language_ranges(accept_language or "")
-    return [dump_text(_canonical(statement, known, ranges)) for statement in statements]
+    for statement in statements:
+        yield dump_text(_canonical(statement, known, ranges))
 
 
 def statement_result(statements: Sequence[bytes], more: str) -> bytes:
@@ -132,9 +152,6 @@ def _activities(statement: Json) -> Iterator[Json]:
     yield from found
 
 
-Range = tuple[str, float]
-
-
 @lru_cache(maxsize=1024)
 def language_ranges(header: str) -> tuple[Range, ...]:
     """Return the ranges of Accept-Language with their quality (RFC 2616 14.4).
@@ -192,8 +209,8 @@ def _canonical(statement: Json, known: Mapping[str, Json], ranges: Sequence[Rang
     """Put the store's definitions in, and keep one language in every map."""
 
     def one(languages: Json) -> dict[str, Any]:
-        if not languages:
-            return {}
+        if len(languages) < 2:  # no choice
+            return dict(languages)
         tag = choose_language(list(languages), ranges)
         return {tag: languages[tag]}
 
