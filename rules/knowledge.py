@@ -47,7 +47,7 @@ class Knowledge:
         return bisect_right(self._effective, at) - 1
 
     def is_replaced(self, version: int) -> bool:
-        """Tell whether a version published later begins at the same instant: this one never applies (4.12-3)."""
+        """Tell whether a version published later begins at the same instant: this one never applies."""
         return version < len(self._effective) - 1 and self._effective[version] == self._effective[version + 1]
 
     def book(self, version: int, *, late: bool = False) -> Book:
