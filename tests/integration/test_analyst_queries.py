@@ -8,6 +8,7 @@ import math
 import threading
 import time
 import uuid
+import zoneinfo
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,7 @@ from pymongo.errors import ExecutionTimeout
 
 from lrs.analysis.run import Analyst, Cancelled, cancel
 from lrs.analysis.scope import Scope
+from statements.analysis import COMPARISONS
 from statements.errors import InvalidQuery, QueryTimeout
 from statements.ingest import Writer, store_statements
 from statements.parse import parse_statements
@@ -31,6 +33,7 @@ ORGS = ("north", "south")
 VERBS = ("passed", "failed", "completed")
 ADL = "http://adlnet.gov/expapi/verbs/"
 EXTENSION = "https://ext.example/v1.2/room$x"
+LEVEL = "https://ext.example/v1.2/level"
 WRITER = Writer(
     "k", "vendor", "vendor", {"objectType": "Agent", "account": {"homePage": "http://x.example", "name": "k"}}
 )
@@ -44,6 +47,8 @@ rows = st.fixed_dictionaries({
     "success": st.none() | st.booleans(),
     "platform": st.none() | st.sampled_from(["Moodle", "Moodle 4", "Totara"]),
     "room": st.none() | st.sampled_from(["a", "b"]),
+    "level": st.none() | st.integers(0, 3),
+    "registration": st.none() | st.integers(1, 3),
     "category": st.lists(st.sampled_from(["urn:c:1", "urn:c:2"]), unique=True, max_size=2),
     "minute": st.integers(0, 170 * 24 * 60),
     "duration": st.none() | st.integers(1, 600),
@@ -56,6 +61,10 @@ def timestamp(row: dict[str, Any]) -> dt.datetime:
     return START + dt.timedelta(minutes=row["minute"])
 
 
+def attempt(row: dict[str, Any]) -> uuid.UUID | None:
+    return None if row["registration"] is None else uuid.UUID(int=row["registration"], version=4)
+
+
 def statement(row: dict[str, Any]) -> dict[str, Any]:
     result = {
         "score": None if row["scaled"] is None else {"scaled": row["scaled"]},
@@ -65,7 +74,8 @@ def statement(row: dict[str, Any]) -> dict[str, Any]:
     context = {
         "platform": row["platform"],
         "contextActivities": {"category": [{"id": c} for c in row["category"]]} if row["category"] else None,
-        "extensions": None if row["room"] is None else {EXTENSION: row["room"]},
+        "extensions": {k: v for k, v in ((EXTENSION, row["room"]), (LEVEL, row["level"])) if v is not None},
+        "registration": None if row["registration"] is None else str(attempt(row)),
     }
     return {
         "id": row["id"],
@@ -127,6 +137,20 @@ def compare(field: str, get: Callable[[dict[str, Any]], Any], values: Any) -> st
     return st.builds(make, st.sampled_from(sorted(tests)), values)
 
 
+def extension(iri: str, operator: str, value: Any, test: Callable[[Any], bool], name: str) -> Condition:
+    body = {"field": "context.extensions", "key": iri, operator: value}
+    return body, lambda row: test(row[name])
+
+
+def ordered(name: str, value: Any) -> Callable[[Any], bool]:
+    """Return the meaning of an operator: order only among what is there, `ne` also where it is missing."""
+    return {
+        "eq": lambda a: a == value, "ne": lambda a: a != value, "lt": lambda a: a is not None and a < value,
+        "lte": lambda a: a is not None and a <= value, "gt": lambda a: a is not None and a > value,
+        "gte": lambda a: a is not None and a >= value,
+    }[name]  # fmt: skip
+
+
 def simple(field: str, operator: str, value: Any, test: Callable[[dict[str, Any]], bool]) -> Condition:
     return {"field": field, operator: value}, test
 
@@ -157,6 +181,57 @@ leaves: st.SearchStrategy[Condition] = st.one_of(
     ),
     st.sampled_from(["a", "b"]).map(
         lambda v: ({"field": "context.extensions", "key": EXTENSION, "eq": v}, lambda r: r["room"] == v)
+    ),
+    st.tuples(st.sampled_from(COMPARISONS), st.sampled_from(["Moodle", "Nope", "T"])).map(
+        lambda c: simple("platform", c[0], c[1], lambda r: ordered(*c)(r["platform"]))
+    ),
+    st.sets(st.integers(0, 20).map(lambda n: n / 20), min_size=1).map(
+        lambda vs: simple("score.scaled", "in", sorted(vs), lambda r: r["scaled"] in vs)
+    ),
+    st.sets(st.integers(1, 3), min_size=1).map(
+        lambda ns: simple(
+            "registration",
+            "in",
+            [str(uuid.UUID(int=n, version=4)) for n in sorted(ns)],
+            lambda r: r["registration"] in ns,
+        )
+    ),
+    st.tuples(st.sampled_from(["eq", "ne"]), st.integers(1, 3)).map(
+        lambda c: simple(
+            "registration",
+            c[0],
+            str(uuid.UUID(int=c[1], version=4)),
+            lambda r: ordered(*c)(r["registration"]),
+        )
+    ),
+    st.tuples(st.sampled_from(["eq", "ne"]), st.booleans()).map(
+        lambda c: simple("success", c[0], c[1], lambda r: ordered(*c)(r["success"]))
+    ),
+    st.tuples(
+        st.sampled_from(["scaled", "duration", "category", "registration", "success"]), st.booleans()
+    ).map(
+        lambda c: simple(
+            {"scaled": "score.scaled", "duration": "duration_s"}.get(c[0], c[0]),
+            "exists",
+            c[1],
+            lambda r: (r[c[0]] not in (None, [])) is c[1],
+        )
+    ),
+    st.tuples(st.sampled_from(COMPARISONS), st.integers(0, 3)).map(
+        lambda c: extension(LEVEL, c[0], c[1], ordered(*c), "level")
+    ),
+    st.tuples(st.sampled_from(COMPARISONS), st.sampled_from(["a", "b"])).map(
+        lambda c: extension(EXTENSION, c[0], c[1], ordered(*c), "room")
+    ),
+    st.sets(st.sampled_from(["a", "b"]), min_size=1).map(
+        lambda vs: extension(EXTENSION, "in", sorted(vs), lambda v: v in vs, "room")
+    ),
+    st.just(extension(EXTENSION, "prefix", "a", lambda v: v == "a", "room")),
+    st.booleans().map(lambda b: extension(LEVEL, "exists", b, lambda v: (v is not None) is b, "level")),
+    st.integers(1, 180 * 24).map(
+        lambda n: simple(
+            "timestamp", "last", f"{n} hours", lambda r: timestamp(r) >= NOW - dt.timedelta(hours=n)
+        )
     ),
     st.integers(1, 180).map(
         lambda n: simple(
@@ -200,10 +275,41 @@ KEYS: dict[str, tuple[Any, Callable[[dict[str, Any]], list[Any]]]] = {
     "success": ("success", lambda r: [r["success"]]),
     "category": ("category", lambda r: r["category"] or [None]),
     "room": ({"field": "context.extensions", "key": EXTENSION, "name": "room"}, lambda r: [r["room"]]),
+    "level": ({"field": "context.extensions", "key": LEVEL, "name": "level"}, lambda r: [r["level"]]),
+    "score.scaled": ("score.scaled", lambda r: [r["scaled"]]),
+    "duration_s": ("duration_s", lambda r: [r["duration"]]),
+    "object.id": ("object.id", lambda r: [f"https://x.example/a{r['activity']}"]),
+    "actor": ("actor", lambda r: [f"mbox::mailto:p{r['actor']}@x.example"]),
+    "person": ("person", lambda r: [f"mbox::mailto:p{r['actor']}@x.example"]),
+    "registration": ("registration", lambda r: [r["registration"] and str(attempt(r))]),
+    "hour": (
+        {"bucket": "hour", "timezone": "Asia/Kathmandu"},
+        lambda r: [local(r, "Asia/Kathmandu", "hour")],
+    ),
+    "berlin": (
+        {"bucket": "day", "timezone": "Europe/Berlin", "name": "berlin"},
+        lambda r: [local(r, "Europe/Berlin", "day")],
+    ),
+    "quarter": (
+        {"bucket": "quarter", "timezone": "America/New_York"},
+        lambda r: [local(r, "America/New_York", "quarter")],
+    ),
+    "year": ({"bucket": "year", "timezone": "Europe/Berlin"}, lambda r: [local(r, "Europe/Berlin", "year")]),
     "month": ({"bucket": "month"}, lambda r: [timestamp(r).replace(day=1, hour=0, minute=0)]),
     "day": ({"bucket": "day"}, lambda r: [timestamp(r).replace(hour=0, minute=0)]),
     "week": ({"bucket": "week"}, lambda r: [monday(timestamp(r))]),
 }
+
+
+def local(row: dict[str, Any], zone: str, unit: str) -> dt.datetime:
+    """Return where the bucket of a row begins by the clocks of a zone."""
+    at = timestamp(row).astimezone(zoneinfo.ZoneInfo(zone)).replace(minute=0)
+    if unit == "hour":
+        return at
+    at = at.replace(hour=0)
+    if unit == "quarter":
+        return at.replace(month=(at.month - 1) // 3 * 3 + 1, day=1)
+    return at.replace(month=1, day=1) if unit == "year" else at
 
 
 def monday(at: dt.datetime) -> dt.datetime:
@@ -320,7 +426,7 @@ def test_buckets_follow_the_time_zone(db: Any) -> None:
 def row(**changes: Any) -> dict[str, Any]:
     base = {
         "org": "north", "actor": 0, "verb": "passed", "activity": 0, "scaled": None, "success": None,
-        "platform": None, "room": None, "category": [], "minute": 0, "duration": None, "voided": False,
+        "platform": None, "room": None, "level": None, "registration": None, "category": [], "minute": 0, "duration": None, "voided": False,
     }  # fmt: skip
     return base | changes
 
