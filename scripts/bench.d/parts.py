@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from drive import family, memory_mb, wrk
+from drive import wrk
 from limits import bare_inserts, empty_view, one_rate
 from load import load
 from stand import Stand, Web
@@ -197,36 +196,10 @@ def documents(run: Run) -> Figures:
 
 
 def memory(run: Run) -> Figures:
-    """Web memory over rounds of batches and pages: flat means that nothing is kept."""
-    db = run.place.database("memory")
-    auths = run.place.auths["memory"]
-    rounds = []
-    with run.place.web("memory") as web, db.client:
-        for _ in range(max(4, run.repeats * 2)):
-            write = {"KIND": "post", "SIZE": "250", "AUTHS": auths["partner-07"]}
-            wrk(
-                f"{web.url}/xapi/statements",
-                "write.lua",
-                write,
-                connections=16,
-                seconds=run.seconds,
-                watched={},
-            )
-            read = {"AUTHS": auths["partner-07"], "SHAPE": "first_page"}
-            wrk(
-                f"{web.url}/xapi/statements",
-                "read.lua",
-                read,
-                connections=16,
-                seconds=run.seconds,
-                watched={},
-            )
-            rounds.append(round(sum(map(memory_mb, family(web.watched["web"]))), 1))
-    run.say(f"  web memory by round, MB: {rounds}")
-    return {
-        "web_mb_by_round": rounds,
-        "growth_last_half_mb": rounds[-1] - statistics.median(rounds[len(rounds) // 2 :]),
-    }
+    """Memory of each process over rounds of load, bytes on disk, seconds to start."""
+    from memory import measure_memory
+
+    return measure_memory(run)
 
 
 def authentication(run: Run) -> Figures:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import analysis
+import memory
 import queries
 
 BARS = {"single POST": (1, 0.60), "batch of 50": (50, 0.50), "batch of 250": (250, 0.60)}
@@ -54,7 +55,7 @@ def table(results: dict[str, Any]) -> str:
     for name, found in results.get("evaluation", {}).items():
         lines += [f"{f'{name}: {key}':60}{value:14,}" for key, value in found.items()]
     if "memory" in results:
-        lines.append(f"{'web memory by round, MB':44}  {results['memory']['web_mb_by_round']}")
+        lines += memory.table_lines(results["memory"])
     if "analysis" in results:
         lines += analysis.table_lines(results["analysis"])
     disk = results.get("ingest", {}).get("bytes on disk")
