@@ -67,6 +67,7 @@ STATUS: dict[type[Exception], int] = {
     plans.SamePerson: 403,
     rulings.InvalidFact: 422,
     gatekeeping.UnknownOrganization: 404,
+    gatekeeping.GateDisabled: 409,
     gate_needs.FieldsMissing: 422,
     statement_errors.QueryTimeout: 400,  # a narrower query is what helps
     statement_errors.StoreBusy: 503,

@@ -10,7 +10,7 @@ Everything that changes what a decision reads marks the persons concerned (`rule
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from pymongo import ASCENDING, IndexModel, ReturnDocument
@@ -165,7 +165,10 @@ def add_identifier(editor: Editor, person: str, ifi: str, since: dt.datetime | N
 
 
 def end_identifier(editor: Editor, person: str, ifi: str, until: dt.datetime) -> Document:
-    """Let a person own an identifier (and its sha1sum) only until an instant; raises UnknownThing."""
+    """Let a person own an identifier (and its sha1sum) only until an instant; raises UnknownThing.
+
+    Where that is past, evidence from then on is lost as by a split (4.9-3): decided again after `settle`.
+    """
 
     def act(session: ClientSession) -> Document:
         before = get_person(editor.db, person, session)
@@ -176,16 +179,30 @@ def end_identifier(editor: Editor, person: str, ifi: str, until: dt.datetime) ->
             {**row, "until": until} if row["ifi"] in ended and row["until"] is None else row
             for row in before["ifis"]
         ]
-        return replace_identifiers(editor, before, rows, "person.identifier.end", session)
+        lost = [
+            {**row, "from": until, "lost_at": editor.now}
+            for row in before["ifis"]
+            if row["ifi"] in ended and row["until"] is None and until < editor.now
+        ]
+        return replace_identifiers(editor, before, rows, "person.identifier.end", session, lost=lost)
 
     return editor.change(act)
 
 
 def replace_identifiers(
-    editor: Editor, before: Document, rows: list[Document], action: str, session: ClientSession
+    editor: Editor,
+    before: Document,
+    rows: list[Document],
+    action: str,
+    session: ClientSession,
+    *,
+    lost: Sequence[Document] = (),
 ) -> Document:
     """Write the identifiers of a person, note it and mark the person, and whom the person signed for."""
-    change = {"$set": {"ifis": rows, "updated_at": editor.now}, "$inc": {"version": 1}}
+    written: Document = {"ifis": rows, "updated_at": editor.now}
+    if lost:
+        written["former"] = [*before.get("former", ()), *lost]
+    change = {"$set": written, "$inc": {"version": 1}}
     editor.db.people.update_one({"_id": before["_id"]}, change, session=session)
     after = get_person(editor.db, before["_id"], session)
     editor.note(action, "person", before["_id"], org=VENDOR, before=before, after=after)

@@ -51,6 +51,14 @@ class UnknownOrganization(RuleError):
         super().__init__(f"no organization {organization!r}")
 
 
+class GateDisabled(RuleError):
+    """A gate was asked whose version in force has `mode: disabled`: it decides nothing (2.2)."""
+
+    def __init__(self, gate: str, version: str) -> None:
+        self.gate, self.version = gate, version
+        super().__init__(f"gate {gate} v{version} is disabled: it gives no answers")
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One question put to a gate: for whom, by whom, about what; `place` is where it stood."""
@@ -64,13 +72,15 @@ class Asked:
 def check(
     db: Database[Document], rules: RuleSet, gate_id: str, questions: Sequence[Asked], now: dt.datetime
 ) -> list[Document]:
-    """Answer questions in order and keep the answers; raises UnknownRule, UnknownOrganization, FieldsMissing.
+    """Answer questions in order and keep the answers.
 
-    Where one question cannot be asked, none is answered. A submitter whom nobody knows is refused, not an
+    Raises UnknownRule, GateDisabled, UnknownOrganization, FieldsMissing. Where one question cannot be asked, none is answered. A submitter whom nobody knows is refused, not an
     error: the asking system may not know either.
     """
     record = rules.applicable("Gate", gate_id, now)
     gate = cast("Gate", record.document)
+    if record.mode == "disabled":
+        raise GateDisabled(gate.id, gate.version)
     _refuse_unknown(db, {one.organization for one in questions})
     wrong = [flaw for one in questions for flaw in gate_needs.flaws(gate, one.subject, one.place)]
     if wrong:

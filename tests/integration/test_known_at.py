@@ -323,3 +323,22 @@ def test_erasing_leaves_the_identifiers_nowhere_a_merge_or_split_put_them(two: W
     kept = json.dumps(list(two.db.people.find({}, {"former": 1, "had": 1, "ifis": 1})), default=str)
     assert "ana@example.com" not in kept
     assert "anna@example.com" not in kept
+
+
+def test_an_identifier_that_ended_in_the_past_takes_evidence_along_after_the_settle_time(
+    world: World,
+) -> None:
+    """4.9-3: like a split."""
+    from lrs.people import add_identifier, end_identifier
+
+    world.send([exam("ana", world.clock()), done("bo", "https://acme.example/lab", world.clock())])
+    world.settle()
+    began = world.clock()
+    world.clock.forward(days=2)
+    add_identifier(editor(world), world.person("ana"), mbox("spare"))
+    end_identifier(editor(world), world.person("ana"), mbox("ana"), began - dt.timedelta(days=1))
+    world.settle()
+    assert world.standing("ana").state == "active"
+    world.clock.forward(minutes=61)
+    world.settle()
+    assert world.standing("ana").state == "in_progress"

@@ -188,3 +188,16 @@ def test_what_is_published_compared_explained_and_retired_is_told_as_data_too(wo
     assert "This is how" not in run("rules", "explain", "ana@example.com", "sales").stdout
     retired = json.loads(run("rules", "retire", "sales", "--reason", "replaced", "--json").stdout)
     assert (retired["action"], retired["id"]) == ("retire", "sales")
+
+
+def test_a_disabled_gate_gives_no_answers_and_an_evaluated_one_allows(world: World, run: Any) -> None:
+    """2.2, 5-7."""
+    world.partner("north")
+    world.publish(simple(), TIERS, GATE.replace("subject: deal", "subject: deal\nmode: evaluate"))
+    asked = ("gates", "check", "deal", "-o", "north", "-s", "ana@example.com", "product=x")
+    assert run(*asked).stdout.startswith("allow (not enforced)")
+    assert "mode: evaluate" in run("gates", "show", "deal").stdout
+    world.clock.at = utc_now()
+    world.publish(GATE.replace("subject: deal", "subject: deal\nmode: disabled"))
+    assert "gate deal v1 is disabled: it gives no answers" in run(*asked, status=2).stderr
+    assert world.db.gate_answers.count_documents({}) == 1
