@@ -74,8 +74,9 @@ def check(
 ) -> list[Document]:
     """Answer questions in order and keep the answers.
 
-    Raises UnknownRule, GateDisabled, UnknownOrganization, FieldsMissing. Where one question cannot be asked, none is answered. A submitter whom nobody knows is refused, not an
-    error: the asking system may not know either.
+    Raises UnknownRule, GateDisabled, UnknownOrganization, FieldsMissing. Where one question cannot be asked,
+    none is answered. A submitter whom nobody knows is refused, not an error: the asking system may not know
+    either.
     """
     record = rules.applicable("Gate", gate_id, now)
     gate = cast("Gate", record.document)
