@@ -38,7 +38,28 @@ POLL: Final = (
 )
 PAUSE_AFTER_FAILURE: Final = 1.0
 SWITCH: Final = 0.0005  # seconds a thread that signs may keep deciding from going on after each answer
+BEHIND: Final = dt.timedelta(milliseconds=300)  # a mark that waits longer has credentials and mails wait
+PATIENCE: Final = 20.0  # seconds for which they do
 SHARE: Final = 2.0  # seconds after which the backlog has a turn though live work never ends
+
+
+@dataclass(slots=True)
+class Pace:
+    """Whether decisions are behind: what follows from them gives way then, though not for ever."""
+
+    behind_since: float | None = None
+
+    def note(self, lag: dt.timedelta) -> None:
+        """Note how long the oldest mark had waited when it was read."""
+        if lag <= BEHIND:
+            self.behind_since = None
+        elif self.behind_since is None:
+            self.behind_since = time.monotonic()
+
+    def gives_way(self) -> bool:
+        """Tell whether credentials, notices and the like should wait for decisions."""
+        since = self.behind_since
+        return since is not None and time.monotonic() - since < PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +72,7 @@ class Workshop:
     courier: Courier
     stop: threading.Event = field(default_factory=threading.Event)
     now: Callable[[], dt.datetime] = utc_now
+    pace: Pace = field(default_factory=Pace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +101,8 @@ def deliver_events(here: Workshop) -> None:
 
 def plan_notices(here: Workshop) -> None:
     """Plan notices for new events, turn what is due into mails, and send them."""
+    if here.pace.gives_way():
+        return
     notices.plan(here.db, here.now())
     notices.tell_due(here.db, here.now(), here.settings.programme_owner)
     send_due(here.settings, here.db, mailer(here.settings), here.now, here.stop.is_set)
@@ -86,7 +110,7 @@ def plan_notices(here: Workshop) -> None:
 
 def write_award_statements(here: Workshop) -> None:
     """Tell the vendor's store of new awards by xAPI statements."""
-    if here.settings.award_statements:
+    if here.settings.award_statements and not here.pace.gives_way():
         write_back(here.settings, here.db, here.now())
 
 
@@ -213,6 +237,7 @@ def decide_marked(here: Workshop) -> bool:
         report, after = here.engine.run_marked(here.now(), BATCH, after)
         done.add(report)
         if after is None or report.people:
+            here.pace.note(done.lag)
             return bool(done.people or done.marks)
 
 
@@ -223,6 +248,8 @@ def decide_due(here: Workshop) -> bool:
 
 def decide_tiers(here: Workshop) -> bool:
     """Look at the tiers of organizations whose people, affiliations or clock moved."""
+    if here.pace.gives_way():
+        return False
     return bool(programmes.run_due(here.db, here.engine.cache.get(), here.now()))
 
 
@@ -233,6 +260,8 @@ def number_events(here: Workshop) -> bool:
 
 def issue_credentials(here: Workshop) -> bool:
     """Make the credentials of awards that a decision marked."""
+    if here.pace.gives_way():
+        return False
     return credential_desk.issue_due(here.settings, here.db, here.now())
 
 

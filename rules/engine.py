@@ -58,6 +58,7 @@ class Report:
     facts: int = 0
     events: int = 0
     failures: int = 0
+    lag: dt.timedelta = dt.timedelta()  # how long the oldest mark had waited
     changed: list[Document] = field(default_factory=list)  # what the view said otherwise, by person
 
     def add(self, other: Report) -> None:
@@ -67,6 +68,7 @@ class Report:
         self.facts += other.facts
         self.events += other.events
         self.failures += other.failures
+        self.lag = max(self.lag, other.lag)
         self.changed += other.changed
 
 
@@ -136,6 +138,7 @@ class Engine:
         self.at_step("decided")
         marks.clear(self.db, done.values())
         report.marks = len(done)
+        report.lag = now - found[0].document["stored"]
         return report, found[-1].key if len(found) == limit else None
 
     def run_due(

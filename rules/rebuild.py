@@ -98,12 +98,14 @@ def run(
 def finish(engine: Engine, name: str, now: dt.datetime) -> Document:
     """Recompute the tiers once all shards are done, and return the rebuild with its differences."""
     db, rules = engine.db, engine.cache.get(fresh=True)
+    due = db.tier_work.find({"org": VENDOR, "due_at": {"$lte": now}}, {"_id": 1})
+    waiting = {row["_id"] for row in due}
     for row in db.orgs.find({"kind": {"$ne": "vendor"}}, {"_id": 1}).sort("_id", ASCENDING):
         for programme in partners.programme_ids(rules):
             course = partners.course_of(db, rules, programme, row["_id"])
             view = programmes.view_of(programme, row["_id"], course)
             known = db.tiers.find_one({"_id": view["_id"]}, {"digest": 1})
-            if known is not None and known["digest"] != view["digest"]:
+            if known is not None and known["digest"] != view["digest"] and row["_id"] not in waiting:
                 _count(db, name, [{"organization": row["_id"], "programme": programme, "what": "tier"}])
             programmes.record(db, rules, programme, row["_id"], course, now=now)
     ended = db.rebuilds.find_one_and_update(

@@ -8,7 +8,7 @@ demotion.
 from __future__ import annotations
 
 import datetime as dt
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -194,7 +194,7 @@ class _Walk:
         programme = self._programme(at)
         if programme is None or not any(span.covers(at) for span in self.agreements):
             return TierSegment(at, None, None)
-        now = reached_by(programme, self._roster(programme, at))
+        now = self._roster(programme, at).reached()
         if last.tier is not None and last.tier not in programme.order:
             return _held(programme, now, at, now.tier)
         held = last.tier or programme.order[0]
@@ -222,7 +222,15 @@ class _Roster:
         self._next = 0
         self._holders: dict[Holding, Counter[str]] = {holding: Counter() for holding in self._holdings}
         self._fitting: dict[int, frozenset[Holding]] = {}
-        self._sorted: dict[Holding, list[str]] = {}
+        self._sorted: dict[Holding, list[str]] = {holding: [] for holding in self._holdings}
+        self._programme = programme
+        self._reached: Reached | None = None
+
+    def reached(self) -> Reached:
+        """Return the tier that these people reach; matched anew only where somebody came or went."""
+        if self._reached is None:
+            self._reached = reached_by(self._programme, self)
+        return self._reached
 
     def advance(self, at: dt.datetime) -> None:
         """Go on to an instant, not before the one reached so far (5-1)."""
@@ -238,8 +246,13 @@ class _Roster:
         after = frozenset(self._fitting_now(member, at))
         self._fitting[index] = after
         for holding in before ^ after:
-            self._holders[holding][member.person] += 1 if holding in after else -1
-            self._sorted.pop(holding, None)
+            count, people = self._holders[holding], self._sorted[holding]
+            count[member.person] += 1 if holding in after else -1
+            place = bisect_left(people, member.person)
+            is_listed = place < len(people) and people[place] == member.person
+            if is_listed != (count[member.person] > 0):
+                people[place : place + is_listed] = [] if is_listed else [member.person]
+                self._reached = None
 
     def _fitting_now(self, member: Member, at: dt.datetime) -> Iterator[Holding]:
         """Yield which holdings of the programme a person has at an instant, while affiliated."""
@@ -251,8 +264,6 @@ class _Roster:
 
     def of(self, holding: Holding) -> Sequence[str]:
         """Return the people who hold it in a state that counts."""
-        if holding not in self._sorted:
-            self._sorted[holding] = sorted(p for p, n in self._holders[holding].items() if n > 0)
         return self._sorted[holding]
 
 

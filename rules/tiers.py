@@ -200,8 +200,12 @@ def _fill(demands: Sequence[PeopleHolding], eligible: Eligible) -> list[Sequence
     candidates = [eligible.of(demand.holding) for demand in demands]
     taken: dict[str, int] = {}
     for index, demand in enumerate(demands):
+        free = (person for person in candidates[index] if person not in taken)
         for _ in range(demand.at_least):
-            if not _augment(index, candidates, taken):
+            person = next(free, None)  # who was taken before stays taken: none is looked at twice
+            if person is not None:
+                taken[person] = index
+            elif not _augment(index, candidates, taken):
                 break
     filled: list[list[str]] = [[] for _ in demands]
     for person in sorted(taken):

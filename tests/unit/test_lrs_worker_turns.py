@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -76,3 +77,20 @@ def test_a_step_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> No
     here, told = workshop(3)
     worker.loop(here, [broken, idle], [people])
     assert told == ["broken", "idle", "people"]
+
+
+def test_credentials_and_mails_give_way_while_marks_wait_but_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pace = worker.Pace()
+    assert not pace.gives_way()
+    pace.note(worker.BEHIND)
+    assert not pace.gives_way()
+    pace.note(2 * worker.BEHIND)
+    assert pace.gives_way()
+    monkeypatch.setattr(worker, "PATIENCE", 0.0)
+    assert not pace.gives_way()
+    monkeypatch.setattr(worker, "PATIENCE", 3600.0)
+    assert pace.gives_way()
+    pace.note(dt.timedelta())
+    assert not pace.gives_way()
