@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 from bson import json_util
-from flask import Response, g, stream_with_context
+from flask import Response, g
 from marshmallow import Schema, fields, validate
 
 from lrs.analysis import saved
@@ -15,6 +15,7 @@ from lrs.analysis.export import COLUMNS, MEDIA_TYPES, stream
 from lrs.analysis.run import Analyst, cancel, written
 from lrs.analysis.scope import Scope, scope_of
 from lrs.api.contract import Blueprint, PageArgs, check_match, page, page_schema, tagged
+from lrs.api.streams import streamed
 from lrs.auth import requires
 from lrs.context import laurel
 from lrs.refusals import UnknownThing
@@ -162,7 +163,7 @@ def export(args: Document) -> Response:
     body = stream(laurel().db, scope, wanted, args["format"], columns)
     suffix = args["format"]
     disposition = {"Content-Disposition": f'attachment; filename="statements.{suffix}"'}
-    return Response(stream_with_context(body), content_type=MEDIA_TYPES[args["format"]], headers=disposition)
+    return streamed("exports", body, MEDIA_TYPES[args["format"]], disposition)
 
 
 def columns_of(text: str | None) -> tuple[str, ...]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import io
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import orjson
-from flask import Response, current_app, g, jsonify, request, stream_with_context
+from flask import Response, g, jsonify, request
 from marshmallow import Schema, fields, validate
 
 from lrs.analysis import deals
@@ -22,9 +21,10 @@ from lrs.analysis.tail import ticks
 from lrs.analysis.timeline import person_timeline, roster
 from lrs.api.analytics import json_of
 from lrs.api.contract import Blueprint
+from lrs.api.streams import streamed
 from lrs.auth import requires
 from lrs.context import laurel
-from lrs.refusals import InvalidField, TooManyStreams, UnknownThing
+from lrs.refusals import InvalidField, UnknownThing
 from statements.predicate import Predicate
 
 Document = dict[str, Any]
@@ -162,21 +162,7 @@ def tail(args: Document) -> Response:
     body = {"filter": json_of(args["filter"])} if "filter" in args else {}
     where = Analyst(laurel().db, scope, laurel().now()).parse(body).where
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    places = _places()
-    if not places.acquire(blocking=False):
-        raise TooManyStreams
-    response = Response(
-        stream_with_context(_events(scope, where)), content_type="text/event-stream", headers=headers
-    )
-    response.call_on_close(places.release)
-    return response
-
-
-def _places() -> threading.BoundedSemaphore:
-    """Return the places for tails in this process: each holds a thread, most threads stay for requests."""
-    made = threading.BoundedSemaphore(max(1, laurel().settings.web_threads // 4))
-    found: threading.BoundedSemaphore = current_app.extensions.setdefault("laurel_tails", made)
-    return found
+    return streamed("tails", _events(scope, where), "text/event-stream", headers)
 
 
 def _events(scope: Any, where: Predicate) -> Iterator[bytes]:

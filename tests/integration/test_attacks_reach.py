@@ -131,12 +131,12 @@ def test_no_query_makes_the_server_fail(client: FlaskClient, app: Flask, query: 
         assert run.status_code < 500, run.text[:300]
 
 
-def test_open_tails_leave_most_threads_to_others(settings: Any, db: Db) -> None:
-    """Each tail holds a thread for half an hour: a quarter of a process's threads at most."""
+@pytest.mark.parametrize("path", ["/api/v1/statements/tail", "/api/v1/statements/export"])
+def test_open_streams_leave_most_threads_to_others(settings: Any, db: Db, path: str) -> None:
+    """Each holds a thread as long as its reader likes: a quarter of a process's threads for each kind at most."""
     from lrs.app import create_app
 
     client = create_app(dataclasses.replace(settings, web_threads=8), db).test_client()
-    path = "/api/v1/statements/tail"
     tails = [client.get(path, headers=ADMIN, buffered=False) for _ in range(3)]
     assert [tail.status_code for tail in tails] == [200, 200, 429]
     assert tails[2].headers["Retry-After"] == "60"
