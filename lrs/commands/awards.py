@@ -246,6 +246,7 @@ def rebuild_(here: Laurel, processes: int, *, afresh: bool, as_json: bool) -> No
             tell_progress(rebuild.progress(here.db, job), started)
         for one in running:
             one.result()
+    collect_rarely()
     ended = rebuild.finish(Engine(here.db, cache_of(here.db), admit), job, here.now())
     seconds = time.monotonic() - started
     if as_json:
