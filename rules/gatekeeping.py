@@ -20,7 +20,7 @@ from pymongo.database import Database
 from rules import gate_needs, outbox, partners, people, programmes
 from rules.errors import RuleError, UnknownPerson, UnknownRule
 from rules.gate_needs import FieldsMissing
-from rules.gates import AFFILIATED, GateAnswer, Question, answer
+from rules.gates import AFFILIATED, GateAnswer, Question, answer, needs_tiers
 from rules.load_dump import demand_data
 from rules.model import Gate, PartnerTiers
 from rules.outbox import Event
@@ -92,7 +92,7 @@ def check(
     affiliations = people.affiliations_of(db, known)
     standings = standings_at(db, rules, known, now)
     tiers = {
-        one: programmes.tier_at(db, rules, programme.id, one, now)
+        one: programmes.tier_at(db, rules, programme.id, one, now).tier if programme.id else None
         for one in {q.organization for q in questions}
     }
     rows = []
@@ -102,7 +102,7 @@ def check(
             gate,
             Question(
                 order=programme.order,
-                tier=tiers[one.organization].tier,
+                tier=tiers[one.organization],
                 standings=standings.get(person or "", ()),
                 affiliated=person is not None
                 and people.organization_at(affiliations, person, now) == one.organization,
@@ -140,14 +140,18 @@ def _given(data: Any) -> Any:
 
 
 def programme_of(rules: RuleSet, gate: Gate) -> PartnerTiers:
-    """Return the programme a gate means: the one it names, else the only one there is; raises UnknownRule."""
+    """Return the programme a gate means: the one it names, else the only one there is; raises UnknownRule.
+
+    A gate that asks for no tier means none where there are several.
+    """
     ids = partners.programme_ids(rules)
     wanted = gate.tiers or (ids[0] if len(ids) == 1 else None)
-    if wanted is None and not ids:
+    if wanted is None and (not ids or not needs_tiers(gate.allow_when)):
         return PartnerTiers(id="", version="", title="", order=(), tiers={})
     newest = rules.newest("PartnerTiers", wanted or "")
     if newest is None:
-        raise UnknownRule("PartnerTiers", wanted or f"that gate {gate.id} means")
+        hint = f"gate {gate.id} names no programme under tiers, and there are {', '.join(ids)}"
+        raise UnknownRule("PartnerTiers", wanted or "", None if wanted else hint)
     return cast("PartnerTiers", newest.document)
 
 

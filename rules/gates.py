@@ -80,6 +80,13 @@ def answer(gate: Gate, question: Question) -> GateAnswer:
     )
 
 
+def needs_tiers(demand: Demand) -> bool:
+    """Tell whether a gate asks for a tier."""
+    if isinstance(demand, AllDemands | AnyDemand):
+        return any(map(needs_tiers, demand.parts))
+    return isinstance(demand, TierAtLeast)
+
+
 def filled(text: str, subject: str, fields: Mapping[str, Any]) -> str:
     """Replace `{subject.field}` by the field's value: plain text, once; unknown fields stay as they are."""
 

@@ -14,12 +14,13 @@ from typing import Any
 from rules.course import Course, Status
 from rules.errors import Problem
 from rules.evaluate import decide
+from rules.gates import needs_tiers
 from rules.history import END_OF_TIME
 from rules.load_positions import Path, Positions, render
 from rules.model import AnyDocument, Certification, Gate, PartnerTiers
 from rules.published import PublishedVersion, published
 from rules.testing_history import Clock, histories, shown
-from rules.testing_programmes import gate_differences, needs_tiers, tiers_differences
+from rules.testing_programmes import gate_differences, tiers_differences
 
 __all__ = ["CaseResult", "Difference", "case_problems", "run_tests"]
 

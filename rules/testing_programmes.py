@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from rules.gates import Question, answer
-from rules.model import AllDemands, AnyDemand, Demand, Gate, PartnerTiers, TierAtLeast
+from rules.model import Gate, PartnerTiers
 from rules.testing_history import shown
 from rules.tiers import Standing, reached
 
@@ -39,13 +39,6 @@ def gate_differences(
                     shown(row[key]),
                     shown(value),
                 )
-
-
-def needs_tiers(demand: Demand) -> bool:
-    """Tell whether a gate asks for a tier."""
-    if isinstance(demand, AllDemands | AnyDemand):
-        return any(map(needs_tiers, demand.parts))
-    return isinstance(demand, TierAtLeast)
 
 
 def _question(gate: Gate, order: tuple[str, ...], test: Row, row: Row) -> Question:

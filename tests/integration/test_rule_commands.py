@@ -201,3 +201,19 @@ def test_a_disabled_gate_gives_no_answers_and_an_evaluated_one_allows(world: Wor
     world.publish(GATE.replace("subject: deal", "subject: deal\nmode: disabled"))
     assert "gate deal v1 is disabled: it gives no answers" in run(*asked, status=2).stderr
     assert world.db.gate_answers.count_documents({}) == 1
+
+
+def test_a_gate_without_tiers_is_answered_beside_several_programmes(world: World, run: Any) -> None:
+    """2.9: `tiers` is needed only for `tier_at_least`; a gate that became ambiguous says between which."""
+    world.partner("north")
+    bare = GATE.replace("    - tier_at_least: silver\n", "").replace("id: deal", "id: bare")
+    asked = ("-o", "north", "-s", "ana@example.com", "product=x")
+    world.publish(simple(), bare)
+    assert run("gates", "check", "bare", *asked, status=1).stdout.startswith("refuse")  # no programme at all
+    for more in ((TIERS, GATE), (TIERS.replace("id: partners", "id: resellers"),)):
+        world.clock.at = utc_now()
+        world.publish(*more)
+    assert run("gates", "check", "bare", *asked, status=1).stdout.startswith("refuse")
+    assert run("gates", "show", "bare").stdout.startswith("bare v1  bare\n")
+    unclear = run("gates", "check", "deal", *asked, status=2).stderr
+    assert "gate deal names no programme under tiers, and there are partners, resellers" in unclear
