@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import click
 import orjson
+from pymongo.read_preferences import SecondaryPreferred
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -26,12 +27,16 @@ from lrs.api.analytics import columns_of
 from lrs.commands import with_laurel
 from lrs.commands._answers import scope_from
 from lrs.commands.statements import one_line_errors
+from lrs.consistency import LONGEST_WRITE
 from lrs.context import Laurel, utc_now
 from statements.analysis import AnalystQuery
 
 Document = dict[str, Any]
 STATE = ".laurel-export.json"
 PART_ROWS = 100_000
+# A secondary that is further behind is not asked; what a write of up to LONGEST_WRITE adds is there, then.
+NEAR = SecondaryPreferred(max_staleness=120)
+BEHIND = dt.timedelta(seconds=120 + LONGEST_WRITE / 1_000_000)
 NICENESS = 10  # an export gives way to ingest on the same machine
 
 
@@ -55,6 +60,9 @@ class Writer(Protocol):
 @click.option("--filter", "condition", help="A filter of the query language as JSON.")
 @click.option("--columns", help="Fields with commas between (CSV and Parquet).")
 @click.option("--gzip", "compress", is_flag=True, help="Compress NDJSON and CSV.")
+@click.option(
+    "--secondary", is_flag=True, help="Read from a secondary where there is one, up to four minutes ago."
+)
 @click.option("--since-last", is_flag=True, help="Only what was stored since the last finished export here.")
 @with_laurel
 def group(  # one option per argument
@@ -66,6 +74,7 @@ def group(  # one option per argument
     condition: str | None,
     columns: str | None,
     compress: bool,
+    secondary: bool,
     since_last: bool,
 ) -> None:
     """Export statements into FOLDER, oldest first; a broken export goes on where it stopped.
@@ -83,8 +92,10 @@ def group(  # one option per argument
         state = _State(folder, {"format": form, "filter": wanted, "columns": columns, "gzip": compress})
         state.begin(since_last=since_last)
         with closing(WRITERS[form](folder, names, state, compress)) as writer:
+            source = db.with_options(read_preference=NEAR) if secondary else db
+            until = settled(db, utc_now() - BEHIND if secondary else utc_now())
             written = _export(
-                db, scope, query, until=settled(db, utc_now()), fields=_fields(form, names), state=state,
+                source, scope, query, until=until, fields=_fields(form, names), state=state,
                 writer=writer,
             )  # fmt: skip
     click.echo(f"{written:,} statements in {folder}")
