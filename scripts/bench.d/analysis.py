@@ -262,7 +262,7 @@ def table_lines(found: Figures) -> Iterator[str]:
     yield f"{'export':52}{'/s':>10}{'/s of CPU':>10}{'peak MB':>10}"
     for name, one in found["exports"].items():
         bar = ""
-        if name.startswith("parquet"):
+        if name == "parquet, everything":  # the others are short: starting the command counts
             bar = f"  {EXPORT_BAR:,.0f} {'met' if one['statements_s'] >= EXPORT_BAR else 'MISSED'}"
         yield f"{name:52}{one['statements_s']:10,.0f}{one['per_cpu_s']:10,.0f}{one['peak_mb']:10.0f}{bar}"
     grown = found["exports"]["parquet, everything"]["peak_mb"] - found["exports"]["parquet"]["peak_mb"]
