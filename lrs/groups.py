@@ -26,6 +26,7 @@ from rules import work
 from rules.check_words import nearest
 from rules.histories import groups_of
 from rules.model import Certification
+from rules.people import names_of
 from rules.store import cache_of
 
 Document = dict[str, Any]
@@ -87,7 +88,8 @@ def remove_members(editor: Editor, group: str, persons: Collection[str], at: dt.
     def left(members: list[Document]) -> list[Document]:
         for person in persons:
             if not any(one["person"] == person and (at is None or _end(one) > at) for one in members):
-                raise InvalidField("members", f"{person} is not in {group}{' any more' if at else ''}")
+                name = names_of(editor.db, [person]).get(person, person)
+                raise InvalidField("members", f"{name} is not in {group}{' then' if at else ''}")
         return list(_ended(members, at, lambda person: person in persons))
 
     return change_group(editor, group, left)
