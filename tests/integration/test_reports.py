@@ -208,6 +208,27 @@ def test_content_counts_people_who_began_and_finished(db: Any, world: World, org
     assert {a: row["finished"] for a, row in rows.items()} == {a: len(done.get(a, ())) for a in began}
 
 
+def test_time_spent_is_that_of_the_sessions_or_else_the_longest_that_is_told(db: Any, world: World) -> None:
+    north = sorted(p for p, of in world.people.items() if of == "north")[:3]
+    told = (
+        (0, "terminated", "PT10M"), (0, "terminated", "PT20M"), (0, "completed", "PT25M"), (0, "initialized", None),
+        (1, "initialized", None), (1, "completed", "PT40M"), (2, "terminated", "PT1H"),
+    )  # fmt: skip
+    batch = [
+        {"actor": {"mbox": f"mailto:{north[n]}@x.example"}, "verb": {"id": ADL + verb},
+         "object": {"id": "https://x.example/timed"}, "timestamp": "2026-01-05T10:00:00.000Z",
+         **({"result": {"duration": duration}} if duration else {})}
+        for n, verb, duration in told
+    ]  # fmt: skip
+    store_statements(
+        StatementStore(db, "north"), parse_statements(orjson.dumps(batch)), writer=WRITER, version="2.0.0",
+        now=NOW,
+    )  # fmt: skip
+    timed = next(row for row in run(db, "content").rows if row["activity"] == "https://x.example/timed")
+    assert (timed["people"], timed["finished"]) == (2, 2)  # the third has only an end in the period
+    assert timed["median_minutes"] == 35.0  # of 30 and 40
+
+
 def test_what_was_only_experienced_has_no_end_to_miss(db: Any, world: World) -> None:
     batch = [
         {"actor": {"mbox": f"mailto:{person}@x.example"}, "verb": {"id": ADL + verb},

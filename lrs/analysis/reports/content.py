@@ -19,6 +19,7 @@ from statements.aggregate import number
 Document = dict[str, Any]
 ADL = "http://adlnet.gov/expapi/verbs/"
 OPENED = tuple(ADL + verb for verb in ("launched", "initialized", "attempted"))
+ENDED = tuple(ADL + verb for verb in ("terminated", "suspended", "exited"))
 STARTED = (*OPENED, ADL + "experienced")
 FINISHED = tuple(ADL + verb for verb in ("completed", "passed", "failed", "mastered"))
 SCORED = (*FINISHED, ADL + "scored")
@@ -191,7 +192,8 @@ def _words(definition: Mapping[str, Any]) -> str:
 def content(asked: Asked) -> Report:
     """Compare activities: how many people started, how many finished, how long they took, who dropped off.
 
-    What was only ever experienced, as the pages of a course are, has no end that somebody could miss.
+    What was only ever experienced, as the pages of a course are, has no end that somebody could miss. The
+    time of a person is that of all sessions that ended, else the longest that any statement tells.
     """
     condition, actors = statements_of(asked.db, asked.whom, asked.wanted)
     started: dict[str, set[str]] = defaultdict(set)
@@ -201,13 +203,15 @@ def content(asked: Asked) -> Report:
     for row in asked.db.statements.aggregate(_content_stages(condition), allowDiskUse=True):
         activity, actor = row["_id"]["activity"], row["_id"]["actor"]
         person = actors.get(actor, actor)
+        if not row["began"]:
+            continue  # its end alone lies in the period
+        if seconds := number(row["sessions"]) or number(row["longest"]):
+            spent[activity][person] += seconds
         started[activity].add(person)
         if row["finished"]:
             finished[activity].add(person)
         if row["finished"] or row["opened"]:
             has_end.add(activity)
-        if row["seconds"]:
-            spent[activity][person] += number(row["seconds"])
     titles = _titles(asked.db, asked.whom, set(started))
     rows = [
         _content_row(
@@ -241,7 +245,7 @@ def _content_row(
 
 
 def _content_stages(condition: Document) -> list[Document]:
-    of_activities = {**condition, "object.type": "Activity", "verb": {"$in": [*STARTED, *FINISHED]}}
+    of_activities = {**condition, "object.type": "Activity", "verb": {"$in": [*STARTED, *FINISHED, *ENDED]}}
     done = {
         "$or": [
             {"$in": ["$verb", list(FINISHED)]},
@@ -253,7 +257,9 @@ def _content_stages(condition: Document) -> list[Document]:
         {"$group": {
             "_id": {"activity": "$object.id", "actor": "$actor"}, "finished": {"$max": done},
             "opened": {"$max": {"$in": ["$verb", list(OPENED)]}},
-            "seconds": {"$max": "$duration_s"},
+            "began": {"$max": {"$in": ["$verb", [*STARTED, *FINISHED]]}},
+            "sessions": {"$sum": {"$cond": [{"$in": ["$verb", list(ENDED)]}, "$duration_s", 0]}},
+            "longest": {"$max": "$duration_s"},
         }},
     ]  # fmt: skip
 
