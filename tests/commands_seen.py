@@ -26,6 +26,7 @@ class Question:
     command: str
     parts: Document
     asker: str = ""
+    many: bool = False  # a write that is meant for any number of documents
 
     @property
     def shape(self) -> str:
@@ -93,7 +94,8 @@ def questions_of(name: str, command: Document) -> Iterator[Question]:
         return
     if name in {"update", "delete"}:
         for one in command.get("updates" if name == "update" else "deletes", ()):
-            yield Question(collection, name, {"filter": one["q"]})
+            many = bool(one.get("multi")) or one.get("limit") == 0
+            yield Question(collection, name, {"filter": one["q"]}, many=many)
     elif name == "findAndModify":
         yield Question(
             collection, name, {"filter": command["query"], "limit": 1}

@@ -306,9 +306,9 @@ def analysis(tour: Tour) -> None:
     tour.ids["query_id"] = "tour"
     tour.go("DELETE /api/v1/statements/query/<query_id>", ok=404)
     for form in ("ndjson", "csv", "parquet"):
-        tour.go(
-            "GET /api/v1/statements/export", query_string={"format": form, "organization": "drift"}
-        ).get_data()
+        query = {"format": form, "organization": "drift"}
+        with tour.go("GET /api/v1/statements/export", query_string=query) as answer:
+            answer.get_data()
     tail = tour.go("GET /api/v1/statements/tail", query_string={"organization": "drift"})
     next(iter(tail.response))
     tail.close()
@@ -316,6 +316,7 @@ def analysis(tour: Tour) -> None:
     tour.ids["query_id"] = made.json["id"]
     tour.go("GET /api/v1/queries")
     tour.go("GET /api/v1/queries/<query_id>")
+    tour.go("PATCH /api/v1/queries/<query_id>", json={"name": "grand tour"})
     tour.go("POST /api/v1/queries/<query_id>/run")
     link = tour.go("POST /api/v1/queries/<query_id>/links", json={"days": 7}).json["path"]
     tour.ids["token"] = link.rpartition("/")[2]

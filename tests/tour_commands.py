@@ -109,6 +109,11 @@ def lines(tour: Tour, files: dict[str, str]) -> Iterator[list[str]]:
         yield text.split()
     yield from with_files(tour, files)
     yield ["statements", "query", query]
+    yield ["statements", "queries", "save", "typed", query]
+    for text in ("list", "show typed", "run typed", "share typed", "unshare typed", "delete typed"):
+        if text == "run typed":
+            yield ["statements", "queries", "schedule", "typed", "0 6 * * *"]
+        yield ["statements", "queries", *text.split()]
     yield [
         "gates",
         "check",

@@ -15,13 +15,14 @@ import string
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 import tour_api
 import tour_commands
 from bson import Binary, ObjectId
-from commands_seen import Heard, Plan, Question, explain
+from commands_seen import Heard, Plan, Question, explain, nodes
 from conftest import KEY, SECRET, empty, worker_database
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -46,6 +47,7 @@ READ_WHOLE = {
     "clients": "some in each organization; whoever searches them by label reads them in order of id",
     "endpoints": "some in each organization; metrics count them all",
     "groups": "those that rules name: dozens",
+    "saved_queries": "dozens in each organization; the command line finds them by name among all",
     "signing_keys": "one more with each rotation",
     "launch_keys": "one more with each rotation",
 }
@@ -117,6 +119,7 @@ def found(
         app = create_app(settings, db)
         load(db, settings, NOW, lambda _: None)
         tour = Tour(app, db, settings, look=mongo_client[name])
+        worker.until_quiet(tour.workshop)  # some steps wait for others
         silent = [step for step, heard in listen_to_steps(tour, ear) if not heard]
         for part in (statements, documents, *tour_api.PARTS):
             part(tour)
@@ -202,7 +205,7 @@ def test_every_route_every_command_and_every_step_of_the_worker_is_heard(found: 
     assert found.commands == [], (
         "commands that the tour leaves out: give them a line in tests/tour_commands.py"
     )
-    assert found.silent == [], "steps and jobs of the worker that asked nothing"
+    assert found.silent == [], f"steps and jobs of the worker that asked nothing: {found.silent}"
     assert len(found.ear.questions) > 300
 
 
@@ -297,6 +300,43 @@ def says_org(asked: dict[str, Any]) -> bool:
     if wanted is None and isinstance(asked.get("$or"), list):
         return all(says_org(one) for one in asked["$or"])
     return isinstance(wanted, str) or (isinstance(wanted, dict) and isinstance(wanted.get("$in"), list))
+
+
+def test_every_write_to_a_sharded_collection_goes_to_one_shard(found: Found) -> None:
+    """MongoDB refuses a `findAndModify` or an upsert that leaves the shard open, and asks all for others."""
+    written = [
+        question
+        for examples in found.ear.questions.values()
+        for question in examples
+        if question.collection in sharded()
+        and question.command in {"update", "delete", "findAndModify"}
+        and not question.many
+    ]
+    assert {"statements", "documents"} <= {question.collection for question in written}
+    wrong = {f"{one.asker} {one.shape}" for one in written if not isinstance(matched(one).get("org"), str)}
+    assert sorted(wrong) == []
+
+
+def test_every_sharded_collection_has_what_a_shard_key_needs(found: Found) -> None:
+    """docs/scaling.md: an index that begins with the key, neither partial nor multikey; unique ones with it too."""
+    assert sharded() == TENANT - {"activities"}
+    for name in sharded():
+        indexes = [one for one in found.db[name].index_information().values() if one["key"][0][0] == "org"]
+        assert all(one["key"][0][0] == "org" for one in indexes if one.get("unique"))
+        usable = [one for one in indexes if "partialFilterExpression" not in one]
+        assert any(not is_multikey(found.db, name, one["key"]) for one in usable), name
+
+
+def sharded() -> set[str]:
+    """Return the collections that the documentation shards."""
+    text = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text()
+    return set(re.findall(r'sh\.shardCollection\("laurel\.([\w.]+)", \{org: 1\}\)', text))
+
+
+def is_multikey(db: Database[Any], collection: str, key: list[tuple[str, Any]]) -> bool:
+    """Tell whether an index holds several entries of one document."""
+    plan = db.command("explain", {"find": collection, "filter": {"org": "x"}, "hint": dict(key)})
+    return any(node.get("isMultiKey") for node in nodes(plan))
 
 
 def test_every_unique_index_begins_with_the_organization(found: Found) -> None:
