@@ -24,6 +24,7 @@ from lrs.analysis.run import Analyst
 from lrs.analysis.tail import tail as follow
 from lrs.commands import _saved_queries, with_laurel
 from lrs.commands._answers import print_answer, read_question, scope_from
+from lrs.consistency import Consistency, board, board_path
 from lrs.context import Laurel, utc_now
 from lrs.tenancy import get_org
 from rules.relevance import watcher
@@ -131,10 +132,14 @@ def _store(here: Laurel, org: str, *, controlled_by: Any) -> Any:
     writer = Writer("import", "import", controlled_by, authority)
     is_relevant = watcher(cache_of(here.db))
 
+    place = board(board_path(here.settings.mongodb_uri, here.settings.database))
+    consistency = Consistency(here.db, place, here.now)
+
     def store_batch(batch: Any) -> Any:
-        return store_statements(
-            store, batch, writer=writer, version="2.0.0", now=here.now(), is_relevant=is_relevant
-        )
+        with consistency.writing() as now:
+            return store_statements(
+                store, batch, writer=writer, version="2.0.0", now=now, is_relevant=is_relevant
+            )
 
     return store_batch
 

@@ -30,7 +30,7 @@ from lrs.analysis.run import Analyst
 from lrs.analysis.scope import Scope
 from lrs.analysis.settled import settled
 from lrs.cli import cli
-from lrs.consistency import microseconds
+from lrs.consistency import board, board_path, microseconds
 from lrs.context import utc_now
 from lrs.refusals import UnknownThing
 from lrs.settings import Settings
@@ -533,3 +533,23 @@ def test_an_export_from_a_secondary_leaves_out_what_may_not_be_there_yet(
     done = command("export", str(tmp_path / "out"), "--secondary")
     assert done.stdout.startswith("1 statements"), done.output
     assert command("export", str(tmp_path / "out"), "--since-last").stdout.startswith("1 statements")
+
+
+def test_an_import_tells_of_its_unfinished_writes(
+    db: Any, command: Any, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So Consistent-Through and exports do not promise what an import has not stored yet."""
+    told: list[bool] = []
+
+    def watched(*words: Any, **named: Any) -> Any:
+        later = microseconds(utc_now()) + 5_000_000
+        told.append(board(board_path(settings.mongodb_uri, settings.database)).oldest(later) < later)
+        return store_statements(*words, **named)
+
+    monkeypatch.setattr("lrs.commands.statements.store_statements", watched)
+    file = tmp_path / "one.ndjson"
+    file.write_bytes(orjson.dumps(body(1)))
+    assert command("statements", "import", str(file), "--org", "north").exit_code == 0
+    assert told == [True]
+    later = microseconds(utc_now()) + 5_000_000
+    assert board(board_path(settings.mongodb_uri, settings.database)).oldest(later) == later
