@@ -89,6 +89,8 @@ def test_retiring_twice_says_so_and_records_nothing(world: World, run: Any) -> N
 
 def test_what_is_not_published_is_named_with_what_was_probably_meant(world: World, run: Any) -> None:
     world.publish(simple(), TIERS)
+    world.send([exam("ana", world.clock())])
+    world.settle()
     for command in ("retire", "show", "diff"):
         assert "'salse' is published (did you mean sales?)" in run("rules", command, "salse", status=2).stderr
     assert "(that is the id of a PartnerTiers)" in run("rules", "retire", "partners", status=2).stderr
