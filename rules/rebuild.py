@@ -95,12 +95,13 @@ def run(
             )
 
 
-def finish(engine: Engine, name: str, now: dt.datetime) -> Document:
-    """Recompute the tiers once all shards are done, and return the rebuild with its differences."""
+def rebuild_tiers(engine: Engine, name: str, now: dt.datetime, *, part: int = 0, of: int = 1) -> None:
+    """Recompute the tiers of each `of`th organization, from number `part` on, once all shards are done."""
     db, rules = engine.db, engine.cache.get(fresh=True)
     due = db.tier_work.find({"org": VENDOR, "due_at": {"$lte": now}}, {"_id": 1})
     waiting = {row["_id"] for row in due}
-    for row in db.orgs.find({"kind": {"$ne": "vendor"}}, {"_id": 1}).sort("_id", ASCENDING):
+    organizations = db.orgs.find({"kind": {"$ne": "vendor"}}, {"_id": 1}).sort("_id", ASCENDING)
+    for row in list(organizations)[part::of]:
         for programme in partners.programme_ids(rules):
             course = partners.course_of(db, rules, programme, row["_id"])
             view = programmes.view_of(programme, row["_id"], course)
@@ -108,7 +109,13 @@ def finish(engine: Engine, name: str, now: dt.datetime) -> Document:
             if known is not None and known["digest"] != view["digest"] and row["_id"] not in waiting:
                 _count(db, name, [{"organization": row["_id"], "programme": programme, "what": "tier"}])
             programmes.record(db, rules, programme, row["_id"], course, now=now)
-    ended = db.rebuilds.find_one_and_update(
+
+
+def finish(engine: Engine, name: str, now: dt.datetime, *, with_tiers: bool = True) -> Document:
+    """Recompute the tiers, if that is not done, and return the rebuild with its differences."""
+    if with_tiers:
+        rebuild_tiers(engine, name, now)
+    ended = engine.db.rebuilds.find_one_and_update(
         {"_id": name},
         {"$set": {"tiers_done": True, "finished_at": now}},
         return_document=ReturnDocument.AFTER,

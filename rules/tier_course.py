@@ -222,6 +222,7 @@ class _Roster:
         self._next = 0
         self._holders: dict[Holding, Counter[str]] = {holding: Counter() for holding in self._holdings}
         self._fitting: dict[int, frozenset[Holding]] = {}
+        self._spans: dict[int, list[tuple[Span, tuple[Holding, ...]]]] = {}
         self._sorted: dict[Holding, list[str]] = {holding: [] for holding in self._holdings}
         self._programme = programme
         self._reached: Reached | None = None
@@ -243,7 +244,7 @@ class _Roster:
 
     def _update(self, index: int, at: dt.datetime) -> None:
         member, before = self._members[index], self._fitting.get(index, frozenset())
-        after = frozenset(self._fitting_now(member, at))
+        after = frozenset(self._fitting_now(index, at))
         self._fitting[index] = after
         for holding in before ^ after:
             count, people = self._holders[holding], self._sorted[holding]
@@ -254,13 +255,24 @@ class _Roster:
                 people[place : place + is_listed] = [] if is_listed else [member.person]
                 self._reached = None
 
-    def _fitting_now(self, member: Member, at: dt.datetime) -> Iterator[Holding]:
+    def _fitting_now(self, index: int, at: dt.datetime) -> Iterator[Holding]:
         """Yield which holdings of the programme a person has at an instant, while affiliated."""
-        if not any(span.covers(at) for span in member.affiliated):
+        if not any(span.covers(at) for span in self._members[index].affiliated):
             return
-        for held in member.held:
-            if held.standing.state in self._states and held.span.covers(at):
-                yield from (h for h in self._holdings if fits(h, held.standing))
+        for span, holdings in self._spans_of(index):
+            if span.covers(at):
+                yield from holdings
+
+    def _spans_of(self, index: int) -> list[tuple[Span, tuple[Holding, ...]]]:
+        """Return when a person held something that counts for the programme, found once."""
+        if index not in self._spans:
+            pairs = [
+                (held.span, tuple(h for h in self._holdings if fits(h, held.standing)))
+                for held in self._members[index].held
+                if held.standing.state in self._states
+            ]
+            self._spans[index] = [(span, holdings) for span, holdings in pairs if holdings]
+        return self._spans[index]
 
     def of(self, holding: Holding) -> Sequence[str]:
         """Return the people who hold it in a state that counts."""

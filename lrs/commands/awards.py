@@ -241,13 +241,12 @@ def rebuild_(here: Laurel, processes: int, *, afresh: bool, as_json: bool) -> No
     job = rebuild.begin(here.db, here.now(), afresh=afresh)
     started = time.monotonic()
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        running = [pool.submit(work_on_rebuild, here.settings, job) for _ in range(processes)]
+        running = [pool.submit(work_on_rebuild, here.settings, job, i, processes) for i in range(processes)]
         while wait(running, timeout=1).not_done:
             tell_progress(rebuild.progress(here.db, job), started)
         for one in running:
             one.result()
-    collect_rarely()
-    ended = rebuild.finish(Engine(here.db, cache_of(here.db), admit), job, here.now())
+    ended = rebuild.finish(Engine(here.db, cache_of(here.db), admit), job, here.now(), with_tiers=False)
     seconds = time.monotonic() - started
     if as_json:
         print_json(
@@ -266,8 +265,8 @@ def rebuild_(here: Laurel, processes: int, *, afresh: bool, as_json: bool) -> No
         sys.exit(PROBLEMS)
 
 
-def work_on_rebuild(settings: Settings, job: str) -> None:
-    """Work on a rebuild in a process of its own."""
+def work_on_rebuild(settings: Settings, job: str, part: int, of: int) -> None:
+    """Work on a rebuild in a process of its own: people with all others, then its part of the tiers."""
     db = connect(settings)
     try:
         cache_of(db).get(fresh=True)
@@ -277,6 +276,7 @@ def work_on_rebuild(settings: Settings, job: str) -> None:
         while not rebuild.progress(db, job).done:  # other processes are at the rest, or one was killed at it
             time.sleep(1)
             rebuild.run(engine, job, utc_now)
+        rebuild.rebuild_tiers(engine, job, utc_now(), part=part, of=of)
     finally:
         db.client.close()
 
