@@ -192,7 +192,7 @@ def beside(run: Run, web: Web, name: str, environ: dict[str, str], analyst: str)
 
 @contextlib.contextmanager
 def exporting(run: Run, environ: dict[str, str]) -> Iterator[list[int]]:
-    """Run `lrs export` to NDJSON and Parquet over and over until the block ends; counts bytes written."""
+    """Run `lrs export` to Parquet over and over until the block ends; counts bytes of finished parts."""
     folder, stop, done = run.place.folder / "beside", threading.Event(), [0]
 
     def work() -> None:
@@ -212,6 +212,10 @@ def exporting(run: Run, environ: dict[str, str]) -> Iterator[list[int]]:
                     process.wait(30)
 
     with running(work, stop):
+        for _ in range(300):  # the command has started and reads: what is measured is the export
+            if (folder / ".laurel-export.json").exists():
+                break
+            time.sleep(0.1)
         yield done
     shutil.rmtree(folder, ignore_errors=True)
 
