@@ -60,7 +60,7 @@ class Settings:
         0, "proxies in front whose X-Forwarded-For names the client's address; 0 believes none"
     )
     web_workers: int = setting(2, "gunicorn worker processes")
-    web_threads: int = setting(8, "threads of each gunicorn worker")
+    web_threads: int = setting(16, "threads of each gunicorn worker")
     xapi_default_version: str = setting(
         "1.0.3", "version of answers to requests that name none", choices=("1.0.3", "2.0.0")
     )

@@ -35,7 +35,7 @@ def options() -> argparse.Namespace:
         "--people", type=int, default=2000, help="people with 20 relevant statements each, for evaluation"
     )
     parser.add_argument("--workers", type=int, default=2, help="gunicorn workers")
-    parser.add_argument("--threads", type=int, default=8, help="threads of each gunicorn worker")
+    parser.add_argument("--threads", type=int, default=16, help="threads of each gunicorn worker")
     parser.add_argument("--kind", default="lrs.lingering.LingeringWorker", help="gunicorn worker kind")
     parser.add_argument("--cache-gb", type=float, default=2, help="MongoDB's cache")
     parser.add_argument("--out", type=Path, help="folder of results; default var/bench/TIME")
