@@ -131,8 +131,9 @@ class Engine:
             for person, own in owners.items()
             if person in taken.rows
         }
-        report, read = self._decide_safely(rules, taken, scopes, now)
-        waiting = {mark.key for person, own in owners.items() if person not in taken.rows for mark in own}
+        report, read, left = self._decide_safely(rules, taken, scopes, now)
+        undecided = (owners.keys() - taken.rows.keys()) | left
+        waiting = {mark.key for person in undecided for mark in owners[person]}
         done = {mark.key: mark.document for mark in found if mark.key not in waiting}
         done |= {row["_id"]: row for row in read if row.get("pending") and row["_id"] not in waiting}
         self.at_step("decided")
@@ -148,12 +149,12 @@ class Engine:
         taken = work.lease(self.db, work.due(self.db, now, limit, priorities), now)
         if not taken.rows:
             return Report()
-        report, _ = self._decide_safely(self.cache.get(fresh=True), taken, {}, now)
+        report, _, _ = self._decide_safely(self.cache.get(fresh=True), taken, {}, now)
         return report
 
     def decide_people(self, persons: Iterable[str], now: dt.datetime) -> Report:
         """Decide these people wholly, those that nobody else holds."""
-        report, _ = self._decide_safely(
+        report, _, _ = self._decide_safely(
             self.cache.get(fresh=True), work.lease(self.db, list(persons), now), {}, now
         )
         return report
@@ -164,7 +165,7 @@ class Engine:
         People whom a worker holds are left out: it is deciding them this very moment.
         """
         taken = work.lease(self.db, list(persons), now)
-        report, _ = self._decide_safely(self.cache.get(fresh=True), taken, {}, now)
+        report, _, _ = self._decide_safely(self.cache.get(fresh=True), taken, {}, now)
         return report.changed
 
     def _owners(self, found: list[Mark], now: dt.datetime) -> dict[str, list[Mark]]:
@@ -187,23 +188,31 @@ class Engine:
 
     def _decide_safely(
         self, rules: RuleSet, taken: work.Lease, scopes: Scopes, now: dt.datetime
-    ) -> tuple[Report, list[Document]]:
-        """Decide a batch; where it fails as a whole, decide its people one by one: one stops no other."""
+    ) -> tuple[Report, list[Document], frozenset[str]]:
+        """Decide a batch; where it fails as a whole, decide its people one by one: one stops no other.
+
+        Returns also the statements read, and whom nothing was decided about because the lease was lost.
+        """
         try:
-            return self._decide(rules, taken, scopes, now)
+            return *self._decide(rules, taken, scopes, now), frozenset()
         except LeaseLost:
-            return Report(), []
+            work.give_back(
+                self.db, taken
+            )  # those that are still ours; all of them are looked at again at once
+            return Report(), [], frozenset(taken.rows)
         except PyMongoError:
             work.give_back(self.db, taken)
             raise
         except Exception:
             log.exception("a batch of %d people failed; they are decided one by one", len(taken.rows))
-        report, read = Report(), []
+        report, read, left = Report(), [], set()
         for person, row in taken.rows.items():
             single = work.Lease(taken.token, {person: row})
             try:
                 one, documents = self._decide(rules, single, scopes, now)
             except LeaseLost:
+                work.give_back(self.db, single)
+                left.add(person)
                 continue
             except Exception as error:
                 log.exception("person %s could not be decided", person)
@@ -213,7 +222,7 @@ class Engine:
                 continue
             report.add(one)
             read += documents
-        return report, read
+        return report, read, frozenset(left)
 
     def _decide(
         self, rules: RuleSet, taken: work.Lease, scopes: Scopes, now: dt.datetime

@@ -19,7 +19,6 @@ from typing import Any, Final
 from pymongo import ASCENDING, IndexModel, UpdateMany, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from pymongo.write_concern import WriteConcern
 
 Document = dict[str, Any]
 
@@ -185,8 +184,9 @@ def lease(
         return Lease("")
     token = secrets.token_hex(8)
     wanted = {"_id": {"$in": list(persons)}}
-    # A lease that is lost in a crash is only free again (`is_held` fences): it need not wait for the journal.
-    db.work.with_options(write_concern=WriteConcern(w=1)).update_many(
+    # Acknowledged by the majority like every write here: while others write beside it, the snapshot in which
+    # `is_held` looks need not have a younger one yet, and a lease that holds would seem lost.
+    db.work.update_many(
         wanted | {"leased_until": {"$lte": now}}, {"$set": {"leased_until": now + lasts, "leased_by": token}}
     )
     held = db.work.find(wanted | {"leased_by": token}, batch_size=READ)

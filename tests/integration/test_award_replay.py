@@ -210,6 +210,30 @@ def test_a_worker_whose_lease_was_taken_over_writes_nothing(world: World) -> Non
     assert world.standing("ana").state == "active"
 
 
+def test_a_lease_that_is_lost_keeps_the_marks_and_frees_the_others(world: World) -> None:
+    """People of the same batch wait neither for the lease to run out nor for a rebuild."""
+    ready(world)
+    world.send([exam("ana", START, 0.1), exam("bo", START, 0.1)])
+    world.settle()
+    world.send([exam("ana", START), exam("bo", START)])
+    engine, ana = world.here.engine, world.person("ana")
+
+    def overtaken(at: str) -> None:
+        if at == "evidence read":
+            world.db.work.update_one({"_id": ana}, {"$set": {"leased_by": "another"}})
+
+    slow = type(engine)(engine.db, engine.cache, engine.admit, overtaken)
+    report, _ = slow.run_marked(world.clock())
+    assert (report.people, report.marks) == (0, 0)
+    assert world.db.statements.count_documents({"pending": True}) == 2
+    world.settle()
+    assert world.standing("bo").state == "active"
+    assert world.standing("ana").state != "active"
+    world.clock.forward(seconds=61)
+    world.settle()
+    assert world.standing("ana").state == "active"
+
+
 def test_a_statement_that_is_voided_counts_no_more_after_the_settle_time(world: World) -> None:
     ready(world)
     sent = exam("ana", START)
