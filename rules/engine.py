@@ -159,14 +159,14 @@ class Engine:
         )
         return report
 
-    def recompute(self, persons: Iterable[str], now: dt.datetime) -> list[Document]:
-        """Decide these people wholly and return what the view said otherwise, which is put right.
+    def recompute(self, persons: Collection[str], now: dt.datetime) -> tuple[list[Document], frozenset[str]]:
+        """Decide these people wholly; return what the view said otherwise and was put right, and who is left.
 
-        People whom a worker holds are left out: it is deciding them this very moment.
+        Left are people whom a worker holds: it is deciding them, or it was killed while it did.
         """
-        taken = work.lease(self.db, list(persons), now)
-        report, _, _ = self._decide_safely(self.cache.get(fresh=True), taken, {}, now)
-        return report.changed
+        taken = work.lease(self.db, persons, now)
+        report, _, undecided = self._decide_safely(self.cache.get(fresh=True), taken, {}, now)
+        return report.changed, (frozenset(persons) - taken.rows.keys()) | undecided
 
     def _owners(self, found: list[Mark], now: dt.datetime) -> dict[str, list[Mark]]:
         """Return the persons concerned by marks, each with its marks; their stores are on record then."""
@@ -200,7 +200,7 @@ class Engine:
                 self.db, taken
             )  # those that are still ours; all of them are looked at again at once
             return Report(), [], frozenset(taken.rows)
-        except PyMongoError:
+        except (PyMongoError, KeyboardInterrupt, SystemExit):
             work.give_back(self.db, taken)
             raise
         except Exception:

@@ -1,17 +1,19 @@
 """Recompute everything that is derived and say what differs from what is there: nothing should.
 
-rebuilds {_id, org: "vendor", started_at, finished_at, shards: [{n, from, until, after, leased_until, done}],
+rebuilds {_id, org: "vendor", started_at, finished_at,
+          shards: [{n, from, until, after, held: [person], leased_until, done}],
           people, differences, listed: [{person, certification, what}], tiers_done}
 
 People are decided anew from statements and facts, shard by shard; what the view says otherwise is counted,
-listed and put right. Each shard remembers how far it came, so a rebuild that was stopped goes on.
+listed and put right. Each shard remembers how far it came, so a rebuild that was stopped goes on. It also
+remembers whom a worker held when it came by: it is not done before they are decided too.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -76,10 +78,12 @@ def run(
 ) -> None:
     """Work on the free shards of a rebuild until none is left; several processes may do so at once.
 
-    What others hold is left to them: call again until `progress` says that it is done. Whoever is interrupted
-    gives the shard back; that of a process that was killed comes free after `LEASE`.
+    What others hold, shards or people, is left to them: call again until `progress` says that it is done.
+    Whoever is interrupted gives the shard back; that of a process that was killed comes free after `LEASE`.
     """
-    while (shard := _take(engine.db, name, now())) is not None:
+    visited: list[int] = []
+    while (shard := _take(engine.db, name, now(), visited)) is not None:
+        visited.append(shard["n"])
         done = False
         try:
             after, entered = shard["after"], False
@@ -87,7 +91,7 @@ def run(
                 entered = True
                 after = _page(engine, name, shard, after, now=now(), limit=limit)
                 tell(progress(engine.db, name))
-            done = True
+            done = not _held(engine, name, shard, now())
         finally:
             engine.db.rebuilds.update_one(
                 {"_id": name, "shards": {"$elemMatch": {"n": shard["n"], "by": shard["by"]}}},
@@ -132,9 +136,9 @@ def progress(db: Database[Document], name: str) -> Progress:
     return Progress(job.get("people", 0), every, job.get("differences", 0), done)
 
 
-def _take(db: Database[Document], name: str, now: dt.datetime) -> Document | None:
+def _take(db: Database[Document], name: str, now: dt.datetime, visited: Collection[int]) -> Document | None:
     """Take a shard that is neither done nor held; a shard of a process that died comes free again."""
-    free = {"$elemMatch": {"done": False, "leased_until": {"$lte": now}}}
+    free = {"$elemMatch": {"done": False, "leased_until": {"$lte": now}, "n": {"$nin": list(visited)}}}
     token = secrets.token_hex(8)
     job = db.rebuilds.find_one_and_update(
         {"_id": name, "shards": free},
@@ -156,17 +160,34 @@ def _page(
         bounds["$lt"] = shard["until"]
     rows = list(db.work.find({"_id": bounds}, {"_id": 1, "due_at": 1}).sort("_id", ASCENDING).limit(limit))
     waiting = {row["_id"] for row in rows if row.get("due_at") is not None and row["due_at"] <= now}
-    changed = engine.recompute([row["_id"] for row in rows], now)
+    changed, held = engine.recompute([row["_id"] for row in rows], now)
     _count(db, name, [one for one in changed if one["person"] not in waiting])
-    reached = rows[-1]["_id"] if rows else None
+    reached = rows[-1]["_id"] if rows else after
     db.rebuilds.update_one(
         {"_id": name, "shards.n": shard["n"]},
         {
             "$set": {"shards.$.after": reached, "shards.$.leased_until": now + LEASE},
-            "$inc": {"people": len(rows)},
+            "$push": {"shards.$.held": {"$each": sorted(held)}},
+            "$inc": {"people": len(rows) - len(held)},
         },
     )
     return reached if len(rows) == limit else None
+
+
+def _held(engine: Engine, name: str, shard: Document, now: dt.datetime) -> frozenset[str]:
+    """Decide those of a shard whom a worker held when their page came; return who still is."""
+    this = {"_id": name, "shards.n": shard["n"]}
+    job = engine.db.rebuilds.find_one(this, {"shards.$": 1}) or {"shards": [{}]}
+    waiting: list[str] = job["shards"][0].get("held", [])
+    if not waiting:
+        return frozenset()
+    marked = engine.db.work.find({"_id": {"$in": waiting}, "due_at": {"$lte": now}}, {"_id": 1})
+    due = {row["_id"] for row in marked}
+    changed, left = engine.recompute(waiting, now)
+    _count(engine.db, name, [one for one in changed if one["person"] not in due])
+    change = {"$set": {"shards.$.held": sorted(left)}, "$inc": {"people": len(waiting) - len(left)}}
+    engine.db.rebuilds.update_one(this, change)
+    return left
 
 
 def _count(db: Database[Document], name: str, found: list[Document]) -> None:

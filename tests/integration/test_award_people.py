@@ -12,7 +12,7 @@ from lrs.audit import Editor
 from lrs.groups import put_group
 from lrs.people import affiliate, end_affiliation
 from lrs.people_merge import merge, split
-from rules import gatekeeping, programmes, rebuild, rulings
+from rules import gatekeeping, programmes, rebuild, rulings, work
 from rules.facts import to_fact
 from rules.gatekeeping import Asked
 from rules.history import Fact
@@ -286,11 +286,44 @@ def test_a_rebuild_that_was_stopped_goes_on_where_it_was(world: World) -> None:
     assert rebuild.progress(world.db, name).people == 6
 
 
+def test_a_rebuild_is_not_done_before_it_decided_whom_a_killed_worker_held(world: World) -> None:
+    world.send([exam(who, START + dt.timedelta(days=1)) for who in ("ana", "bo")])
+    world.settle()
+    ana = world.person("ana")
+    world.db.standings.delete_many({"person": ana})
+    assert work.lease(world.db, [ana], world.clock()).rows  # by a worker that never comes back
+    name = rebuild.begin(world.db, world.clock())
+    rebuild.run(world.here.engine, name, world.clock)
+    assert not rebuild.progress(world.db, name).done
+    assert rebuild.progress(world.db, name).people == 1
+    world.clock.forward(seconds=61)
+    rebuild.run(world.here.engine, name, world.clock)
+    assert rebuild.progress(world.db, name).done
+    ended = rebuild.finish(world.here.engine, name, world.clock())
+    assert (ended["people"], ended["differences"]) == (2, 1)
+    assert world.standing("ana").state == "active"
+
+
+@pytest.mark.parametrize("signal", [KeyboardInterrupt, SystemExit])
+def test_an_interrupted_decision_gives_its_people_back(world: World, signal: type[BaseException]) -> None:
+    world.send([exam("ana", START + dt.timedelta(days=1))])
+    engine = world.here.engine
+
+    def interrupt(at: str) -> None:
+        if at == "evidence read":
+            raise signal
+
+    with pytest.raises(signal):
+        type(engine)(engine.db, engine.cache, engine.admit, interrupt).run_marked(world.clock())
+    world.settle()  # at the same instant: no lease has run out
+    assert world.standing("ana").state == "active"
+
+
 def test_a_rebuild_is_not_done_while_the_shard_of_a_killed_process_waits(world: World) -> None:
     world.send([exam("ana", START + dt.timedelta(days=1))])
     world.settle()
     name = rebuild.begin(world.db, world.clock())
-    killed = rebuild._take(world.db, name, world.clock())  # held by a process that never comes back
+    killed = rebuild._take(world.db, name, world.clock(), ())  # held by a process that never comes back
     assert killed is not None
     rebuild.run(world.here.engine, name, world.clock)
     assert not rebuild.progress(world.db, name).done
