@@ -145,6 +145,12 @@ def own_order_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("statements.ingest.CLOCK", OrderClock())
 
 
+@pytest.fixture(autouse=True)
+def own_rule_caches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test be answered, for up to a second, by the rules of the test before it."""
+    monkeypatch.setattr("rules.store._CACHES", {})
+
+
 @pytest.fixture
 def settings(mongod: str, tmp_path: Path) -> Settings:
     """Settings of a test application; `dataclasses.replace` makes variants."""
