@@ -150,38 +150,46 @@ def export_command(folder: Path, form: str, orgs: list[str]) -> list[str]:
 
 
 def beside(run: Run, web: Web, name: str, environ: dict[str, str], analyst: str) -> Figures:
-    """Single POSTs and batches alone, beside `lrs export`, and beside an export over HTTP, in turn."""
+    """Single POSTs and batches beside `lrs export` and beside an export over HTTP.
+
+    Each is compared with ingest alone right before and right after it: a store that is written to gets slower
+    by itself as its cache has to be written out.
+    """
     from parts import warm
 
     auths = "\n".join(value for org, value in run.place.auths[name].items() if org != "vendor")
     warm(web, auths)
     ways: dict[str, Callable[[], contextlib.AbstractContextManager[list[int]]]] = {
-        "alone": lambda: contextlib.nullcontext([0]),
         "lrs export": lambda: exporting(run, environ),
         "HTTP export": lambda: downloading(web, analyst),
     }
+
+    def ingest(size: int) -> float:
+        variables = {"KIND": "post", "SIZE": str(size), "AUTHS": auths}
+        return run.measure_once(web, "write.lua", variables, 16, "/xapi/statements")["statements_s"]
+
     result: Figures = {}
     for size in (1, 50):
-        rates: dict[str, list[float]] = {way: [] for way in ways}
-        exported: dict[str, list[float]] = {way: [] for way in ways}
-        for _ in range(run.repeats):
-            for way, start in ways.items():
+        alone: list[float] = []
+        told: Figures = {}
+        for way, start in ways.items():
+            rates, slower, exported = [], [], []
+            for _ in range(run.repeats):
+                alone.append(ingest(size))
                 with start() as done:
-                    time.sleep(2.0 if way != "alone" else 0.0)  # it is under way
+                    time.sleep(2.0)  # it is under way
                     before, began = done[0], time.perf_counter()
-                    variables = {"KIND": "post", "SIZE": str(size), "AUTHS": auths}
-                    found = run.measure_once(web, "write.lua", variables, 16, "/xapi/statements")
-                    rates[way].append(found["statements_s"])
-                    exported[way].append((done[0] - before) / (time.perf_counter() - began))
-        alone = statistics.median(rates["alone"])
-        result[str(size)] = {
-            way: {
-                "statements_s": statistics.median(rates[way]),
-                "slower": 1 - statistics.median(rates[way]) / alone,
-                "exported_mb_s": statistics.median(exported[way]) / 1e6,
+                    rates.append(ingest(size))
+                    exported.append((done[0] - before) / (time.perf_counter() - began))
+                alone.append(ingest(size))
+                slower.append(1 - rates[-1] / statistics.mean(alone[-2:]))
+            told[way] = {
+                "statements_s": statistics.median(rates),
+                "slower": statistics.median(slower),
+                "exported_mb_s": statistics.median(exported) / 1e6,
             }
-            for way in ways
-        }
+        first = {"statements_s": statistics.median(alone), "slower": 0.0, "exported_mb_s": 0.0}
+        result[str(size)] = {"alone": first, **told}
         for way, found in result[str(size)].items():
             run.say(
                 f"  batch of {size:2} {way:12} {found['statements_s']:8.0f}/s, {found['slower']:5.0%} slower"
