@@ -196,9 +196,8 @@ class Engine:
         try:
             return *self._decide(rules, taken, scopes, now), frozenset()
         except LeaseLost:
-            work.give_back(
-                self.db, taken
-            )  # those that are still ours; all of them are looked at again at once
+            # Those that are still ours are free again; all of them are looked at again at once.
+            work.give_back(self.db, taken)
             return Report(), [], frozenset(taken.rows)
         except (PyMongoError, KeyboardInterrupt, SystemExit):
             work.give_back(self.db, taken)

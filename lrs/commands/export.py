@@ -235,7 +235,7 @@ class _ParquetWriter:
     A broken run writes the part it was at again, under the same names.
     """
 
-    def __init__(self, folder: Path, names: tuple[str, ...], state: _State, compress: bool) -> None:  # noqa: ARG002
+    def __init__(self, folder: Path, names: tuple[str, ...], state: _State, compress: bool) -> None:  # noqa: ARG002 -- as all WRITERS
         from lrs.analysis import parquet  # noqa: PLC0415 -- only this writer pays for pyarrow
 
         self.folder, self.names, self.state, self.parquet = folder, names, state, parquet

@@ -52,7 +52,10 @@ class Teller:
         )
         return day.replace(hour=self.chance.randrange(8, 17))
 
-    def module(self, days: float, course: str, module: str, verb: str = "completed", **extra: Any) -> None:
+    def module(
+        self, days: float, course: str, module: str, verb: str = "completed",
+        *, stored: dt.datetime | None = None, **extra: Any,
+    ) -> None:  # fmt: skip
         """A session in a module: launched, initialized, some steps, then `verb`, then terminated."""
         began = self.at(days)
         activity, registration = f"{BASE}/{course}/{module}", self.uuid("registration")
@@ -68,8 +71,7 @@ class Teller:
         end = began + dt.timedelta(minutes=2 * len(steps))
         made.append(self.statement(verb, activity, end, registration, **extra))
         made.append(self.statement("terminated", activity, end + dt.timedelta(minutes=1), registration))
-        late = extra.get("stored")
-        self.sessions.append(Session(self.learner, late or end + dt.timedelta(minutes=1, seconds=3), made))
+        self.sessions.append(Session(self.learner, stored or end + dt.timedelta(minutes=1, seconds=3), made))
 
     def exam(self, days: float, course: str, exam: str, score: float, **extra: Any) -> None:
         """A session that ends in an exam, passed from 0.7 on."""
@@ -82,7 +84,7 @@ class Teller:
 
     def statement(
         self, verb: str, activity: str, at: dt.datetime, registration: str,
-        *, score: float | None = None, by: Learner | None = None, stored: dt.datetime | None = None,  # noqa: ARG002
+        *, score: float | None = None, by: Learner | None = None,
     ) -> Statement:  # fmt: skip
         """Return one statement as an authoring tool writes it."""
         made: Statement = {

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from generate import ORGS
+from load import run_all
 
 from rules.people import new_person, person_id
 
@@ -243,9 +244,4 @@ def load(uri: str, database: str, part: Part, processes: int = 2) -> None:
         context.Process(target=fill, args=(uri, database, part, first, min(first + size, part.last)))
         for first in range(part.first, part.last, size)
     ]
-    for job in jobs:
-        job.start()
-    for job in jobs:
-        job.join()
-    if any(job.exitcode for job in jobs):
-        raise RuntimeError("a loading process failed")
+    run_all(jobs)

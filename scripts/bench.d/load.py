@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import multiprocessing
 from collections import defaultdict
+from collections.abc import Sequence
+from multiprocessing.process import BaseProcess
 
 from generate import KNOWN, known_org, known_text, org_of, statement_text
 from stand import Stand
@@ -52,6 +54,11 @@ def load(
         (first + i * share, last if i == processes - 1 else first + (i + 1) * share) for i in range(processes)
     ]
     jobs = [context.Process(target=fill, args=(place.mongod.uri, database, *part, known)) for part in parts]
+    run_all(jobs)
+
+
+def run_all(jobs: Sequence[BaseProcess]) -> None:
+    """Run loading processes side by side; RuntimeError when one fails."""
     for job in jobs:
         job.start()
     for job in jobs:

@@ -616,7 +616,7 @@ def test_a_running_query_is_cancelled_by_its_name(db: Any) -> None:
             "$function": {"body": "function() { sleep(20000); return true; }", "args": [], "lang": "js"}
         }
     }
-    asked.filter = lambda _: busy  # type: ignore[method-assign]
+    asked.filter = lambda _: busy  # type: ignore[method-assign]  # a filter that takes long
     outcome: list[Any] = []
 
     def ask() -> None:

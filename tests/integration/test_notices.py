@@ -224,7 +224,7 @@ class Unreliable:
     """A mail server that refuses a while."""
 
     def __init__(self, refusals: int) -> None:
-        self.refusals, self.taken = refusals, []  # type: ignore[var-annotated]
+        self.refusals, self.taken = refusals, []  # type: ignore[var-annotated]  # messages
 
     def send(self, message: Any, _at_the_end: Any = None) -> None:
         if self.refusals:

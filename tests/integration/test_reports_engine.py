@@ -83,7 +83,7 @@ class Programme:
                   "ifis": [{"ifi": f"mbox::mailto:{who}@example.com", "from": None, "until": None}]}  # fmt: skip
         db.people.update_one(
             {"_id": person_id(person["ifis"][0]["ifi"])}, {"$setOnInsert": person}, upsert=True
-        )  # type: ignore[index]
+        )  # type: ignore[index]  # a list, in a dict of mixed values
         db.affiliations.delete_many({"person": self.world.person(who)})
         db.affiliations.insert_one({
             "person": self.world.person(who), "org": org, "role": "sales" if who < "w2" else "technical",

@@ -148,7 +148,7 @@ def test_an_alias_is_read_as_what_it_stands_for() -> None:
     document = load(text, "a").document
     assert isinstance(document, Certification)
     assert document.renewal is not None
-    assert document.renewal.when == document.award.when.parts[3]  # type: ignore[attr-defined]
+    assert document.renewal.when == document.award.when.parts[3]  # type: ignore[attr-defined]  # an All
 
 
 def test_a_byte_order_mark_and_windows_line_ends_change_nothing() -> None:
@@ -179,7 +179,7 @@ def test_bare_and_quoted_dates_give_the_same_document_and_hash() -> None:
     ).document
     assert bare is not None
     assert bare == quoted
-    assert document_hash(bare) == document_hash(quoted)  # type: ignore[arg-type]
+    assert document_hash(bare) == document_hash(quoted)  # type: ignore[arg-type]  # equal to `bare`, so not None
 
 
 SAME_HASH = [
