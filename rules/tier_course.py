@@ -17,7 +17,16 @@ from typing import Literal
 from rules import calendar
 from rules.history import BEGINNING
 from rules.model import Holding, PartnerTiers
-from rules.tiers import Reached, Standing, TierCheck, counted_states, fits, holdings_of, reached_by
+from rules.tiers import (
+    Reached,
+    Standing,
+    TierCheck,
+    counted_states,
+    fits,
+    holdings_of,
+    people_looked_at,
+    reached_by,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,10 +234,11 @@ class _Roster:
         self._spans: dict[int, list[tuple[Span, tuple[Holding, ...]]]] = {}
         self._sorted: dict[Holding, list[str]] = {holding: [] for holding in self._holdings}
         self._programme = programme
+        self._looked_at = people_looked_at(programme)
         self._reached: Reached | None = None
 
     def reached(self) -> Reached:
-        """Return the tier that these people reach; matched anew only where somebody came or went."""
+        """Return the tier that these people reach; matched anew only where that can say something else."""
         if self._reached is None:
             self._reached = reached_by(self._programme, self)
         return self._reached
@@ -253,7 +263,8 @@ class _Roster:
             is_listed = place < len(people) and people[place] == member.person
             if is_listed != (count[member.person] > 0):
                 people[place : place + is_listed] = [] if is_listed else [member.person]
-                self._reached = None
+                if self._looked_at is None or place < self._looked_at:
+                    self._reached = None
 
     def _fitting_now(self, index: int, at: dt.datetime) -> Iterator[Holding]:
         """Yield which holdings of the programme a person has at an instant, while affiliated."""

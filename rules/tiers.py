@@ -190,6 +190,18 @@ def _leaves(demand: Demand) -> Iterator[PeopleHolding]:
             yield from _leaves(part)
 
 
+def people_looked_at(programme: PartnerTiers) -> int | None:
+    """Return how many people from the start of each list a check can depend on; None where on all of them.
+
+    Under `one_requirement` there are never more people taken than slots, so of as many people as there are
+    slots one is free, or the list is at its end (`_fill`, `_augment`).
+    """
+    if programme.one_person_fills != "one_requirement":
+        return None
+    every = (choice for demand in programme.tiers.values() for choice in islice(choices(demand), CHOICES))
+    return max((sum(demand.at_least for demand in choice) for choice in every), default=0)
+
+
 def _count(demands: Sequence[PeopleHolding], eligible: Eligible) -> list[Sequence[str]]:
     """Return for each demand the distinct people on its own (`many`)."""
     return [eligible.of(demand.holding) for demand in demands]

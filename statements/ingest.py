@@ -11,10 +11,11 @@ from statements.attachments import Part, check_attachments
 from statements.errors import DuplicateStatementId, InvalidStatement, VoidingRefused
 from statements.keys import evidence_key
 from statements.parse import Parsed
-from statements.prepare import CLOCK, Setting, StoredId, Writer, prepare
+from statements.prepare import CLOCK, Setting, Writer, prepare
 from statements.signatures import check_signatures
 from statements.splice import append_members
 from statements.store import StatementStore
+from statements.stored_id import StoredId
 from statements.times import Version
 from statements.validate import check_statement
 

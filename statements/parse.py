@@ -26,7 +26,7 @@ _ZEROS = re.compile(rb"(\.[0-9]*?)0+(?=[,}\]])")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _SPACE = re.compile(r"[ \t\n\r]*")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -304,8 +304,13 @@ def _scan(string: str, position: int, path: str) -> tuple[Any, int]:
     return value, end
 
 
-class _Pairs(list[tuple[str, Any]]):
+class _Pairs:
     """An object with all its keys, repeated ones too."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, items: list[tuple[str, Any]]) -> None:
+        self.items = items
 
 
 def _find_duplicate(string: str, position: int, path: str) -> tuple[str, str]:
@@ -313,7 +318,7 @@ def _find_duplicate(string: str, position: int, path: str) -> tuple[str, str]:
     for steps, item in _walk(value):
         if isinstance(item, _Pairs):
             seen: set[str] = set()
-            for name, _ in item:
+            for name, _ in item.items:
                 if name in seen:
                     return json_path(*steps, name, root=path), "the key is used twice in one object"
                 seen.add(name)
@@ -327,7 +332,7 @@ def _walk(value: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:
         steps, item = stack.pop()
         yield steps, item
         if isinstance(item, dict | _Pairs):
-            pairs = item.items() if isinstance(item, dict) else item
+            pairs = item.items() if isinstance(item, dict) else item.items
             stack.extend((*((*steps, name), inner),) for name, inner in pairs)
         elif isinstance(item, list):
             stack.extend(((*steps, index), inner) for index, inner in enumerate(item))

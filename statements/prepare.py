@@ -18,7 +18,6 @@ from typing import Any, Literal
 from uuid import UUID
 
 import orjson
-from bson.binary import Binary
 from bson.decimal128 import Decimal128, create_decimal128_context
 
 from statements.actor import identifiers, ifi
@@ -26,6 +25,7 @@ from statements.json_text import dump_text
 from statements.keys import key
 from statements.parse import Parsed
 from statements.splice import WRAP, Path, _Wrap, append_members, replace_members
+from statements.stored_id import StoredId
 from statements.times import (
     Version,
     duration_seconds,
@@ -58,30 +58,6 @@ class Writer:
     authority: dict[str, Any] = field(hash=False)
     may_void: bool = True
     may_define: bool = True  # without it, definitions and names stay in the statement and teach nothing
-
-
-class StoredId(Binary):
-    """A UUID in the 16 bytes that BSON stores: pymongo takes five times as long over a `UUID`."""
-
-    _Binary__subtype = 4  # a class attribute in place of the one that Binary sets on each object
-
-    @classmethod
-    def of(cls, text: str) -> StoredId:
-        """Return the UUID of a checked text."""
-        return bytes.__new__(cls, bytes.fromhex(text.replace("-", "")))
-
-    @classmethod
-    def new(cls) -> StoredId:
-        """Return a random UUID (RFC 4122, version 4)."""
-        drawn = bytearray(os.urandom(16))
-        drawn[6] = drawn[6] & 0x0F | 0x40
-        drawn[8] = drawn[8] & 0x3F | 0x80
-        return bytes.__new__(cls, bytes(drawn))
-
-    def __str__(self) -> str:
-        """Return the usual text, in lower case."""
-        digits = self.hex()
-        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 class OrderClock:

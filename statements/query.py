@@ -166,10 +166,11 @@ def read_iri(name: str, text: str, version: Version) -> str:
 def read_agent(name: str, text: str, version: Version) -> dict[str, Any]:
     """Read an agent or identified group given as JSON."""
     try:
-        agent: dict[str, Any] = parse_json(text, name)
-        _check(name, agent, "actor", version)
+        value = parse_json(text, name)
+        _check(name, value, "actor", version)
     except InvalidStatement as error:
         raise InvalidQuery(name, str(error).removeprefix(f"{name}: ")) from None
+    agent: dict[str, Any] = value
     if ifi(agent) is None:
         raise InvalidQuery(name, "needs exactly one of mbox, mbox_sha1sum, openid, account")
     return agent

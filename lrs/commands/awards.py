@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import multiprocessing
 import os
 import sys
@@ -271,14 +272,20 @@ def work_on_rebuild(settings: Settings, job: str, part: int, of: int) -> None:
     try:
         cache_of(db).get(fresh=True)
         collect_rarely()
+        gc.disable()  # a page makes a million objects and no cycles; what there is goes after each page
         engine = Engine(db, cache_of(db), admit)
-        rebuild.run(engine, job, utc_now)
+        rebuild.run(engine, job, utc_now, collect)
         while not rebuild.progress(db, job).done:  # other processes are at the rest, or one was killed at it
             time.sleep(1)
-            rebuild.run(engine, job, utc_now)
+            rebuild.run(engine, job, utc_now, collect)
         rebuild.rebuild_tiers(engine, job, utc_now(), part=part, of=of)
     finally:
         db.client.close()
+
+
+def collect(_progress: rebuild.Progress) -> None:
+    """Free what a page of a rebuild left behind."""
+    gc.collect()
 
 
 def tell_progress(progress: rebuild.Progress, started: float) -> None:

@@ -21,7 +21,6 @@ from drive import busy_seconds, cpu_seconds
 from load import load
 from stand import ROOT, Web, basic
 
-from lrs.settings import to_env
 from lrs.tenancy import create_client
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def measure_analysis(run: Run) -> Figures:
                 found = ask(web, asking[org], body, times)
                 result["questions"][question] = found
                 run.say(f"  {question:50} p50 {found['p50_ms']:8.1f} ms, mongod {found['mongod_ms']:.0f} ms")
-            environ = to_env(run.place.settings(name), os.environ) | {"PYTHONPATH": str(ROOT)}
+            environ = run.place.environ(name)
             for form, orgs in (("parquet", []), ("parquet", SOME), ("ndjson", SOME), ("csv", SOME)):
                 label = form + ("" if orgs else ", everything")
                 found = export(run, environ, web, form, orgs)

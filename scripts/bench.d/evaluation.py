@@ -20,7 +20,6 @@ import orjson
 from drive import cpu_seconds, family
 from stand import ROOT
 
-from lrs.settings import to_env
 from rules.people import person_id
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ class Worker:
     """A running `lrs worker` and the processor time of it and of MongoDB."""
 
     def __init__(self, run: Run) -> None:
-        environ = to_env(run.place.settings(NAME), os.environ) | {"PYTHONPATH": str(ROOT)}
+        environ = run.place.environ(NAME)
         self.mongod = run.place.mongod.process.pid
         self.process = subprocess.Popen([sys.executable, "-m", "lrs", "worker"], env=environ, cwd=ROOT)
         self.before = self.used()
@@ -204,7 +203,7 @@ def visible(run: Run, db: Any, web: Any, first: int) -> Figures:
 
 def rebuild(run: Run, *, interrupted_after: float | None = None) -> Figures:
     """Rebuild by the command, with as many processes as there are cores; interrupted, it goes on."""
-    environ = to_env(run.place.settings(NAME), os.environ) | {"PYTHONPATH": str(ROOT)}
+    environ = run.place.environ(NAME)
     command = [sys.executable, "-m", "lrs", "awards", "rebuild", "--json"]
     server, began, used = cpu_seconds(run.place.mongod.process.pid), time.perf_counter(), 0.0
     if interrupted_after is not None:

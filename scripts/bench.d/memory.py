@@ -5,7 +5,6 @@ Flat means that nothing is kept.
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -14,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from drive import family, memory_mb, wrk
 from stand import ROOT
-
-from lrs.settings import to_env
 
 if TYPE_CHECKING:
     from parts import Run
@@ -31,7 +28,7 @@ def measure_memory(run: Run) -> Figures:
     db = run.place.database("memory")
     auths = "\n".join(value for org, value in run.place.auths["memory"].items() if org != "vendor")
     one = run.place.auths["memory"]["partner-07"]
-    environ = to_env(run.place.settings("memory"), os.environ) | {"PYTHONPATH": str(ROOT)}
+    environ = run.place.environ("memory")
     rounds: list[Figures] = []
     with run.place.web("memory") as web, db.client:
         worker = subprocess.Popen([sys.executable, "-m", "lrs", "worker"], env=environ, cwd=ROOT)

@@ -293,6 +293,39 @@ def test_tier_is_a_function_of_facts_whatever_their_order(spans: Any, day: int, 
         assert segment.tier == segment.reached
 
 
+@settings(max_examples=500, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(ROLES), st.integers(1, 2)), min_size=1, max_size=2),
+    st.lists(st.tuples(st.sampled_from(ROLES), st.integers(0, 20), st.integers(1, 20)), max_size=14),
+    st.sampled_from(["one_requirement", "many"]),
+)
+def test_the_tier_over_time_is_that_of_each_instant_asked_alone(wanted: Any, held: Any, fills: Any) -> None:
+    """Most of a large team cannot change the answer and are not looked at again; none that can is left out."""
+    start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    members = [
+        Member(
+            f"p{i % 9}",
+            (Span(),),
+            (Held(Standing(role=role), Span(start + dt.timedelta(a), start + dt.timedelta(a + n))),),
+        )
+        for i, (role, a, n) in enumerate(held)
+    ]
+    demands = tuple(people_with(role, n) for role, n in wanted)
+    tiers = {"silver": AllDemands(parts=demands), "gold": people_with("sales", 3)}
+    rules = programme(tiers=tiers, one_person_fills=fills)
+    found = course(*members, rules=rules)
+    for day in range(42):
+        at = start + dt.timedelta(day)
+        people: dict[str, list[Standing]] = {}
+        for member in members:
+            people.setdefault(member.person, []).extend(h.standing for h in member.held if h.span.covers(at))
+        alone = reached(rules, people)
+        segment = found.at(at)
+        assert segment.reached == alone.tier
+        if segment.falls_at is None:
+            assert segment.matched == alone.check(segment.tier or "").matched
+
+
 @pytest.mark.parametrize("order", [("registered", "gold"), ("member", "silver", "gold")])
 def test_a_tier_that_a_new_version_no_longer_knows_gives_way_to_the_reached_one(
     order: tuple[str, ...],
