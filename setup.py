@@ -29,7 +29,7 @@ def extensions():
     from mypyc.build import mypycify  # noqa: PLC0415 -- needed for a compiled build only
 
     files = [f"statements/{name}.py" for name in STATEMENTS] + [f"rules/{name}.py" for name in RULES]
-    return mypycify(["--config-file=pyproject.toml", *files], opt_level="2", debug_level="0")
+    return mypycify(["--config-file=pyproject.toml", *files], opt_level="1", debug_level="0")
 
 
 setup(ext_modules=extensions())

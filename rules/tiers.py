@@ -212,9 +212,9 @@ def _fill(demands: Sequence[PeopleHolding], eligible: Eligible) -> list[Sequence
     candidates = [eligible.of(demand.holding) for demand in demands]
     taken: dict[str, int] = {}
     for index, demand in enumerate(demands):
-        free = (person for person in candidates[index] if person not in taken)
+        unseen = iter(candidates[index])  # who was taken before stays taken: none is looked at twice
         for _ in range(demand.at_least):
-            person = next(free, None)  # who was taken before stays taken: none is looked at twice
+            person = _next_free(unseen, taken)
             if person is not None:
                 taken[person] = index
             elif not _augment(index, candidates, taken):
@@ -223,6 +223,13 @@ def _fill(demands: Sequence[PeopleHolding], eligible: Eligible) -> list[Sequence
     for person in sorted(taken):
         filled[taken[person]].append(person)
     return [*filled]
+
+
+def _next_free(unseen: Iterator[str], taken: Mapping[str, int]) -> str | None:
+    for person in unseen:
+        if person not in taken:
+            return person
+    return None
 
 
 def _augment(start: int, candidates: Sequence[Sequence[str]], taken: dict[str, int]) -> bool:
