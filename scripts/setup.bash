@@ -25,6 +25,7 @@ find_python() {
 trial='
 import importlib.util, os, sys, time
 can_add = os.getuid() == 0 and os.path.exists("/etc/debian_version") and sys.prefix == "/usr"
+can_add = can_add and os.environ.get("LAUREL_ADD") != "no"
 if sys.version_info < (3, 11) or not (importlib.util.find_spec("ensurepip") or can_add):
     raise SystemExit(1)
 def work():
@@ -54,7 +55,11 @@ install_python() {
     have=$(printf '%s\n' $have "$@" | sort -u)
     if [[ ! -x $venv/bin/python ]]; then
         say "making the virtual environment $venv"
-        "$python" -m venv "$venv" 2>/dev/null || make_venv_by_apt "$python"
+        "$python" -m venv "$venv" 2>/dev/null || make_venv_by_apt "$python" || {
+            python=$(LAUREL_ADD=no find_python) # the next best, which brings its own pip
+            rm -rf "$venv"
+            "$python" -m venv "$venv"
+        }
     fi
     say "installing Python packages (once)"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".[${have//$'\n'/,}]"
@@ -94,8 +99,7 @@ use_compiled() {
 # Debian keeps venv's ensurepip in a package of its own.
 make_venv_by_apt() {
     rm -rf "$venv"
-    install_debian python3-venv
-    "$1" -m venv "$venv"
+    install_debian python3-venv && "$1" -m venv "$venv"
 }
 
 # install_debian PACKAGE...: only as root and only where apt exists; returns 1 when it cannot.
