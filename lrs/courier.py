@@ -29,6 +29,7 @@ from lrs.settings import Settings
 from lrs.tenancy import VENDOR
 from lrs.webhooks import is_over, unseal
 from rules import outbox
+from statements.transaction import DUPLICATE_KEY
 
 Document = dict[str, Any]
 
@@ -90,7 +91,7 @@ def _insert(db: Database[Document], rows: list[Document]) -> None:
         if rows:
             db.deliveries.bulk_write([InsertOne(row) for row in rows], ordered=False)
     except BulkWriteError as error:
-        if any(one["code"] != 11000 for one in error.details["writeErrors"]):
+        if any(one["code"] != DUPLICATE_KEY for one in error.details["writeErrors"]):
             raise
 
 

@@ -35,8 +35,8 @@ graceful_timeout = 20
 worker_tmp_dir = in_memory  # heartbeat files must not wait for a disk
 control_socket_disable = True  # supervision is by signals; nothing is left in a home folder
 
-# glibc keeps freed memory in up to eight arenas for each core: with sixteen threads a fifth more memory, which
-# grows slowly for long. Two are enough where one thread computes at a time.
+# glibc keeps freed memory in up to eight arenas for each core: with sixteen threads a fifth more memory, and
+# slow growth for long. Two are enough where one thread computes at a time.
 with contextlib.suppress(OSError, AttributeError):  # another C library
     ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 

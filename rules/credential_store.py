@@ -21,9 +21,9 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from rules.errors import RuleError
 from rules.statuslist import FULL_SHARE, SIZE
+from statements.transaction import DUPLICATE_KEY
 
 ORG = "vendor"
-DUPLICATE_KEY = 11000
 T = TypeVar("T")
 Raw = dict[str, Any]
 

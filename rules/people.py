@@ -26,11 +26,11 @@ from pymongo.errors import BulkWriteError
 
 from rules.errors import UnknownPerson
 from rules.history import BEGINNING, END_OF_TIME, Membership
+from statements.transaction import DUPLICATE_KEY
 
 Document = dict[str, Any]
 
 VENDOR: Final = "vendor"
-DUPLICATE_KEY: Final = 11000
 RACES: Final = 5  # how often other workers may make one of the same persons first
 READ: Final = 5000  # rows of one round trip
 MAX_IDS: Final = 100  # how many persons one identifier may have had

@@ -17,7 +17,7 @@ from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError, WriteConcernError, WriteError
 
 from statements.errors import StoreBusy
-from statements.transaction import in_transaction
+from statements.transaction import DUPLICATE_KEY, in_transaction
 
 Document = dict[str, Any]
 
@@ -133,7 +133,7 @@ def _share_out(error: BulkWriteError, batch: list[_Ticket]) -> None:
     """Give each caller its own error; one that concerns the acknowledgement concerns all."""
     details: Any = error.details
     for entry in details.get("writeErrors", ()):
-        kind = DuplicateKeyError if entry["code"] == 11000 else WriteError
+        kind = DuplicateKeyError if entry["code"] == DUPLICATE_KEY else WriteError
         batch[entry["index"]].error = kind(entry["errmsg"], entry["code"], entry)
     for entry in details.get("writeConcernErrors", ()):
         for ticket in batch:

@@ -22,7 +22,7 @@ from statements.actor import ifi, person
 from statements.json_text import dump_text
 from statements.keys import key
 from statements.parse import parse_json
-from statements.transaction import DURABLE
+from statements.transaction import DUPLICATE_KEY, DURABLE
 from statements.validate import defined_activities
 
 Json = Mapping[str, Any]
@@ -32,7 +32,6 @@ INDEXES: dict[str, list[IndexModel]] = {
     "activities": [IndexModel([("id", ASCENDING), ("org", ASCENDING)], name="id")],
 }
 MERGED_MAPS = ("name", "description", "extensions")
-DUPLICATE_KEY = 11000
 MAX_NAMES = 200
 MAX_DEFINITION_BYTES = 1024 * 1024
 

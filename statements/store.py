@@ -27,7 +27,7 @@ from statements.links import Linker
 from statements.parse import parse_json
 from statements.query import StatementQuery
 from statements.times import Version, from_microseconds
-from statements.transaction import DURABLE, in_transaction
+from statements.transaction import DUPLICATE_KEY, DURABLE, in_transaction
 
 Document = dict[str, Any]
 
@@ -270,7 +270,7 @@ def _is_duplicate(error: DuplicateKeyError | BulkWriteError) -> bool:
         return True
     details: Any = error.details
     codes = {entry["code"] for entry in details.get("writeErrors", ())}
-    return codes == {11000}
+    return codes == {DUPLICATE_KEY}
 
 
 def _check_equal(stored: Document, received: Document, version: Version) -> None:

@@ -17,6 +17,7 @@ from statements.errors import StoreBusy
 
 DURABLE = WriteConcern(w="majority", j=True)
 SNAPSHOT = ReadConcern("snapshot")
+DUPLICATE_KEY = 11000  # the code of a refusal by a unique index
 MAX_ATTEMPTS = 60
 MAX_SECONDS = 45.0
 

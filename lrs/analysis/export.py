@@ -180,7 +180,7 @@ RUN = frozenset({"=", "+", "-", "@", "\t", "\r"})
 _CONSTANTS = {None: None, True: "true", False: "false"}
 
 
-class Pace:
+class Breather:
     """Gives way to others: rests after each piece of work for as long as others were in its way.
 
     Who shares processors, or the lock of one Python process, is kept waiting now and then: work takes longer
@@ -215,7 +215,7 @@ def stream(
 
 
 def _stream_ndjson(db: Any, scope: Scope, query: AnalystQuery, _columns: Sequence[str]) -> Iterator[bytes]:
-    pace = Pace()
+    pace = Breather()
     for _org, batch in batches(db, scope, query, ["raw"], {}, size=STREAMED):
         with pace.work():
             body = ndjson(decode_all(batch, PLAIN))
@@ -223,7 +223,7 @@ def _stream_ndjson(db: Any, scope: Scope, query: AnalystQuery, _columns: Sequenc
 
 
 def _stream_csv(db: Any, scope: Scope, query: AnalystQuery, columns: Sequence[str]) -> Iterator[bytes]:
-    pace = Pace()
+    pace = Breather()
     yield csv_lines([], columns, header=True)
     for _org, batch in batches(db, scope, query, columns, {}, size=STREAMED):
         with pace.work():
@@ -235,7 +235,7 @@ def _stream_parquet(db: Any, scope: Scope, query: AnalystQuery, columns: Sequenc
     # pyarrow costs 60 MB and a third of a second: only a process that writes Parquet loads it
     parquet = importlib.import_module("lrs.analysis.parquet")
     found = batches(db, scope, query, columns, {}, size=STREAMED)
-    yield from parquet.stream((batch for _org, batch in found), columns, Pace())
+    yield from parquet.stream((batch for _org, batch in found), columns, Breather())
 
 
 STREAMS: dict[str, Callable[[Any, Scope, AnalystQuery, Sequence[str]], Iterator[bytes]]] = {

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from bson import decode_all
 
-from lrs.analysis.export import PLAIN, Pace, column_of
+from lrs.analysis.export import PLAIN, Breather, column_of
 from statements.aggregate import number
 from statements.fields import FIELDS, Kind
 
@@ -73,7 +73,7 @@ def column_name(field: str) -> str:
     return field.replace(".", "_")
 
 
-def stream(batches: Iterable[bytes], columns: Sequence[str], pace: Pace) -> Iterator[bytes]:
+def stream(batches: Iterable[bytes], columns: Sequence[str], pace: Breather) -> Iterator[bytes]:
     """Yield one Parquet file of what MongoDB sent, a row group for each GROUP_ROWS rows."""
     sink, schema = _ByteSink(), schema_of(columns)
     tables: list[pa.Table] = []

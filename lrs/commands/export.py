@@ -19,7 +19,7 @@ from pymongo.read_preferences import SecondaryPreferred
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lrs.analysis.export import Pace, chunks, count, csv_lines, ndjson
+from lrs.analysis.export import Breather, chunks, count, csv_lines, ndjson
 from lrs.analysis.run import Analyst
 from lrs.analysis.scope import Scope
 from lrs.analysis.settled import settled
@@ -117,7 +117,7 @@ def _export(
     state: _State,
     writer: Writer,
 ) -> int:
-    written, pace = 0, Pace()
+    written, pace = 0, Breather()
     bars = (TextColumn("exporting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*bars, console=Console(stderr=True)) as progress:
         task = progress.add_task("export", total=count(db, scope, query, state.positions, until))

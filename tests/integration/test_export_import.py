@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from werkzeug.serving import make_server
 
 from lrs.analysis import importing, saved
-from lrs.analysis.export import PLAIN, Pace, _condition, chunks, count, csv_cell, csv_lines
+from lrs.analysis.export import PLAIN, Breather, _condition, chunks, count, csv_cell, csv_lines
 from lrs.analysis.parquet import by_month, schema_of, table_of
 from lrs.analysis.run import Analyst
 from lrs.analysis.scope import Scope
@@ -413,7 +413,7 @@ def real(row: dict[str, Any], name: str) -> float | None:
 def test_an_export_rests_only_while_others_are_in_its_way() -> None:
     """After work that had the processor for itself there is no rest, so an idle machine exports at full speed."""
     naps: list[float] = []
-    pace = Pace(naps.append)
+    pace = Breather(naps.append)
     pace.rest(0.010, 0.0099)
     assert naps == []
     pace.rest(0.010, 0.005)

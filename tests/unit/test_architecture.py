@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.metadata
 import pkgutil
@@ -37,6 +38,31 @@ def test_our_package_names_are_ours_alone(package: str) -> None:
     owners = importlib.metadata.packages_distributions().get(package, ["laurel-lrs"])
     assert set(owners) == {"laurel-lrs"}
     assert Path(str(importlib.import_module(package).__file__)).is_relative_to(ROOT)
+
+
+def compiled() -> set[str]:
+    """Return the modules that setup.py compiles, read without running it."""
+    tree = ast.parse((ROOT / "setup.py").read_text(encoding="utf-8"))
+    lists = {node.targets[0].id: node.value for node in tree.body if isinstance(node, ast.Assign)}  # type: ignore[attr-defined]
+    return {
+        f"{package}.{name}"
+        for package in ("statements", "rules")
+        for name in ast.literal_eval(lists[package.upper()])
+    }
+
+
+def test_what_is_compiled_exists_and_nobody_derives_from_it() -> None:
+    """mypyc refuses instances of a plain Python class that derives from a compiled one."""
+    names = compiled()
+    assert all((ROOT / f"{name.replace('.', '/')}.py").is_file() for name in names)
+    derived = {
+        f"{value.__module__}.{value.__qualname__}"
+        for module in modules()
+        for value in vars(module).values()
+        if isinstance(value, type) and value.__module__ == module.__name__ and module.__name__ not in names
+        if any(base.__module__ in names for base in value.__mro__[1:])
+    }
+    assert not derived
 
 
 def test_every_error_of_ours_has_a_status() -> None:
