@@ -55,7 +55,7 @@ install_python() {
     have=$(printf '%s\n' $have "$@" | sort -u)
     if [[ ! -x $venv/bin/python ]]; then
         say "making the virtual environment $venv"
-        "$python" -m venv "$venv" 2>/dev/null || make_venv_by_apt "$python" || {
+        "$python" -m venv "$venv" >/dev/null 2>&1 || make_venv_by_apt "$python" || {
             python=$(LAUREL_ADD=no find_python) # the next best, which brings its own pip
             rm -rf "$venv"
             "$python" -m venv "$venv"
@@ -75,7 +75,7 @@ compile_python() {
     sum=$(sources_sum)
     "$venv/bin/python" -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null ||
         install_debian gcc libc6-dev python3-dev || return 1
-    say "compiling what every statement and decision passes through (once, about a minute)"
+    say "compiling what every statement and decision passes through (once, a minute or two)"
     copy=$(mktemp -d)
     rm -rf "$venv/compiled"
     cp -r pyproject.toml setup.py README.md LICENSE wsgi.py lrs rules statements schemas "$copy"
