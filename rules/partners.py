@@ -21,6 +21,12 @@ from rules.tiers import Standing, Unmet, reached
 Document = dict[str, Any]
 
 VENDOR: Final = "vendor"
+READ: Final = 5000  # standings of one answer of MongoDB
+HOLDINGS: Final = {
+    "person": 1, "certification": 1,
+    "states.at": 1, "states.state": 1, "states.version": 1, "states.award": 1, "states.evaluated": 1,
+}  # fmt: skip
+"""What `held_spans` reads of a standing: many states have more to tell."""
 HELD_STATES: Final = frozenset({"active", "renewal_open", "grace"})
 
 
@@ -119,7 +125,7 @@ def members(
     persons = sorted({row["person"] for row in rows})
     affiliations = people.affiliations_of(db, persons)
     standings: dict[str, list[Document]] = defaultdict(list)
-    for row in db.standings.find({"org": VENDOR, "person": {"$in": persons}}):
+    for row in db.standings.find({"org": VENDOR, "person": {"$in": persons}}, HOLDINGS, batch_size=READ):
         if row["person"] not in replaced:
             standings[row["person"]].append(row)
     return [

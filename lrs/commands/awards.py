@@ -276,7 +276,7 @@ def work_on_rebuild(settings: Settings, job: str, part: int, of: int) -> None:
         engine = Engine(db, cache_of(db), admit)
         rebuild.run(engine, job, utc_now, collect)
         while not rebuild.progress(db, job).done:  # other processes are at the rest, or one was killed at it
-            time.sleep(1)
+            time.sleep(0.2)
             rebuild.run(engine, job, utc_now, collect)
         rebuild.rebuild_tiers(engine, job, utc_now(), part=part, of=of)
     finally:
