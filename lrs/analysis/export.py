@@ -215,18 +215,18 @@ def stream(
 
 
 def _stream_ndjson(db: Any, scope: Scope, query: AnalystQuery, _columns: Sequence[str]) -> Iterator[bytes]:
-    pace = Breather()
+    breather = Breather()
     for _org, batch in batches(db, scope, query, ["raw"], {}, size=STREAMED):
-        with pace.work():
+        with breather.work():
             body = ndjson(decode_all(batch, PLAIN))
         yield body
 
 
 def _stream_csv(db: Any, scope: Scope, query: AnalystQuery, columns: Sequence[str]) -> Iterator[bytes]:
-    pace = Breather()
+    breather = Breather()
     yield csv_lines([], columns, header=True)
     for _org, batch in batches(db, scope, query, columns, {}, size=STREAMED):
-        with pace.work():
+        with breather.work():
             body = csv_lines(decode_all(batch, PLAIN), columns, header=False)
         yield body
 

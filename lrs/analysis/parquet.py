@@ -73,13 +73,13 @@ def column_name(field: str) -> str:
     return field.replace(".", "_")
 
 
-def stream(batches: Iterable[bytes], columns: Sequence[str], pace: Breather) -> Iterator[bytes]:
+def stream(batches: Iterable[bytes], columns: Sequence[str], breather: Breather) -> Iterator[bytes]:
     """Yield one Parquet file of what MongoDB sent, a row group for each GROUP_ROWS rows."""
     sink, schema = _ByteSink(), schema_of(columns)
     tables: list[pa.Table] = []
     with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
         for batch in batches:
-            with pace.work():
+            with breather.work():
                 tables.append(table_of(decode_all(batch, PLAIN), columns, schema))
             if sum(table.num_rows for table in tables) >= GROUP_ROWS:
                 writer.write_table(pa.concat_tables(tables))

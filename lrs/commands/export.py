@@ -117,12 +117,12 @@ def _export(
     state: _State,
     writer: Writer,
 ) -> int:
-    written, pace = 0, Breather()
+    written, breather = 0, Breather()
     bars = (TextColumn("exporting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*bars, console=Console(stderr=True)) as progress:
         task = progress.add_task("export", total=count(db, scope, query, state.positions, until))
         for org, after, documents in chunks(db, scope, query, fields, dict(state.positions), until=until):
-            with pace.work():
+            with breather.work():
                 writer.write(documents)
             state.reach(org, after)
             if writer.commit():

@@ -43,7 +43,13 @@ def test_our_package_names_are_ours_alone(package: str) -> None:
 def compiled() -> set[str]:
     """Return the modules that setup.py compiles, read without running it."""
     tree = ast.parse((ROOT / "setup.py").read_text(encoding="utf-8"))
-    lists = {node.targets[0].id: node.value for node in tree.body if isinstance(node, ast.Assign)}  # type: ignore[attr-defined]
+    lists = {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
     return {
         f"{package}.{name}"
         for package in ("statements", "rules")
