@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from flask import Blueprint, Flask
 from pymongo.database import Database
 
@@ -22,6 +19,7 @@ from lrs import (
     unsubscribing,
     verification,
 )
+from lrs.application import Application
 from lrs.context import Laurel
 from lrs.database import Document, connect, ensure_indexes
 from lrs.settings import Settings
@@ -34,14 +32,6 @@ BLUEPRINTS: list[Blueprint] = [
     console.blueprint,
     unsubscribing.blp,
 ]
-
-
-class Application(Flask):
-    """Flask without its question, at every hook and view of every request, whether the function is async."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function as it is: none of ours is a coroutine."""
-        return func
 
 
 def create_app(settings: Settings, db: Database[Document] | None = None) -> Flask:

@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, ParamSpec, TypeVar, cast
 from flask import current_app, g, request
 
 from lrs import bearer, launch, sessions, tenancy, users
-from lrs.context import Laurel, laurel
+from lrs.context import Laurel, asked, kept, laurel
 from lrs.launch import LaunchLimit
 from lrs.refusals import Forbidden, MissingScope, Unauthenticated
 
@@ -205,13 +205,16 @@ def current_principal() -> Principal:
 
     Outside /xapi a session's cookie counts where no Authorization is sent; it has to prove changing requests.
     """
-    if "principal" not in g:
-        authorization = request.headers.get("Authorization")
-        found = None if authorization or request.path.startswith("/xapi") else session_principal()
-        g.principal = found or authenticate(authorization)
-        if g.principal.limit is not None and not request.path.startswith("/xapi"):
+    one = kept()
+    known: Principal | None = one.get("principal")
+    if known is None:
+        what = asked()
+        authorization, is_xapi = what.headers.get("Authorization"), what.path.startswith("/xapi")
+        found = None if authorization or is_xapi else session_principal()
+        known = one.principal = found or authenticate(authorization)
+        if known.limit is not None and not is_xapi:
             raise Forbidden("a launch token is for content, which talks to /xapi only")
-    return cast("Principal", g.principal)
+    return known
 
 
 def session_principal() -> Principal | None:

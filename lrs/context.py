@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
-from flask import current_app
+from flask import Request, current_app, g, request
 from pymongo.database import Database
 
 from lrs.database import Document
@@ -26,6 +26,17 @@ class Laurel:
     settings: Settings
     db: Database[Document]
     now: Callable[[], dt.datetime] = utc_now
+
+
+def asked() -> Request:
+    """Return the present request itself: each look through Flask's `request` searches for it again."""
+    found: Request = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 -- werkzeug's way
+    return found
+
+
+def kept() -> Any:
+    """Return what is kept for the present request, the object behind Flask's `g`."""
+    return g._get_current_object()  # noqa: SLF001 -- werkzeug's way
 
 
 def laurel() -> Laurel:

@@ -15,6 +15,7 @@ from typing import Any
 
 from gunicorn import glogging
 
+from lrs.lingering import own_processor
 from lrs.logs import configuration
 from lrs.settings import Settings
 
@@ -58,6 +59,20 @@ class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
 
 
 logger_class = Logger
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Choose the processor of a new worker, where each is to have its own."""
+    worker.processor = None
+    if settings.web_affinity == "auto" and hasattr(os, "sched_getaffinity"):
+        taken = [other.processor for other in server.WORKERS.values()]
+        worker.processor = own_processor(os.sched_getaffinity(0), server.cfg.workers, taken)
+
+
+def post_fork(_server: Any, worker: Any) -> None:
+    """Keep the worker on its processor."""
+    if worker.processor is not None:
+        os.sched_setaffinity(0, {worker.processor})
 
 
 def post_worker_init(_worker: Any) -> None:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import pymongo
-from flask import Blueprint, Flask, Response, g, request
+from flask import Blueprint, Flask, Response, request
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -20,7 +20,7 @@ from prometheus_client.registry import REGISTRY, Collector
 from pymongo.errors import PyMongoError
 
 from lrs import logs
-from lrs.context import Laurel, laurel
+from lrs.context import Laurel, asked, kept, laurel
 
 log = logging.getLogger("lrs.requests")
 blueprint = Blueprint("health", __name__)
@@ -58,9 +58,10 @@ IDS = RequestIds()
 def begin() -> None:
     """Give the request its id (the caller's `X-Request-Id` when it is a plain one) and its start."""
     given = request.environ.get("HTTP_X_REQUEST_ID")
-    g.request_id = given if given and GIVEN_ID.fullmatch(given) else IDS.new()
-    logs.request_id.set(g.request_id)
-    g.began = time.perf_counter()
+    one = kept()
+    one.request_id = given if given and GIVEN_ID.fullmatch(given) else IDS.new()
+    logs.request_id.set(one.request_id)
+    one.began = time.perf_counter()
 
 
 @lru_cache(maxsize=1000)
@@ -72,15 +73,17 @@ def measures(endpoint: str, method: str, status: int) -> tuple[Callable[[], None
 
 def finish(response: Response) -> Response:
     """Count the answer and name its request id."""
-    if "began" not in g:
+    one = kept()
+    if "began" not in one:
         return response
-    seconds = time.perf_counter() - g.began
-    count, observe = measures(request.endpoint or "-", request.method, response.status_code)
+    seconds = time.perf_counter() - one.began
+    what, status = asked(), response.status_code
+    count, observe = measures(what.endpoint or "-", what.method, status)
     count()
     observe(seconds)
-    response.headers["X-Request-Id"] = g.request_id
+    response.headers["X-Request-Id"] = one.request_id
     if log.isEnabledFor(logging.DEBUG):
-        log.debug("%s %s %d %.1f ms", request.method, request.path, response.status_code, seconds * 1000)
+        log.debug("%s %s %d %.1f ms", what.method, what.path, status, seconds * 1000)
     return response
 
 

@@ -163,9 +163,10 @@ def _refuse() -> None:
 
 def version() -> Version:
     """Return the rule set of the present request; raises UnsupportedVersion."""
-    found: Version | None = request.environ["laurel.version"]
+    environ = request.environ
+    found: Version | None = environ["laurel.version"]
     if found is None:
-        raise UnsupportedVersion(request.environ.get("HTTP_X_EXPERIENCE_API_VERSION"))
+        raise UnsupportedVersion(environ.get("HTTP_X_EXPERIENCE_API_VERSION"))
     return found
 
 

@@ -61,6 +61,11 @@ class Settings:
     )
     web_workers: int = setting(2, "gunicorn worker processes")
     web_threads: int = setting(16, "threads of each gunicorn worker")
+    web_affinity: str = setting(
+        "auto",
+        "auto keeps each worker on one processor where there are as many workers as processors",
+        choices=("auto", "off"),
+    )
     xapi_default_version: str = setting(
         "1.0.3", "version of answers to requests that name none", choices=("1.0.3", "2.0.0")
     )

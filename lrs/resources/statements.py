@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import orjson
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, current_app, request
 
 from lrs import multipart, protocol
-from lrs.auth import Principal, requires
+from lrs.application import Answer
+from lrs.auth import Principal, current_principal, requires
 from lrs.context import laurel
 from lrs.health import STORED
 from lrs.launch import permit_statements
@@ -50,7 +51,7 @@ def post() -> Response:
     version = protocol.version()
     protocol.parameters(())
     batch, parts = receive(parse_statements)
-    return Response(orjson.dumps(_store(batch, parts, version)), content_type=JSON)
+    return Answer(orjson.dumps(_store(batch, parts, version)), content_type=JSON)
 
 
 @blueprint.put(PATH)
@@ -74,7 +75,7 @@ def _store(
     statement_id: UUID | None = None,
 ) -> list[str]:
     """Store what was received for the principal's organization."""
-    here, principal = laurel(), g.principal
+    here, principal = laurel(), current_principal()
     with protocol.consistency(current_app).writing() as now:
         ids = store_statements(
             StatementStore(here.db, principal.org),
@@ -111,7 +112,7 @@ def _writer(principal: Principal) -> Writer:
 def get() -> Response:
     """Answer one statement by id, or a page of those that a query selects."""
     version = protocol.version()
-    principal: Principal = g.principal
+    principal = current_principal()
     given = protocol.parameters(QUERY_WIDE if principal.vendor_wide else QUERY)
     store = _readable(principal, given.pop("org", None))
     if "more" in given:
@@ -150,9 +151,9 @@ def _page(query: StatementQuery, store: StatementStore) -> Response:
     more = ""
     if page.next is not None:
         here = laurel()
-        token = _tokens().write(query.cursor(page.next), _owner(g.principal, store), here.now())
+        token = _tokens().write(query.cursor(page.next), _owner(current_principal(), store), here.now())
         prefix = request.script_root or urlsplit(here.settings.public_url).path
-        wide = f"&org={store.org}" if store.org != g.principal.org else ""
+        wide = f"&org={store.org}" if store.org != current_principal().org else ""
         more = f"{prefix}{PATH}?more={token}{wide}"
     body = statement_result(_shown(page.statements, query, store), more)
     newest = page.newest_stored
@@ -181,7 +182,7 @@ def _answer(
             multipart.write_parts(boundary, body, parts), content_type=f"multipart/mixed; boundary={boundary}"
         )
     else:
-        response = Response(body, content_type=JSON)
+        response = Answer(body, content_type=JSON)
     if modified is not None:
         response.headers["Last-Modified"] = modified
     return response

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
@@ -74,3 +76,16 @@ def test_a_connection_that_asks_to_close_is_closed(server: Server) -> None:
         connection.sendall(ASK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
         assert b"ok\n" in answer(connection)
         assert connection.recv(10) == b""
+
+
+def test_each_worker_keeps_to_a_processor_of_its_own_where_there_are_no_more(server: Server) -> None:
+    master = server.process.pid
+    workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    masks = [os.sched_getaffinity(int(worker)) for worker in workers]
+    processors = os.sched_getaffinity(0)
+    assert len(masks) == 2
+    if len(processors) == 2:
+        assert sorted(map(sorted, masks)) == sorted([one] for one in processors)
+    else:
+        assert masks == [processors, processors]
+    assert os.sched_getaffinity(master) == processors
