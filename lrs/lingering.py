@@ -128,6 +128,18 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
             self.cfg.post_request(self, req, environ, reply)
         return not reply.should_close()
 
+    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
+        """Tell whether the connection may be used again; a body that was read to its end needs no draining.
+
+        Draining sets timeouts on the socket, and each gives up the interpreter; gthread does it twice.
+        """
+        body = conn.parser.mesg.body
+        is_read = getattr(body.reader, "length", None) == 0 and not body.buf.tell()
+        if not keepalive or not (is_read or super()._keepalive_after(conn, keepalive)):
+            return False
+        conn.parser.mesg = None  # nothing of it is left before the next request
+        return True
+
     def _must_close(self) -> bool:
         """Count a request; tell whether its connection ends with it."""
         self.nr += 1

@@ -40,11 +40,11 @@ class _Ticket:
 class GroupCommit:
     """The queue of one collection in one process."""
 
-    def __init__(self, collection: Collection[Document], writers: int = 1) -> None:
+    def __init__(self, collection: Collection[Document]) -> None:
         self._collection = collection
         self._lock = threading.Lock()
         self._waiting: deque[_Ticket] = deque()
-        self._free = writers
+        self._writing = False  # somebody is, or was told to
 
     def insert(self, documents: Sequence[Document]) -> None:
         """Insert documents, all or none, durably.
@@ -54,10 +54,8 @@ class GroupCommit:
         ticket = _Ticket(documents)
         with self._lock:
             self._waiting.append(ticket)
-            writing = self._free > 0
-            if writing:
-                self._free -= 1
-        if not writing:
+            must_wait, self._writing = self._writing, True
+        if must_wait:
             ticket.turn.acquire()  # woken when written by another caller, or to be the next writer
         if not ticket.done:
             self._write()
@@ -73,8 +71,7 @@ class GroupCommit:
         finally:
             with self._lock:
                 successor = self._waiting[0] if self._waiting else None
-                if successor is None:
-                    self._free += 1
+                self._writing = successor is not None
             for ticket in batch:
                 if not ticket.done:
                     ticket.done = True
