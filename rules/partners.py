@@ -16,7 +16,7 @@ from rules.model import Certification, PartnerTiers
 from rules.people import Interval
 from rules.rule_set import RuleSet
 from rules.tier_course import Held, Member, Programme, Span, TierCourse, tier_course
-from rules.tiers import Standing, Unmet, reached
+from rules.tiers import Standing, Unmet, fits, holdings_of, reached
 
 Document = dict[str, Any]
 
@@ -66,7 +66,25 @@ def partner(
     counted = [organization]
     if any(one.document.organizations == "subtree" for one in versions):
         counted += [row["_id"] for row in db.orgs.find({"ancestors": organization}, {"_id": 1})]
-    return Partner(versions, tuple(agreements(found)), tuple(members(db, rules, counted, replaced or {})))
+    wanted = certifications_asked_for(rules, versions)
+    everybody = members(db, rules, counted, replaced or {}, wanted)
+    return Partner(versions, tuple(agreements(found)), tuple(everybody))
+
+
+def certifications_asked_for(rules: RuleSet, versions: Sequence[Programme]) -> frozenset[str] | None:
+    """Return the certifications that some demand of a programme can count; None where it may be any.
+
+    A demand names certifications by their coordinates (2.8), which may change from version to version.
+    """
+    asked = {holding for one in versions for holding in holdings_of(one.document)}
+    if any(fits(holding, NOTHING_KNOWN) for holding in asked):
+        return None
+    found = {holding.certification for holding in asked if holding.certification is not None}
+    for name, published in rules.certifications.items():
+        held = [_standing(name, version.document) for version in published.versions]
+        if any(fits(holding, standing) for holding in asked for standing in held):
+            found.add(name)
+    return frozenset(found)
 
 
 def course_of(
@@ -119,13 +137,20 @@ def members(
     rules: RuleSet,
     organizations: Collection[str],
     replaced: Replaced,
+    wanted: Collection[str] | None = None,
 ) -> list[Member]:
-    """Return everybody who counted or counts for these organizations, with what they held (5-1)."""
+    """Return everybody who counted or counts for these organizations, with what they held (5-1).
+
+    `wanted` are the certifications to look at; None looks at all.
+    """
     rows = db.affiliations.find({"org": {"$in": list(organizations)}, "primary": True}, {"person": 1})
     persons = sorted({row["person"] for row in rows})
     affiliations = people.affiliations_of(db, persons)
     standings: dict[str, list[Document]] = defaultdict(list)
-    for row in db.standings.find({"org": VENDOR, "person": {"$in": persons}}, HOLDINGS, batch_size=READ):
+    which: Document = {"org": VENDOR, "person": {"$in": persons}}
+    if wanted is not None:
+        which["certification"] = {"$in": sorted(wanted)}
+    for row in db.standings.find(which, HOLDINGS, batch_size=READ):
         if row["person"] not in replaced:
             standings[row["person"]].append(row)
     return [
@@ -160,15 +185,29 @@ def held_spans(rules: RuleSet, standing: Mapping[str, Any]) -> list[Held]:
 def coordinates(rules: RuleSet, certification: str, state: Mapping[str, Any]) -> Standing:
     """Return a state of a standing with the coordinates of the version it is held under."""
     document = document_of(rules, certification, state.get("version"))
+    return _standing(certification, document, state["state"], state.get("version"), state.get("award"))
+
+
+def _standing(
+    certification: str,
+    document: Certification | None,
+    state: str = "none",
+    version: str | None = None,
+    award: str | None = None,
+) -> Standing:
     return Standing(
         certification=certification,
         role=document.role if document else None,
         product=document.product if document else None,
         level=document.level if document else None,
-        state=state["state"],
-        version=state.get("version"),
-        award=state.get("award"),
+        state=state,
+        version=version,
+        award=award,
     )
+
+
+NOTHING_KNOWN: Final = _standing("", None)
+"""Only a holding that names no coordinate fits it."""
 
 
 def document_of(rules: RuleSet, certification: str, version: str | None) -> Certification | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from itertools import permutations
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from rules.history import BEGINNING
 from rules.model import AllDemands, AnyDemand, Holding, PartnerTiers, PeopleHolding, TierChanges
+from rules.partners import certifications_asked_for, held_spans
 from rules.tier_course import Held, Member, Programme, Span, TierCourse, next_review, tier_course
 from rules.tiers import Standing, choices, reached
 
@@ -335,3 +337,64 @@ def test_a_tier_that_a_new_version_no_longer_knows_gives_way_to_the_reached_one(
         [Programme(SIMPLE), Programme(new, instant("2026-06-01"))], [Span()], [seller("a", "2026-01-01")]
     )
     assert found.at(instant("2026-06-01")).tier == order[-1]
+
+
+COORDINATES = st.fixed_dictionaries(
+    {
+        "role": st.sampled_from(["sales", "technical"]),
+        "product": st.sampled_from([None, "p1"]),
+        "level": st.none(),
+    }
+)
+NAMES = st.sampled_from(["a", "b", "c", "gone"])
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.fixed_dictionaries({name: st.lists(COORDINATES, min_size=2, max_size=2) for name in "abc"}),
+    st.lists(
+        st.builds(
+            lambda where, name, n: PeopleHolding(holding=Holding(certification=name, **where), at_least=n),
+            COORDINATES,
+            st.none() | NAMES,
+            st.just(1),
+        ),
+        min_size=1,
+        max_size=2,
+    ),
+    st.lists(st.tuples(st.sampled_from("xyz"), NAMES, st.sampled_from("12"), st.integers(0, 9)), max_size=6),
+)
+def test_what_no_demand_can_count_is_not_read_and_changes_no_tier(
+    published: Any, demands: list[PeopleHolding], held: Any
+) -> None:
+    """Certifications change their coordinates from version to version; one that is gone may still be named."""
+    rules: Any = SimpleNamespace(
+        certifications={
+            name: SimpleNamespace(
+                versions=[
+                    SimpleNamespace(document=SimpleNamespace(version=str(n), **where))
+                    for n, where in enumerate(versions, 1)
+                ]
+            )
+            for name, versions in published.items()
+        }
+    )
+    document = programme(tiers={"silver": demands[0], "gold": AllDemands(parts=tuple(demands))})
+    start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+    def found(wanted: frozenset[str] | None) -> TierCourse:
+        members = []
+        for person, name, version, day in held:
+            begun, ended = start + dt.timedelta(day), start + dt.timedelta(day + 5)
+            standing = {
+                "certification": name,
+                "states": [
+                    {"at": begun, "state": "active", "version": version},
+                    {"at": ended, "state": "expired", "version": version},
+                ],
+            }
+            spans = held_spans(rules, standing) if wanted is None or name in wanted else []
+            members.append(Member(person, (Span(),), tuple(spans)))
+        return tier_course([Programme(document)], [Span()], members)
+
+    assert found(certifications_asked_for(rules, [Programme(document)])) == found(None)
