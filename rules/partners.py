@@ -24,7 +24,7 @@ VENDOR: Final = "vendor"
 READ: Final = 5000  # standings of one answer of MongoDB
 HOLDINGS: Final = {
     "person": 1, "certification": 1,
-    "states.at": 1, "states.state": 1, "states.version": 1, "states.award": 1, "states.evaluated": 1,
+    "states.at": 1, "states.state": 1, "states.version": 1, "states.evaluated": 1,
 }  # fmt: skip
 """What `held_spans` reads of a standing: many states have more to tell."""
 HELD_STATES: Final = frozenset({"active", "renewal_open", "grace"})
@@ -172,13 +172,22 @@ def _span(interval: Interval) -> Span:
 
 
 def held_spans(rules: RuleSet, standing: Mapping[str, Any]) -> list[Held]:
-    """Return when a standing was held, with its coordinates; what is only evaluated does not count (2.2)."""
-    states, found = standing["states"], []
+    """Return when a standing was held, with its coordinates; what is only evaluated does not count (2.2).
+
+    Who holds the same has the same Standing, without the award, so that a roster looks at each once.
+    """
+    certification, states, found = standing["certification"], standing["states"], []
+    shared: dict[tuple[str, str, str | None], Standing] = rules.memo.setdefault("held", {})
     for i, one in enumerate(states):
         if one["state"] not in HELD_STATES or one.get("evaluated"):
             continue
         end = states[i + 1]["at"] if i + 1 < len(states) else None
-        found.append(Held(coordinates(rules, standing["certification"], one), Span(one["at"], end)))
+        key = (certification, one["state"], one.get("version"))
+        held = shared.get(key)
+        if held is None:
+            document = document_of(rules, certification, one.get("version"))
+            held = shared[key] = _standing(certification, document, one["state"], one.get("version"))
+        found.append(Held(held, Span(one["at"], end)))
     return found
 
 

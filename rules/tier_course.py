@@ -126,22 +126,7 @@ def tier_course(
 
     `agreements` are the intervals in which its partner agreement ran; without one it has no tier.
     """
-    walk = _Walk(sorted(programmes, key=lambda p: p.effective_at), agreements, members)
-    return walk.run(sorted(_instants(programmes, agreements, members)))
-
-
-def _instants(
-    programmes: Iterable[Programme], agreements: Iterable[Span], members: Iterable[Member]
-) -> set[dt.datetime]:
-    """Return every instant at which the reached tier may change."""
-    found = {BEGINNING, *(programme.effective_at for programme in programmes)}
-    for member in members:
-        found.update(_boundaries(member))
-    for span in agreements:
-        found.add(span.from_at)
-        if span.until_at is not None:
-            found.add(span.until_at)
-    return found
+    return _Walk(sorted(programmes, key=lambda p: p.effective_at), agreements, members).run()
 
 
 class _Walk:
@@ -152,19 +137,27 @@ class _Walk:
     ) -> None:
         self.programmes = programmes
         self.agreements = agreements
-        self.members = members
-        self._rosters: dict[int, _Roster] = {}
+        self._rosters = {id(one.document): _Roster(one.document, members) for one in programmes}
         self.segments: list[TierSegment] = [TierSegment(BEGINNING, None, None)]
         self.events: list[TierEvent] = []
 
-    def run(self, instants: Sequence[dt.datetime]) -> TierCourse:
+    def run(self) -> TierCourse:
         """Visit every instant at which facts change, and those that follow from the clock in between."""
+        instants = self._instants()
         for index, at in enumerate(instants):
             self._visit(at)
             end = instants[index + 1] if index + 1 < len(instants) else None
             while (due := self._due(self.segments[-1])) is not None and (end is None or due < end):
                 self._visit(due)
         return TierCourse(tuple(self.segments), tuple(self.events))
+
+    def _instants(self) -> list[dt.datetime]:
+        """Return every instant at which the reached tier may change, but by the clock."""
+        found = {BEGINNING, *(programme.effective_at for programme in self.programmes)}
+        found.update(_boundaries(self.agreements))
+        for roster in self._rosters.values():
+            found.update(roster.instants())
+        return sorted(found)
 
     def _due(self, segment: TierSegment) -> dt.datetime | None:
         """Return the instant at which the clock changes this segment: demotion, or promotion at a review."""
@@ -181,9 +174,7 @@ class _Walk:
 
     def _roster(self, programme: PartnerTiers, at: dt.datetime) -> _Roster:
         """Return who may fill the demands of a version of the programme at an instant."""
-        roster = self._rosters.get(id(programme))
-        if roster is None:
-            roster = self._rosters[id(programme)] = _Roster(programme, self.members)
+        roster = self._rosters[id(programme)]
         roster.advance(at)
         return roster
 
@@ -221,21 +212,33 @@ class _Walk:
 
 
 class _Roster:
-    """Who may fill which demand as time goes on; only people with a change are looked at again."""
+    """Who may fill which demand as time goes on; only people with a change are looked at again.
+
+    A set of the programme's holdings is a number, one bit for each.
+    """
 
     def __init__(self, programme: PartnerTiers, members: Sequence[Member]) -> None:
-        self._states = counted_states(programme.status)
-        self._holdings = holdings_of(programme)
-        self._members = members
-        self._changes = sorted((at, i) for i, member in enumerate(members) for at in _boundaries(member))
-        self._next = 0
-        self._holders: dict[Holding, Counter[str]] = {holding: Counter() for holding in self._holdings}
-        self._fitting: dict[int, frozenset[Holding]] = {}
-        self._spans: dict[int, list[tuple[Span, tuple[Holding, ...]]]] = {}
-        self._sorted: dict[Holding, list[str]] = {holding: [] for holding in self._holdings}
         self._programme = programme
+        self._members = members
+        self._states = counted_states(programme.status)
+        self._places = {holding: place for place, holding in enumerate(holdings_of(programme))}
+        self._bits: dict[int, int] = {}
+        self._changes = sorted(
+            (at, index, fitting)
+            for index, member in enumerate(members)
+            for at, fitting in self._fitting_over_time(member)
+        )
+        self._next = 0
+        self._fitting: dict[int, int] = {}
+        self._holders: list[Counter[str]] = [Counter() for _ in self._places]
+        self._sorted: list[list[str]] = [[] for _ in self._places]
         self._looked_at = people_looked_at(programme)
         self._reached: Reached | None = None
+
+    def instants(self) -> Iterator[dt.datetime]:
+        """Yield the instants at which somebody begins or ceases to fit a demand."""
+        for at, _, _ in self._changes:
+            yield at
 
     def reached(self) -> Reached:
         """Return the tier that these people reach; matched anew only where that can say something else."""
@@ -245,53 +248,59 @@ class _Roster:
 
     def advance(self, at: dt.datetime) -> None:
         """Go on to an instant, not before the one reached so far (5-1)."""
-        changed: set[int] = set()
         while self._next < len(self._changes) and self._changes[self._next][0] <= at:
-            changed.add(self._changes[self._next][1])
+            _, index, fitting = self._changes[self._next]
+            self._update(index, fitting)
             self._next += 1
-        for index in changed:
-            self._update(index, at)
-
-    def _update(self, index: int, at: dt.datetime) -> None:
-        member, before = self._members[index], self._fitting.get(index, frozenset())
-        after = frozenset(self._fitting_now(index, at))
-        self._fitting[index] = after
-        for holding in before ^ after:
-            count, people = self._holders[holding], self._sorted[holding]
-            count[member.person] += 1 if holding in after else -1
-            place = bisect_left(people, member.person)
-            is_listed = place < len(people) and people[place] == member.person
-            if is_listed != (count[member.person] > 0):
-                people[place : place + is_listed] = [] if is_listed else [member.person]
-                if self._looked_at is None or place < self._looked_at:
-                    self._reached = None
-
-    def _fitting_now(self, index: int, at: dt.datetime) -> Iterator[Holding]:
-        """Yield which holdings of the programme a person has at an instant, while affiliated."""
-        if not any(span.covers(at) for span in self._members[index].affiliated):
-            return
-        for span, holdings in self._spans_of(index):
-            if span.covers(at):
-                yield from holdings
-
-    def _spans_of(self, index: int) -> list[tuple[Span, tuple[Holding, ...]]]:
-        """Return when a person held something that counts for the programme, found once."""
-        if index not in self._spans:
-            pairs = [
-                (held.span, tuple(h for h in self._holdings if fits(h, held.standing)))
-                for held in self._members[index].held
-                if held.standing.state in self._states
-            ]
-            self._spans[index] = [(span, holdings) for span, holdings in pairs if holdings]
-        return self._spans[index]
 
     def of(self, holding: Holding) -> Sequence[str]:
         """Return the people who hold it in a state that counts."""
-        return self._sorted[holding]
+        return self._sorted[self._places[holding]]
+
+    def _update(self, index: int, after: int) -> None:
+        """Note what a person has of the holdings from now on."""
+        person, before = self._members[index].person, self._fitting.get(index, 0)
+        self._fitting[index] = after
+        for place, people in enumerate(self._sorted):
+            if not (before ^ after) >> place & 1:
+                continue
+            count = self._holders[place]
+            count[person] += 1 if after >> place & 1 else -1
+            at = bisect_left(people, person)
+            is_listed = at < len(people) and people[at] == person
+            if is_listed != (count[person] > 0):
+                people[at : at + is_listed] = [] if is_listed else [person]
+                if self._looked_at is None or at < self._looked_at:
+                    self._reached = None
+
+    def _fitting_over_time(self, member: Member) -> Iterator[tuple[dt.datetime, int]]:
+        """Yield when it changes which of the holdings a person has while affiliated, and what it is then."""
+        spans = [(one.span, bits) for one in member.held if (bits := self._bits_of(one.standing))]
+        if not spans:
+            return
+        before = 0
+        for at in sorted(set(_boundaries((*member.affiliated, *(span for span, _ in spans))))):
+            fitting = 0
+            if any(span.covers(at) for span in member.affiliated):
+                for span, bits in spans:
+                    if span.covers(at):
+                        fitting |= bits
+            if fitting != before:
+                yield at, fitting
+            before = fitting
+
+    def _bits_of(self, standing: Standing) -> int:
+        """Return which of the holdings a standing is: none in a state that does not count."""
+        bits = self._bits.get(id(standing))  # many people share one (partners.held_spans)
+        if bits is None:
+            counts = standing.state in self._states
+            bits = sum(1 << place for one, place in self._places.items() if counts and fits(one, standing))
+            self._bits[id(standing)] = bits
+        return bits
 
 
-def _boundaries(member: Member) -> Iterator[dt.datetime]:
-    for span in (*member.affiliated, *(held.span for held in member.held)):
+def _boundaries(spans: Iterable[Span]) -> Iterator[dt.datetime]:
+    for span in spans:
         yield span.from_at
         if span.until_at is not None:
             yield span.until_at

@@ -369,6 +369,7 @@ def test_what_no_demand_can_count_is_not_read_and_changes_no_tier(
 ) -> None:
     """Certifications change their coordinates from version to version; one that is gone may still be named."""
     rules: Any = SimpleNamespace(
+        memo={},
         certifications={
             name: SimpleNamespace(
                 versions=[
@@ -377,7 +378,7 @@ def test_what_no_demand_can_count_is_not_read_and_changes_no_tier(
                 ]
             )
             for name, versions in published.items()
-        }
+        },
     )
     document = programme(tiers={"silver": demands[0], "gold": AllDemands(parts=tuple(demands))})
     start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
