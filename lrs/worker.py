@@ -40,17 +40,25 @@ PAUSE_AFTER_FAILURE: Final = 1.0
 SWITCH: Final = 0.0005  # seconds a thread that signs may keep deciding from going on after each answer
 BEHIND: Final = dt.timedelta(milliseconds=300)  # a mark that waits longer has credentials and mails wait
 PATIENCE: Final = 20.0  # seconds for which they do
+REST: Final = 4.0  # beside live decisions, tiers rest so many times as long as they took
 SHARE: Final = 2.0  # seconds after which the backlog has a turn though live work never ends
 
 
 @dataclass(slots=True)
 class Pace:
-    """Whether decisions are behind: what follows from them gives way then, though not for ever."""
+    """Whether decisions are behind: what follows from them gives way then, though not for ever.
+
+    The tiers of a large organization take longer than many decisions, and each of its people who is decided
+    asks for them again: while marks come in they also rest after each organization.
+    """
 
     behind_since: float | None = None
+    busy: bool = False  # the last look found marks
+    tiers_rest_until: float = 0.0
 
-    def note(self, lag: dt.timedelta) -> None:
-        """Note how long the oldest mark had waited when it was read."""
+    def note(self, lag: dt.timedelta, marks: int = 0) -> None:
+        """Note how long the oldest mark had waited when it was read, and how many marks there were."""
+        self.busy = marks > 0
         if lag <= BEHIND:
             self.behind_since = None
         elif self.behind_since is None:
@@ -60,6 +68,14 @@ class Pace:
         """Tell whether credentials, notices and the like should wait for decisions."""
         since = self.behind_since
         return since is not None and time.monotonic() - since < PATIENCE
+
+    def tiers_rest(self) -> bool:
+        """Tell whether tiers should wait for decisions."""
+        return self.gives_way() or (self.busy and time.monotonic() < self.tiers_rest_until)
+
+    def note_tiers(self, seconds: float) -> None:
+        """Note how long the tiers of an organization took."""
+        self.tiers_rest_until = time.monotonic() + REST * seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +253,7 @@ def decide_marked(here: Workshop) -> bool:
         report, after = here.engine.run_marked(here.now(), BATCH, after)
         done.add(report)
         if after is None or report.people:
-            here.pace.note(done.lag)
+            here.pace.note(done.lag, done.marks)
             return bool(done.people or done.marks)
 
 
@@ -247,10 +263,13 @@ def decide_due(here: Workshop) -> bool:
 
 
 def decide_tiers(here: Workshop) -> bool:
-    """Look at the tiers of organizations whose people, affiliations or clock moved."""
-    if here.pace.gives_way():
+    """Look at the tiers of one organization whose people, affiliations or clock moved."""
+    if here.pace.tiers_rest():
         return False
-    return bool(programmes.run_due(here.db, here.engine.cache.get(), here.now()))
+    began = time.monotonic()
+    done = programmes.run_due(here.db, here.engine.cache.get(), here.now(), limit=1)
+    here.pace.note_tiers(time.monotonic() - began)
+    return bool(done)
 
 
 def number_events(here: Workshop) -> bool:

@@ -290,6 +290,7 @@ def measure_evaluation(run: Run) -> Figures:
         note("first rebuild", rebuild(run))
         settle(db)
         note("one worker alone", alone(run, db, people))
+        note("rebuild", rebuild(run))
         note("rebuild, interrupted once", rebuild(run, interrupted_after=2 + people / 10000))
         note("explain", explaining(db, people))
         settle(db)

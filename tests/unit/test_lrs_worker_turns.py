@@ -94,3 +94,36 @@ def test_credentials_and_mails_give_way_while_marks_wait_but_not_for_ever(
     assert pace.gives_way()
     pace.note(dt.timedelta())
     assert not pace.gives_way()
+
+
+def test_tiers_rest_after_each_organization_while_marks_come_in() -> None:
+    pace = worker.Pace()
+    pace.note_tiers(3600.0)
+    assert not pace.tiers_rest()  # nobody is waiting for the interpreter
+    pace.note(dt.timedelta(), marks=1)
+    assert pace.tiers_rest()
+    pace.note_tiers(0.0)
+    assert not pace.tiers_rest()
+    pace.note(2 * worker.BEHIND, marks=1)
+    assert pace.tiers_rest()
+    pace.note(dt.timedelta(), marks=0)
+    assert not pace.tiers_rest()
+
+
+def test_tiers_are_looked_at_one_organization_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[int] = []
+
+    def run_due(*_: Any, limit: int) -> int:
+        limits.append(limit)
+        return 1
+
+    monkeypatch.setattr(worker.programmes, "run_due", run_due)
+    cache = SimpleNamespace(get=lambda: None)
+    here: Any = SimpleNamespace(
+        db=None, engine=SimpleNamespace(cache=cache), now=lambda: None, pace=worker.Pace(busy=True)
+    )
+    here.pace.note_tiers(3600.0)
+    assert not worker.decide_tiers(here)
+    here.pace.busy = False
+    assert worker.decide_tiers(here)
+    assert limits == [1]
