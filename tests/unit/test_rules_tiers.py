@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from itertools import permutations
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from factories_decisions import instant
+from factories_decisions import instant, simple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.history import BEGINNING
 from rules.model import AllDemands, AnyDemand, Holding, PartnerTiers, PeopleHolding, TierChanges
 from rules.partners import certifications_asked_for, held_spans
+from rules.published import PublishedCertification, PublishedVersion
+from rules.rule_set import RuleSet
 from rules.tier_course import Held, Member, Programme, Span, TierCourse, next_review, tier_course
 from rules.tiers import Standing, choices, reached
 
@@ -339,6 +341,7 @@ def test_a_tier_that_a_new_version_no_longer_knows_gives_way_to_the_reached_one(
     assert found.at(instant("2026-06-01")).tier == order[-1]
 
 
+EXAM = simple()
 COORDINATES = st.fixed_dictionaries(
     {
         "role": st.sampled_from(["sales", "technical"]),
@@ -368,17 +371,25 @@ def test_what_no_demand_can_count_is_not_read_and_changes_no_tier(
     published: Any, demands: list[PeopleHolding], held: Any
 ) -> None:
     """Certifications change their coordinates from version to version; one that is gone may still be named."""
-    rules: Any = SimpleNamespace(
-        memo={},
+    documents = {
+        name: [
+            dataclasses.replace(EXAM, id=name, version=str(n), **where) for n, where in enumerate(versions, 1)
+        ]
+        for name, versions in published.items()
+    }
+    rules = RuleSet(
+        stamp="1",
         certifications={
-            name: SimpleNamespace(
-                versions=[
-                    SimpleNamespace(document=SimpleNamespace(version=str(n), **where))
-                    for n, where in enumerate(versions, 1)
-                ]
+            name: PublishedCertification(
+                id=name, versions=tuple(PublishedVersion(document=one) for one in versions)
             )
-            for name, versions in published.items()
+            for name, versions in documents.items()
         },
+        documents={},
+        releases=(),
+        order=tuple(documents),
+        holds={},
+        modes={},
     )
     document = programme(tiers={"silver": demands[0], "gold": AllDemands(parts=tuple(demands))})
     start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
