@@ -5,6 +5,7 @@ Generated statements are accepted and come back equal; broken in one place, they
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from typing import Any
@@ -63,21 +64,22 @@ JSON = st.recursive(
 
 
 def spoilt(value: Any, draw: Any) -> Any:
-    """Return a statement with one member, somewhere, replaced by anything, removed, or joined by a stranger."""
-    path: list[Any] = []
-    at = value
+    """Return a statement with one member, somewhere, replaced by anything or removed."""
+    made = copy.deepcopy(value)
+    holder: Any = None
+    key: Any = None
+    at = made
     while isinstance(at, dict | list) and at and draw(st.integers(0, 3)):
-        key = draw(st.sampled_from(sorted(at) if isinstance(at, dict) else list(range(len(at)))))
-        path.append(key)
-        at = at[key]
+        holder, key = at, draw(st.sampled_from(sorted(at) if isinstance(at, dict) else list(range(len(at)))))
+        at = holder[key]
     new = draw(JSON)
-    if not path:
+    if holder is None:
         return new
-    return changed(
-        value,
-        ".".join(str(step) for step in path),
-        ... if draw(st.booleans()) and type(path[-1]) is str else new,
-    )
+    if draw(st.booleans()) and isinstance(holder, dict):
+        del holder[key]
+    else:
+        holder[key] = new
+    return made
 
 
 FULL = statement(
