@@ -120,7 +120,8 @@ def bars(run: Run) -> Figures:
             for _ in range(run.repeats):
                 shapes = ((1, 16), (2, 4), (2, 8))
                 limit, bare_us = max(
-                    one_rate(run.place, sample, "bars", size, shape, count, fresh=False) for shape in shapes
+                    one_rate(run.place, sample[:count], "bars", size, shape, count, fresh=False)
+                    for shape in shapes
                 )
                 run.place.client.admin.command("fsync")  # neither writes out what the other left in memory
                 variables = {"KIND": "post", "SIZE": str(size), "AUTHS": auths}
