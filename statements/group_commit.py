@@ -1,9 +1,11 @@
 """Requests of several threads go to MongoDB together, each with its own outcome.
 
 The first caller that finds no write under way becomes the writer: it sends what every waiting caller brought,
-tells each caller what became of it, and hands over to the next one that waits. A lone caller writes at once,
-so there is no added delay; sixteen callers share one journal flush. Nobody returns before the server has
-acknowledged majority and journal for what it brought; what one caller brings is stored whole or not at all.
+tells each caller what became of it, and hands over to the next one that waits. A lone caller writes at once.
+Callers that were there a moment ago and are on their way back are waited for, as long as one comes after the
+other: a write of eight statements costs MongoDB and this process not much more than one of four. Nobody
+returns before the server has acknowledged majority and journal for what it brought; what one caller brings is
+stored whole or not at all.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from statements.transaction import DUPLICATE_KEY, in_transaction
 Document = dict[str, Any]
 
 MAX_DOCUMENTS = 500  # of one write, unless one caller brings more
+PAUSE = 0.0005  # seconds without a new caller after which no more are waited for
 
 
 class _Ticket:
@@ -43,6 +46,8 @@ class GroupCommit:
     def __init__(self, collection: Collection[Document]) -> None:
         self._collection = collection
         self._lock = threading.Lock()
+        self._all_here = threading.Condition(self._lock)
+        self._expected = 1  # callers: those of the last write, and those who waited when it was done
         self._waiting: deque[_Ticket] = deque()
         self._writing = False  # somebody is, or was told to
 
@@ -55,6 +60,8 @@ class GroupCommit:
         with self._lock:
             self._waiting.append(ticket)
             must_wait, self._writing = self._writing, True
+            if len(self._waiting) == self._expected:
+                self._all_here.notify()
         if must_wait:
             ticket.turn.acquire()  # woken when written by another caller, or to be the next writer
         if not ticket.done:
@@ -65,11 +72,13 @@ class GroupCommit:
     def _write(self) -> None:
         """Send what waits, the caller's own documents among it, and hand over."""
         with self._lock:
+            self._gather()
             batch = self._take()
         try:
             self._send(batch)
         finally:
             with self._lock:
+                self._expected = len(batch) + len(self._waiting)
                 successor = self._waiting[0] if self._waiting else None
                 self._writing = successor is not None
             for ticket in batch:
@@ -79,6 +88,17 @@ class GroupCommit:
                 ticket.turn.release()
             if successor is not None:
                 successor.turn.release()
+
+    def _gather(self) -> None:
+        """Wait until as many callers are here as last time, the write is full, or no more come."""
+        while (here := len(self._waiting)) < self._expected and self._room() > 0:
+            self._all_here.wait(PAUSE)
+            if len(self._waiting) == here:
+                return
+
+    def _room(self) -> int:
+        """Return how many documents the next write can hold beside those that wait."""
+        return MAX_DOCUMENTS - sum(len(ticket.documents) for ticket in self._waiting)
 
     def _take(self) -> list[_Ticket]:
         """Take the first in line, and those behind it as far as one write holds them."""
