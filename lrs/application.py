@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response, appcontext_tearing_down, request_tearing_down
+from flask.globals import request_ctx
 from flask.sessions import NullSession, SessionInterface
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.routing import Map, MapAdapter
 from werkzeug.wsgi import get_host
 
+from lrs.context import asked
+
 Environ = dict[str, Any]
+
+LONGEST_NUMBER = 18  # digits of a length that is worth reading
 
 
 class NoSessions(SessionInterface):
@@ -28,10 +35,89 @@ class NoSessions(SessionInterface):
         return True
 
 
+class Addresses(MapAdapter):
+    """Finds the view of an address without variables by one look-up, once it was found by werkzeug."""
+
+    def match(self, *args: Any, **kwargs: Any) -> Any:
+        """Return (rule, variables) as werkzeug does, for Flask's one way of asking; raises HTTPException."""
+        if args or kwargs != {"return_rule": True}:
+            return super().match(*args, **kwargs)
+        known = self.map.known  # type: ignore[attr-defined]
+        address = (self.default_method, self.path_info)
+        rule = known.get(address)
+        if rule is None:
+            rule, variables = super().match(return_rule=True)
+            if variables:
+                return rule, variables
+            known[address] = rule
+        return rule, {}
+
+
+class AddressMap(Map):
+    """The rules of an application, and those that were found under an address as it stands."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.known: dict[tuple[str, str], Any] = {}  # no more than there are methods and rules
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What an application does before and after the views of one blueprint, in order."""
+
+    before: tuple[Callable[[], Any], ...]
+    after: tuple[Callable[[Any], Any], ...]
+
+
 class Application(Flask):
     """The class of Laurel's application."""
 
     session_interface = NoSessions()
+    url_map_class = AddressMap
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._hooks: dict[str | None, Hooks] = {}  # by endpoint
+
+    def hooks(self) -> Hooks:
+        """Return what surrounds the view of the present request; gathered once for each endpoint."""
+        present = asked()
+        found = self._hooks.get(present.endpoint)
+        if found is None:
+            names = present.blueprints
+            before, after = self.before_request_funcs, self.after_request_funcs
+            found = self._hooks[present.endpoint] = Hooks(
+                tuple(each for name in (None, *reversed(names)) for each in before.get(name, ())),
+                tuple(each for name in (*names, None) for each in reversed(after.get(name, ()))),
+            )
+        return found
+
+    def preprocess_request(self) -> Any:
+        """Do what comes before a view; return the answer of the first that has one."""
+        if self.url_value_preprocessors:
+            return super().preprocess_request()
+        for each in self.hooks().before:
+            if (answer := each()) is not None:
+                return answer
+        return None
+
+    def process_response(self, response: Response) -> Response:
+        """Do what comes after a view."""
+        if request_ctx._after_request_functions:  # noqa: SLF001 -- Flask's own place for them
+            return super().process_response(response)
+        for each in self.hooks().after:
+            response = each(response)
+        return response
+
+    def do_teardown_request(self, *args: Any) -> None:
+        """Tell those who asked to be told that a request is over."""
+        if self.teardown_request_funcs or request_tearing_down.receivers:
+            super().do_teardown_request(*args)
+
+    def do_teardown_appcontext(self, *args: Any) -> None:
+        """Tell those who asked to be told that a context is over."""
+        if self.teardown_appcontext_funcs or appcontext_tearing_down.receivers:
+            super().do_teardown_appcontext(*args)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function as it is: none of ours is a coroutine."""
@@ -42,7 +128,7 @@ class Application(Flask):
         if request is None:
             return None
         environ: Environ = request.environ
-        return MapAdapter(
+        return Addresses(
             self.url_map,
             host_of(
                 environ.get("HTTP_HOST"),
@@ -78,3 +164,27 @@ class Answer(Response):
             return super().__call__(environ, start_response)
         start_response(self.status, self.headers.to_wsgi_list())
         return cast("list[bytes]", self.response)
+
+
+def body_of(given: Request) -> bytes:
+    """Return the body, in one read.
+
+    werkzeug reads into buffers of 64 KB, then once more for the end, and cuts a body of untold length off
+    at the limit. Raises its RequestEntityTooLarge, and ClientDisconnected where less came than was told.
+    """
+    environ, limit = given.environ, given.max_content_length
+    told = environ.get("CONTENT_LENGTH") or ""
+    is_told = told.isascii() and told.isdigit() and "HTTP_TRANSFER_ENCODING" not in environ
+    if limit is None or not (is_told or environ.get("wsgi.input_terminated")):
+        return given.get_data(cache=False)
+    if is_told and (len(told) > LONGEST_NUMBER or int(told) > limit):
+        raise RequestEntityTooLarge
+    try:
+        body: bytes = environ["wsgi.input"].read(int(told) if is_told else limit + 1)
+    except (OSError, ValueError) as error:
+        raise ClientDisconnected from error
+    if is_told and len(body) != int(told):
+        raise ClientDisconnected
+    if len(body) > limit:
+        raise RequestEntityTooLarge
+    return body

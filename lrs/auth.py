@@ -209,7 +209,7 @@ def current_principal() -> Principal:
     known: Principal | None = one.get("principal")
     if known is None:
         what = asked()
-        authorization, is_xapi = what.headers.get("Authorization"), what.path.startswith("/xapi")
+        authorization, is_xapi = what.environ.get("HTTP_AUTHORIZATION"), what.path.startswith("/xapi")
         found = None if authorization or is_xapi else session_principal()
         known = one.principal = found or authenticate(authorization)
         if known.limit is not None and not is_xapi:

@@ -36,7 +36,7 @@ Document = dict[str, Any]
 INDEXES: dict[str, list[IndexModel]] = {"hosts": [IndexModel([("at", ASCENDING)], expireAfterSeconds=3600)]}
 
 SLOTS: Final = 128  # processes of one machine
-HEADER: Final = 2  # words before the process ids and the marks: the board's own number, and none
+HEADER: Final = 2  # words before the process ids and the marks: the board's own number, the slots ever used
 # MongoDB ends a transaction after 60 seconds; a mark this old was left by a process that was killed.
 LONGEST_WRITE: Final = 120 * 1_000_000
 MARGIN: Final = 1_000  # microseconds below the oldest unfinished write
@@ -66,6 +66,7 @@ class Board:
             if words[0] == 0:
                 words[0] = secrets.randbits(63) | 1
             self.name = f"{words[0]:016x}"  # of this machine among the machines
+            self._used = words[1:HEADER]
             self._pids = words[HEADER : HEADER + SLOTS]
             self._marks = words[HEADER + SLOTS :]
             self._mine = self._claim()
@@ -80,6 +81,7 @@ class Board:
             if not _is_alive(pid):
                 self._marks[at] = 0
                 self._pids[at] = os.getpid()
+                self._used[0] = max(i for i, other in enumerate(self._pids) if other) + 1
                 return at
         raise OSError(f"more than {SLOTS} processes write on one machine")
 
@@ -100,7 +102,8 @@ class Board:
     def oldest(self, now: int) -> int:
         """Return the beginning of the oldest unfinished write of this machine, or `now`."""
         floor = max(0, now - LONGEST_WRITE)
-        return min([mark for mark in self._marks.tolist() if mark > floor], default=now)
+        marks = self._marks[: self._used[0]].tolist()
+        return min([mark for mark in marks if mark > floor], default=now)
 
 
 def _is_alive(pid: int) -> bool:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from lrs.context import asked
 from lrs.settings import Settings
 
 # No script runs anywhere in Laurel. `unsafe-inline` styles: the API's page and drawings carry their own.
@@ -26,7 +27,7 @@ PRIVATE: Final = ("/api/v1/", "/unsubscribe/")  # never kept by a cache: data of
 
 def harden(response: Response) -> Response:
     """Add the headers that are missing."""
-    path = request.path
+    path = asked().path
     if path.startswith("/xapi"):
         return response
     for name, value in DEFAULTS.items():

@@ -57,7 +57,7 @@ IDS = RequestIds()
 
 def begin() -> None:
     """Give the request its id (the caller's `X-Request-Id` when it is a plain one) and its start."""
-    given = request.environ.get("HTTP_X_REQUEST_ID")
+    given = asked().environ.get("HTTP_X_REQUEST_ID")
     one = kept()
     one.request_id = given if given and GIVEN_ID.fullmatch(given) else IDS.new()
     logs.request_id.set(one.request_id)

@@ -12,11 +12,11 @@ from functools import lru_cache
 from typing import Any, Final, Literal, cast
 from urllib.parse import parse_qsl
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 
 from lrs import alternate
 from lrs.consistency import Consistency, board, board_path, header_text
-from lrs.context import Laurel
+from lrs.context import Laurel, asked
 from lrs.xapi_errors import InvalidRequest, UnsupportedVersion, XapiError
 
 Version = Literal["1.0.3", "2.0.0"]
@@ -156,14 +156,14 @@ def register(app: Flask, here: Laurel) -> None:
 
 def _refuse() -> None:
     """Raise what the gate found, where the error handlers see it."""
-    refused = request.environ.get("laurel.refused")
+    refused = asked().environ.get("laurel.refused")
     if refused is not None:
         raise refused
 
 
 def version() -> Version:
     """Return the rule set of the present request; raises UnsupportedVersion."""
-    environ = request.environ
+    environ = asked().environ
     found: Version | None = environ["laurel.version"]
     if found is None:
         raise UnsupportedVersion(environ.get("HTTP_X_EXPERIENCE_API_VERSION"))
@@ -187,7 +187,7 @@ def parameters(allowed: Collection[str]) -> dict[str, list[str]]:
 
 def _query() -> list[tuple[str, str]]:
     """Return the pairs of the query string, strictly as UTF-8: two spellings never become one value."""
-    text: str = request.environ.get("QUERY_STRING", "")
+    text: str = asked().environ.get("QUERY_STRING", "")
     if not text:
         return []
     try:
@@ -200,7 +200,7 @@ def _query() -> list[tuple[str, str]]:
 
 def media_type() -> str:
     """Return the media type of the request's body in lower case, without its parameters."""
-    content_type: str = request.environ.get("CONTENT_TYPE", "")
+    content_type: str = asked().environ.get("CONTENT_TYPE", "")
     return content_type.partition(";")[0].strip().lower()
 
 

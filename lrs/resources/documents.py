@@ -12,8 +12,9 @@ import orjson
 from flask import Blueprint, Response, g, request
 
 from lrs import protocol
+from lrs.application import body_of
 from lrs.auth import requires
-from lrs.context import laurel
+from lrs.context import asked, laurel
 from lrs.launch import permit_document
 from lrs.xapi_errors import DocumentNotFound, InvalidRequest
 from statements.documents import DocumentStore, Key, Kind, Preconditions, StoredDocument
@@ -76,7 +77,7 @@ def write(resource: Resource) -> Response:
     save = partial(store.put, must_say=_must_say(resource)) if request.method == "PUT" else store.post
     save(
         key,
-        request.get_data(cache=False),
+        body_of(asked()),
         request.environ.get("CONTENT_TYPE") or None,
         preconditions=_preconditions(),
         version=version,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import request
-
 from lrs import multipart, protocol
+from lrs.application import body_of
+from lrs.context import asked
 from lrs.xapi_errors import InvalidRequest
 from statements.attachments import Part
 from statements.parse import Parsed
@@ -20,12 +20,13 @@ def receive(parse: Parser) -> tuple[list[Parsed], dict[str, Part] | None]:
     Raises InvalidRequest, and what `parse` raises.
     """
     kind = protocol.media_type()
-    body = request.get_data(cache=False)
+    given = asked()
+    body = body_of(given)
     if kind == "application/json":
         return parse(body), None
     if kind != "multipart/mixed":
         raise InvalidRequest("Content-Type", "must be application/json, or multipart/mixed with attachments")
-    boundary = multipart.boundary_of(request.environ["CONTENT_TYPE"])
+    boundary = multipart.boundary_of(given.environ["CONTENT_TYPE"])
     first, *others = multipart.split_parts(body, boundary)
     if _media_type(first) != "application/json":
         raise InvalidRequest("body part 0", "the first part must be application/json with the statements")

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
+from typing import Any
+
 import pytest
-from flask import Flask, Response, request, session
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    after_this_request,
+    appcontext_tearing_down,
+    request,
+    request_tearing_down,
+    session,
+)
 from werkzeug.datastructures import Headers
 
-from lrs.application import Answer, Application
+from lrs.application import Answer, Application, body_of
 
 
 def make(kind: type[Flask]) -> Flask:
@@ -31,11 +44,15 @@ def make(kind: type[Flask]) -> Flask:
 )
 @pytest.mark.parametrize("root", ["", "/learn"])
 def test_views_are_found_as_flask_finds_them(path: str, host: str, root: str) -> None:
-    answers = []
+    answers: list[list[Any]] = []
     for kind in (Application, Flask):
         client = make(kind).test_client()
-        found = client.get(path, environ_overrides={"HTTP_HOST": host, "SCRIPT_NAME": root})
-        answers.append((found.status, sorted(found.headers), found.data))
+        place = {"HTTP_HOST": host, "SCRIPT_NAME": root}
+        found = [
+            client.open(path, method=method, environ_overrides=place)
+            for method in ("GET", "GET", "HEAD", "POST", "OPTIONS", "GET")  # found again, and otherwise
+        ]
+        answers.append([(one.status, sorted(one.headers), one.data) for one in found])
     assert answers[0] == answers[1]
 
 
@@ -68,3 +85,145 @@ def test_flasks_own_session_keeps_nothing() -> None:
         return "refused"
 
     assert app.test_client().get("/").headers.get("Set-Cookie") is None
+
+
+def surrounded(kind: type[Flask], told: list[str], *more: Callable[[Flask, list[str]], None]) -> Flask:
+    """Make an application whose steps around a view tell of themselves."""
+    app = kind("x")
+    outer, inner = Blueprint("outer", __name__), Blueprint("inner", __name__, url_prefix="/inner")
+
+    def step(name: str, answer: str | None = None) -> Callable[[], str | None]:
+        def before() -> str | None:
+            told.append(name)
+            return answer if request.args.get("stop") == name else None
+
+        return before
+
+    def end(name: str) -> Callable[[Response], Response]:
+        def after(response: Response) -> Response:
+            told.append(name)
+            return response
+
+        return after
+
+    for where in (app, outer, inner):
+        for number in "12":
+            where.before_request(step(f"before {where.name} {number}", "stopped"))
+            where.after_request(end(f"after {where.name} {number}"))
+
+    @inner.get("/view")
+    def view() -> str:
+        told.append("view")
+        if "this" in request.args:
+            after_this_request(end("after this one"))
+        if "fail" in request.args:
+            raise ValueError("a view that fails")
+        return "seen"
+
+    app.add_url_rule("/plain", "plain", lambda: told.append("plain") or "seen")
+    for each in more:
+        each(app, told)
+    outer.register_blueprint(inner)
+    app.register_blueprint(outer)
+    return app
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/inner/view",
+        "/inner/view?stop=before x 2",
+        "/inner/view?stop=before inner 1",
+        "/inner/view?this=1",
+        "/inner/view?fail=1",
+        "/plain",
+        "/nowhere",
+    ],
+)
+def test_what_surrounds_a_view_comes_in_flasks_order(path: str) -> None:
+    seen = []
+    for kind in (Application, Flask):
+        told: list[str] = []
+        client = surrounded(kind, told).test_client()
+        statuses = [client.get(path).status for _ in range(2)]
+        seen.append((statuses, told))
+    assert seen[0] == seen[1]
+    assert seen[0][1]
+
+
+def test_who_asked_to_be_told_of_the_end_of_a_request_is_told() -> None:
+    seen = []
+    for kind in (Application, Flask):
+        told: list[str] = []
+
+        def ends(app: Flask, told: list[str]) -> None:
+            app.teardown_request(lambda _: told.append("teardown"))
+            app.teardown_appcontext(lambda _: told.append("teardown of the context"))
+            app.url_value_preprocessor(lambda endpoint, _: told.append(f"values of {endpoint}"))
+
+        app = surrounded(kind, told, ends)
+        app.test_client().get("/inner/view")
+        app = surrounded(kind, told)
+
+        def note(_: Any, told: list[str] = told, **__: Any) -> None:
+            told.append("signal")
+
+        with request_tearing_down.connected_to(note, app), appcontext_tearing_down.connected_to(note, app):
+            app.test_client().get("/inner/view")
+        seen.append(told)
+    assert seen[0] == seen[1]
+    assert seen[0].count("signal") == 2
+
+
+@pytest.mark.parametrize(
+    ("headers", "sent", "status", "received"),
+    [
+        ({"CONTENT_LENGTH": "5"}, b"12345", 200, b"12345"),
+        ({"CONTENT_LENGTH": "5"}, b"1234567", 200, b"12345"),
+        ({"CONTENT_LENGTH": "0"}, b"", 200, b""),
+        ({"CONTENT_LENGTH": "5"}, b"1234", 400, b""),
+        ({"CONTENT_LENGTH": "11"}, b"12345678901", 413, b""),
+        ({"CONTENT_LENGTH": "9" * 30}, b"1", 413, b""),
+        ({"CONTENT_LENGTH": "-1"}, b"1", 200, b""),
+        ({"CONTENT_LENGTH": "\u0665"}, b"12345", 200, b""),
+        ({}, b"12345", 200, b""),
+        ({"wsgi.input_terminated": True}, b"12345", 200, b"12345"),
+        ({"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}, b"123", 200, b"123"),
+        ({"wsgi.input_terminated": True}, b"12345678901", 413, b""),
+        ({"wsgi.input_terminated": True, "CONTENT_LENGTH": "5"}, b"1234", 400, b""),
+    ],
+)
+def test_a_body_is_read_to_its_told_length_and_no_further(
+    headers: dict[str, Any], sent: bytes, status: int, received: bytes
+) -> None:
+    app = Application("x")
+    app.config["MAX_CONTENT_LENGTH"] = 10
+    seen: list[bytes] = []
+
+    @app.post("/")
+    def view() -> str:
+        seen.append(body_of(request))
+        return "read"
+
+    place = {"wsgi.input": io.BytesIO(sent), "CONTENT_LENGTH": None, **headers}
+    environ = {name: value for name, value in place.items() if value is not None}
+    base = {
+        "REQUEST_METHOD": "POST", "PATH_INFO": "/", "SERVER_NAME": "x", "SERVER_PORT": "80",
+        "wsgi.url_scheme": "http", "SERVER_PROTOCOL": "HTTP/1.1",
+    }  # fmt: skip
+    told: list[str] = []
+    list(app({**base, **environ}, lambda line, _, __=None: told.append(line)))
+    assert int(told[0].split()[0]) == status
+    assert seen == ([received] if status == 200 else [])
+
+
+def test_a_broken_connection_is_a_body_cut_off() -> None:
+    class Broken(io.RawIOBase):
+        def read(self, _: int = -1) -> bytes:
+            raise ConnectionResetError
+
+    app = Application("x")
+    app.config["MAX_CONTENT_LENGTH"] = 10
+    app.add_url_rule("/", "view", lambda: body_of(request), methods=["POST"])
+    answer = app.test_client().post("/", environ_overrides={"wsgi.input": Broken(), "CONTENT_LENGTH": "3"})
+    assert answer.status_code == 400
