@@ -57,7 +57,7 @@ def selector_keys(certifications: Iterable[Certification]) -> list[int]:
     for document in certifications:
         for selector in document.evidence.values():
             if selector.cmi5 is not None:
-                found.add(key("O", selector.cmi5.au))
+                found.update(key(letter, selector.cmi5.au) for letter in "oO")
             for activity in selector.activities:
                 if activity_prefix(activity) is None:
                     found.add(key("o", activity))

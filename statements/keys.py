@@ -5,15 +5,18 @@ A key is the first 8 bytes of BLAKE2b over one letter, ":" and the value, as a s
 | letter | statement property (Communication 2.1.3) |
 |---|---|
 | a | actor, or object when it is an agent or group, and the members of either |
-| A | related agents: a, authority, instructor, team, contextAgents, contextGroups, also in a SubStatement |
+| A | agents beyond a: authority, instructor, team, contextAgents, contextGroups, any in a SubStatement |
 | v | verb id |
 | o | activity id of the object |
-| O | related activities: o, contextActivities, the same in a SubStatement |
+| O | activities beyond o: contextActivities, any in a SubStatement |
 | r | registration |
 | c | client that wrote the statement |
 | n | agent whose name was new to a process when the statement came |
 | s | sha2 of an attachment |
 | e | actor of evidence: set when a published certification looks at the statement |
+
+What is direct is related too and stored once: who looks for related agents asks for a or A, for related
+activities for o or O. Documents of older versions hold both, which changes no answer.
 """
 
 from __future__ import annotations

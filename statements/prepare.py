@@ -185,28 +185,27 @@ def search_keys(statement: Json, common_keys: Iterable[int]) -> list[int]:
     """
     target = statement["object"]
     object_type = target.get("objectType", "Activity")
-    direct = identifiers(statement["actor"])
+    direct = set(identifiers(statement["actor"]))
+    activity: str | None = None
     keys = {key("v", statement["verb"]["id"]), *common_keys}
     if object_type == "Activity":
         activity = target["id"]
         keys.add(key("o", activity))
-        keys.add(key("O", activity))
     elif object_type in {"Agent", "Group"}:
-        direct = [*direct, *identifiers(target)]
+        direct.update(identifiers(target))
     elif object_type == "SubStatement":
-        _add_related_keys(keys, target)
+        _add_related_keys(keys, target, direct, None)
         inner = target["object"]
         inner_type = inner.get("objectType", "Activity")
-        keys.update(key("A", identifier) for identifier in identifiers(target["actor"]))
+        _add_related_agents(keys, target["actor"], direct)
         if inner_type == "Activity":
             keys.add(key("O", inner["id"]))
         elif inner_type in {"Agent", "Group"}:
-            keys.update(key("A", identifier) for identifier in identifiers(inner))
+            _add_related_agents(keys, inner, direct)
         _add_attachment_keys(keys, target)
     for identifier in direct:
         keys.add(key("a", identifier))
-        keys.add(key("A", identifier))
-    _add_related_keys(keys, statement)
+    _add_related_keys(keys, statement, direct, activity)
     _add_attachment_keys(keys, statement)
     context = statement.get("context")
     if context and "registration" in context:
@@ -214,8 +213,8 @@ def search_keys(statement: Json, common_keys: Iterable[int]) -> list[int]:
     return list(keys)
 
 
-def _add_related_keys(keys: set[int], statement: Json) -> None:
-    """Add what related_agents and related_activities reach in the context."""
+def _add_related_keys(keys: set[int], statement: Json, direct: set[str], object_id: str | None) -> None:
+    """Add what related_agents and related_activities reach in the context and direct keys do not."""
     context = statement.get("context")
     if not context:
         return
@@ -223,12 +222,20 @@ def _add_related_keys(keys: set[int], statement: Json) -> None:
     agents += [item["agent"] for item in context.get("contextAgents", ())]
     agents += [item["group"] for item in context.get("contextGroups", ())]
     for agent in agents:
-        keys.update([key("A", identifier) for identifier in identifiers(agent)])
+        _add_related_agents(keys, agent, direct)
     groups = context.get("contextActivities")
     if groups:
         for value in groups.values():
-            for activity in value if isinstance(value, list) else (value,):
-                keys.add(key("O", activity["id"]))
+            for item in value if isinstance(value, list) else (value,):
+                activity = item["id"]
+                if activity != object_id:
+                    keys.add(key("O", activity))
+
+
+def _add_related_agents(keys: set[int], agent: Json, direct: set[str]) -> None:
+    for identifier in identifiers(agent):
+        if identifier not in direct:
+            keys.add(key("A", identifier))
 
 
 def _add_attachment_keys(keys: set[int], statement: Json) -> None:

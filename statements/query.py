@@ -30,12 +30,13 @@ _FLOOR = bytes(8) + b"\xff" * 8  # placeholders of awaited statements sort up to
 class StatementQuery:
     """A checked query; `after` is the order key of the last statement of the page before.
 
+    `keys` holds the search keys of each filter, any one of which will do, the most selective filter first.
     `since` (exclusive) and `until` (inclusive) are microseconds since 1970.
     """
 
     statement_id: UUID | None = None
     voided_statement_id: UUID | None = None
-    keys: tuple[int, ...] = ()
+    keys: tuple[tuple[int, ...], ...] = ()
     since: int | None = None
     until: int | None = None
     limit: int = MAX_LIMIT
@@ -80,21 +81,24 @@ class StatementQuery:
     def filter(self, org: str, only_client: str | None = None) -> Filter:
         """Return the MongoDB filter of the list query: an index range, voided statements left out.
 
-        With several keys one statement of the chain must have them all (decision 8). With `only_client` a
-        reference is found by its own keys alone, so that statements of other clients show nothing of
+        With several filters one statement of the chain must satisfy them all (decision 8). With `only_client`
+        a reference is found by its own keys alone, so that statements of other clients show nothing of
         themselves.
         """
         result: Filter = {"org": org, "_id": self._bounds(), "voided": {"$exists": False}}
         keys = list(self.keys)
         if only_client is not None:
             result["client"] = only_client
-            keys.append(key("c", only_client))
+            keys.append((key("c", only_client),))
         if len(keys) == 1:
-            result["keys"] = keys[0]
+            result["keys"] = {"$in": keys[0]}
         elif keys:
-            result["keys"] = {"$all": keys}
-            one = {"$all": keys}
-            inside = {"chain.0.k": one} if only_client else {"chain": {"$elemMatch": {"k": one}}}
+            # MongoDB walks one of them: an $elemMatch before any equality, which it takes before an $in.
+            result["keys"] = {"$elemMatch": {"$in": keys[0]}}
+            result["$and"] = [{"keys": {"$in": one}} for one in keys[1:]]
+            path = "chain.0.k" if only_client else "k"
+            all_of_one = {"$and": [{path: {"$in": one}} for one in keys]}
+            inside = all_of_one if only_client else {"chain": {"$elemMatch": all_of_one}}
             result["$or"] = [{"chain": {"$exists": False}}, inside]
         return result
 
@@ -115,7 +119,7 @@ class StatementQuery:
     def cursor(self, after: bytes) -> bytes:
         """Return everything the next page needs, as short bytes; the HTTP layer signs and binds them."""
         state = [
-            list(self.keys), self.since, self.until, self.limit, int(self.ascending), self.format,
+            self.keys, self.since, self.until, self.limit, int(self.ascending), self.format,
             int(self.attachments), after.hex(),
         ]  # fmt: skip
         return json.dumps(state, separators=(",", ":")).encode()
@@ -126,7 +130,7 @@ class StatementQuery:
         try:
             keys, since, until, limit, ascending, format_, attachments, after = json.loads(cursor)
             return cls(
-                keys=tuple(int(item) for item in keys),
+                keys=tuple(tuple(int(item) for item in one) for one in keys),
                 since=since,
                 until=until,
                 limit=int(limit),
@@ -226,18 +230,18 @@ PARAMETERS: dict[str, Callable[[str, str, Version], Any]] = {
 }
 
 
-def _keys(checked: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return the search keys, the most selective kinds first."""
-    keys: list[int] = []
+def _keys(checked: Mapping[str, Any]) -> tuple[tuple[int, ...], ...]:
+    """Return the search keys of each filter, the most selective kinds first."""
+    wanted: list[tuple[str, str]] = []  # letters, any one of which will do, and the value
     if "registration" in checked:
-        keys.append(key("r", str(checked["registration"])))
+        wanted.append(("r", str(checked["registration"])))
     if "agent" in checked:
-        keys.append(key("A" if checked.get("related_agents") else "a", ifi(checked["agent"]) or ""))
+        wanted.append(("aA" if checked.get("related_agents") else "a", ifi(checked["agent"]) or ""))
     if "activity" in checked:
-        keys.append(key("O" if checked.get("related_activities") else "o", checked["activity"]))
+        wanted.append(("oO" if checked.get("related_activities") else "o", checked["activity"]))
     if "verb" in checked:
-        keys.append(key("v", checked["verb"]))
-    return tuple(keys)
+        wanted.append(("v", checked["verb"]))
+    return tuple(tuple(key(letter, value) for letter in letters) for letters, value in wanted)
 
 
 def _order_bytes(micros: int) -> bytes:

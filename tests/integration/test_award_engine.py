@@ -6,7 +6,10 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from factories_engine import START, World, exam, simple
+from factories_engine import ADL, START, World, exam, simple
+
+from rules.relevance import CMI5_CATEGORY
+from statements.keys import evidence_key
 
 
 @pytest.fixture
@@ -37,3 +40,34 @@ def test_a_statement_stored_before_publication_counts_after_the_backfill(world: 
     world.publish(simple())
     world.settle()
     assert world.standing("ana").state == "active"
+
+
+CMI5 = """
+kind: Certification
+id: unit
+version: "1"
+title: Unit
+evidence:
+  unit: {cmi5: {au: "https://acme.example/au", moveon: met}}
+award: {when: {done: unit}}
+validity: {lasts: 12 months}
+"""
+
+
+@pytest.mark.parametrize("place", ["object", "grouping"])
+def test_a_cmi5_unit_stored_before_publication_is_found_wherever_it_stands(world: World, place: str) -> None:
+    unit = {"id": "https://acme.example/au"}
+    groups = {"category": [{"id": CMI5_CATEGORY}]} | ({"grouping": [unit]} if place == "grouping" else {})
+    world.send(
+        [
+            {
+                "actor": {"mbox": "mailto:ana@x.example"},
+                "verb": {"id": ADL + "passed"},
+                "object": unit if place == "object" else {"id": "https://lms.example/1"},
+                "context": {"contextActivities": groups},
+            }
+        ]
+    )
+    world.publish(CMI5)
+    world.settle()
+    assert evidence_key("mbox::mailto:ana@x.example") in world.db.statements.find_one()["keys"]

@@ -524,6 +524,16 @@ def test_limit_zero_and_huge_are_the_maximum() -> None:
         assert limit == (7 if text == "007" else 500)
 
 
+@pytest.mark.parametrize("keys", ["[1,2]", "[[1],2]", '[["x"]]', "5", "null"])
+def test_a_cursor_with_keys_of_another_form_is_refused(keys: str) -> None:
+    """Those that older versions handed out name one key for each filter, and would miss what is stored now."""
+    cursor = '{},null,null,5,0,"exact",0,"00"]'
+    assert StatementQuery.resume(f"[[[1,2],[3]]{cursor[2:]}".encode()).keys == ((1, 2), (3,))
+    with pytest.raises(InvalidQuery) as caught:
+        StatementQuery.resume(f"[{keys}{cursor[2:]}".encode())
+    assert caught.value.parameter == "more"
+
+
 def test_every_list_query_is_an_index_walk(store: StatementStore, db: Database[Json]) -> None:
     send(store, *(make_statement(actor=agent(str(n % 7))) for n in range(300)))
     for params in (
