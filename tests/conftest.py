@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
 from pymongo import MongoClient
 from pymongo.database import Database
 
@@ -35,6 +36,13 @@ KEY, SECRET = "test-key", "test-secret"
 TIED = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
 GUNICORN = [*TIED, sys.executable, "-m", "gunicorn", "-c", "python:lrs.gunicorn_conf"]
 ROOT = Path(__file__).parents[1]
+
+
+# no test measures time; the rest is as hypothesis chose it for this place
+settings.register_profile(
+    "laurel", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("laurel")
 
 
 def pytest_configure(config: pytest.Config) -> None:

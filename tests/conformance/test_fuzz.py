@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 FEW = settings(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,
         HealthCheck.too_slow,

@@ -252,7 +252,7 @@ def nest(children: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]
 
 conditions = st.recursive(leaves, nest, max_leaves=6)
 relaxed = settings(
-    max_examples=80, deadline=None,
+    max_examples=80,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 

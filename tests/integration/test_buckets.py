@@ -47,7 +47,7 @@ def computed(db: Any, expression: Any, values: list[dt.datetime]) -> list[dt.dat
 
 
 @settings(
-    max_examples=80, deadline=None,
+    max_examples=80,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(

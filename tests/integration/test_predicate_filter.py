@@ -111,7 +111,7 @@ def collection(db: Database[dict[str, Any]]) -> Collection[dict[str, Any]]:
     return db["predicates"]
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     documents=st.lists(DOCUMENTS, min_size=1, max_size=6),
     predicates=st.lists(PREDICATES, min_size=1, max_size=4),

@@ -205,7 +205,7 @@ QUERIES: list[Json] = [
 ]  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_related_queries_find_what_the_specification_says(db: Database[Json], data: st.DataObject) -> None:
     """Random statements and references in any order, some as older versions stored them, beside a plain model."""

@@ -74,7 +74,7 @@ def post_bytes(store: StatementStore, body: bytes, version: Any = "2.0.0") -> li
 
 @pytest.mark.parametrize("version", ["1.0.3", "2.0.0"])
 @pytest.mark.parametrize("compact", [True, False], ids=["compact", "spaced"])
-@settings(max_examples=75, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=75, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_statement_comes_back_equal(
     store: StatementStore, version: Any, compact: bool, data: st.DataObject

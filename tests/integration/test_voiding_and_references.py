@@ -326,7 +326,7 @@ def test_race_of_a_whole_chain_links_all_of_it(store: StatementStore) -> None:
     assert store.db.statements.count_documents({"org": "acme", "stub": True}) == 0
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_graph_in_any_order_and_batching_matches_the_definition(
     store: StatementStore, data: st.DataObject

@@ -39,7 +39,7 @@ def test_the_png_is_a_square_with_clear_corners():
 
 
 @given(st.text(max_size=120), st.text(max_size=60))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_title_is_well_formed_and_never_markup(title, issuer):
     legal = [
         one
@@ -52,7 +52,7 @@ def test_any_title_is_well_formed_and_never_markup(title, issuer):
 
 
 @given(st.text(alphabet="abcdefghij ABC", max_size=150))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_lines_never_leave_their_room(text):
     style, lines = fit_title(text)
     assert all(width(line, style) <= 340.001 for line in lines)

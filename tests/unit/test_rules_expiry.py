@@ -180,7 +180,7 @@ def test_start_of_a_local_date(date: str, timezone: str, first: str) -> None:
     assert calendar.start_of(day(date), timezone) == dt.datetime.fromisoformat(first).replace(tzinfo=dt.UTC)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(
     st.dates(dt.date(1990, 1, 1), dt.date(2080, 1, 1)),
     st.sampled_from(
@@ -195,7 +195,7 @@ def test_start_is_the_first_instant_of_its_local_date(date: dt.date, timezone: s
     assert calendar.end_of(date - DAY, timezone) == start
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.dates(dt.date(1900, 1, 1), dt.date(2100, 1, 1)), st.integers(0, 600))
 def test_months_keep_the_day_or_clamp_to_the_last_one(date: dt.date, n: int) -> None:
     found = calendar.add(date, Duration(n, Unit.MONTHS))

@@ -233,7 +233,7 @@ def as_text(data: Any) -> str:
     return json.dumps(data, default=float)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data(), st.sampled_from(TEXTS))
 def test_order_of_keys_does_not_change_the_hash(data: st.DataObject, text: str) -> None:
     """4.12-3."""
@@ -299,7 +299,7 @@ YAML_BITS = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     st.one_of(
         st.binary(max_size=200), st.lists(YAML_BITS, max_size=40).map(lambda bits: "".join(bits).encode())
@@ -314,7 +314,7 @@ def test_whatever_the_bytes_there_is_a_document_or_problems_inside_the_file(raw:
         assert inside(text, problem.line, problem.column), problem
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(TEXTS), st.integers(0, 4000), st.integers(0, 40), YAML_BITS)
 def test_damaged_files_give_problems_and_never_raise(text: str, at: int, cut: int, bit: str) -> None:
     damaged = text[: at % len(text)] + bit + text[at % len(text) + cut :]
@@ -404,7 +404,7 @@ def unrounded(data: Any) -> Any:
     return json.loads(as_text(data))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(mutated())
 def test_schema_and_checker_refuse_the_same_documents_for_their_shape(data: Any) -> None:
     """3-5: the published schema, in an implementation of its own, against the checker."""

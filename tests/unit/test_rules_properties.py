@@ -22,9 +22,7 @@ from rules.published import LifecycleChange, PublishedCertification, published
 from rules.selectors import ADL
 from rules.timeline import trigger
 
-MANY = settings(
-    max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
-)
+MANY = settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 START = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
 NAMES = "abcx"
 

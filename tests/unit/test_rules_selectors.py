@@ -220,7 +220,7 @@ documents = st.builds(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(selectors, documents)
 def test_predicate_and_evidence_select_the_same_documents(selector: Selector, found: dict[str, Any]) -> None:
     e = evidence(found)

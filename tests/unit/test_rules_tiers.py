@@ -125,7 +125,7 @@ def by_trying(demands: list[PeopleHolding], people: dict[str, list[Standing]]) -
     )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.lists(st.tuples(st.sampled_from(ROLES), st.integers(1, 2)), min_size=1, max_size=3),
     st.lists(st.lists(st.sampled_from(ROLES), max_size=3), max_size=6),
@@ -273,7 +273,7 @@ def test_reviews_on_a_leap_day_count_on_the_last_of_february() -> None:
     assert next_review(rules, instant("2028-01-01")) == instant("2028-02-29")
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.lists(st.tuples(st.integers(0, 400), st.integers(1, 400)), max_size=6),
     st.integers(0, 900),
@@ -297,7 +297,7 @@ def test_tier_is_a_function_of_facts_whatever_their_order(spans: Any, day: int, 
         assert segment.tier == segment.reached
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.lists(st.tuples(st.sampled_from(ROLES), st.integers(1, 2)), min_size=1, max_size=2),
     st.lists(st.tuples(st.sampled_from(ROLES), st.integers(0, 20), st.integers(1, 20)), max_size=14),
@@ -352,7 +352,7 @@ COORDINATES = st.fixed_dictionaries(
 NAMES = st.sampled_from(["a", "b", "c", "gone"])
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.fixed_dictionaries({name: st.lists(COORDINATES, min_size=2, max_size=2) for name in "abc"}),
     st.lists(

@@ -35,7 +35,7 @@ def test_texts_that_look_like_boundaries_do_not_confuse_the_cutting() -> None:
         assert [item.text.decode() for item in parse_statements(f"[{','.join(items)}]".encode())] == items
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     values=st.lists(
         st.dictionaries(st.text(st.characters(exclude_categories=("Cs",))), VALUES, max_size=3), max_size=4
@@ -178,7 +178,7 @@ def test_put_takes_one_object() -> None:
             parse_statement(body)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     body=st.one_of(
         st.binary(max_size=40),

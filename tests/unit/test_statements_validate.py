@@ -15,7 +15,7 @@ from statements.parse import json_path
 from statements.validate import check_statement
 
 Json = dict[str, Any]
-SLOW = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+SLOW = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 BOTH = pytest.mark.parametrize("version", ["1.0.3", "2.0.0"])
 
 DEFINITION: Json = {"interactionType": "choice", "choices": [{"id": "a"}, {"id": "b"}]}
