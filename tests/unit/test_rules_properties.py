@@ -432,11 +432,13 @@ def test_versions_and_human_decisions_keep_to_the_table_whatever_the_order(
     every = (*found, *decided)
     for known_at in (d, END_OF_TIME):
         course = decide(cert, person(evidence, facts=every, releases=released), known_at)
-        before = "in_progress"
+        before, award = "in_progress", None
         for change in course.transitions:
             assert change.before == before
-            assert change.before == change.after or trigger(change.before, change.after), change
-            before = change.after
+            # an award that begins and ends for good at one instant shows only its end
+            at_once = change.award != award and trigger("active", change.after)
+            assert change.before == change.after or trigger(change.before, change.after) or at_once, change
+            before, award = change.after, change.award
         shuffled, turned = list(evidence), list(every)
         random.shuffle(shuffled)
         random.shuffle(turned)
