@@ -42,7 +42,7 @@ class Addresses(MapAdapter):
         """Return (rule, variables) as werkzeug does, for Flask's one way of asking; raises HTTPException."""
         if args or kwargs != {"return_rule": True}:
             return super().match(*args, **kwargs)
-        known = self.map.known  # type: ignore[attr-defined]
+        known = self.map.known  # type: ignore[attr-defined]  # an AddressMap
         address = (self.default_method, self.path_info)
         rule = known.get(address)
         if rule is None:

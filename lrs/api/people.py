@@ -12,6 +12,7 @@ from marshmallow import Schema, fields, validate
 from lrs import erasure, people, people_merge, people_roster
 from lrs.api.contract import Blueprint, PageArgs, check_match, page, page_schema, tagged
 from lrs.api.rights import editor, realm, see_org, vendor_only, within
+from lrs.application import body_of
 from lrs.auth import requires
 from lrs.context import laurel
 from lrs.mail import check_address
@@ -290,7 +291,7 @@ def import_roster(args: dict[str, Any]) -> Any:
     """Import a roster: the body is CSV (`text/csv`, UTF-8) with the columns of the documentation."""
     org = see_org(args["org"])
     try:
-        text = request.get_data().decode("utf-8-sig")
+        text = body_of(request).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidField("csv", "is not UTF-8") from error
     by_vendor = realm() is None

@@ -22,6 +22,7 @@ from lrs.analysis.timeline import person_timeline, roster
 from lrs.api.analytics import json_of
 from lrs.api.contract import Blueprint
 from lrs.api.streams import streamed
+from lrs.application import body_of
 from lrs.auth import requires
 from lrs.context import laurel
 from lrs.refusals import InvalidField, UnknownThing
@@ -130,10 +131,10 @@ def people_of(org: str) -> Response:
 @requires("analytics")
 def import_deals() -> Response:
     """Import deals from a CSV body: id, partner, person, product, created, won, amount."""
-    if (request.content_length or 0) > MAX_CSV:
+    if (request.content_length or 0) > MAX_CSV or len(body := body_of(request)) > MAX_CSV:
         raise InvalidField("body", f"is larger than {MAX_CSV} bytes")
     try:
-        text = request.get_data().decode("utf-8-sig")
+        text = body.decode("utf-8-sig")
         mine = None if g.principal.vendor_wide else set(scope_of(laurel().db, g.principal).orgs)
         done = deals.import_csv(laurel().db, io.StringIO(text, newline=""), laurel().now(), only=mine)
     except ValueError as error:

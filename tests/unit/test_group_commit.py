@@ -53,6 +53,13 @@ class Callers:
         return sum(not thread.is_alive() for thread in self.threads)
 
 
+def one_is_written_and_three_wait(server: Server, callers: Callers) -> None:
+    callers.come(1)
+    until(lambda: server.writes == [1])
+    callers.come(3)
+    until(lambda: len(callers.queue._waiting) == 3)
+
+
 @pytest.fixture
 def server() -> Server:
     return Server()
@@ -67,10 +74,7 @@ def test_callers_that_come_back_are_written_together(
     server: Server, callers: Callers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group_commit, "PAUSE", LONG)
-    callers.come(1)
-    until(lambda: server.writes == [1])
-    callers.come(3)
-    until(lambda: len(callers.queue._waiting) == 3)
+    one_is_written_and_three_wait(server, callers)
     server.answer.release()
     until(lambda: callers.gone() == 1)
     assert server.writes == [1], "the fourth of a moment ago is waited for"
@@ -95,10 +99,7 @@ def test_a_lone_caller_is_written_at_once(
 def test_who_does_not_come_back_is_not_waited_for_twice(
     server: Server, callers: Callers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    callers.come(1)
-    until(lambda: server.writes == [1])
-    callers.come(3)
-    until(lambda: len(callers.queue._waiting) == 3)
+    one_is_written_and_three_wait(server, callers)
     server.answer.release()
     until(lambda: server.writes == [1, 3])
     server.answer.release()
@@ -119,10 +120,7 @@ def test_a_full_write_waits_for_nobody(
 ) -> None:
     monkeypatch.setattr(group_commit, "PAUSE", LONG)
     monkeypatch.setattr(group_commit, "MAX_DOCUMENTS", 2)
-    callers.come(1)
-    until(lambda: server.writes == [1])
-    callers.come(3)
-    until(lambda: len(callers.queue._waiting) == 3)
+    one_is_written_and_three_wait(server, callers)
     for number in range(2, 4):
         server.answer.release()
         if number == 3:
