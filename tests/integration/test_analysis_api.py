@@ -22,6 +22,7 @@ from lrs.analysis.deals import compare, import_csv
 from lrs.analysis.interval import Interval
 from lrs.analysis.intervals import mean_difference, rate_difference, wilson
 from lrs.analysis.scope import Scope
+from lrs.api import reports
 from lrs.refusals import InvalidField
 from lrs.tenancy import create_client, create_org
 
@@ -260,6 +261,26 @@ def test_a_partner_imports_for_itself_and_learns_of_nobody_else(
     answer = client.post("/api/v1/deals", data=body, content_type="text/csv", headers=keys["north"])
     reasons = [row["reason"] for row in answer.json["refused"]]
     assert reasons == ["partner 'south' is not an organization", "person 'cy@x.example' is unknown"]
+    assert db.deals.count_documents({}) == 0
+
+
+@pytest.mark.parametrize("limit", ["MAX_CSV", "MAX_CONTENT_LENGTH"])
+def test_deals_of_untold_length_are_refused_beyond_the_limit_and_not_cut_off(
+    client: FlaskClient, db: Any, keys: dict[str, Headers], monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    person(db, "ana", "north")
+    line = "{},north,ana@x.example,a,2026-05-05,true,1\n"
+    body = "id,partner,person,product,created,won,amount\n" + "".join(map(line.format, range(9)))
+    beyond = len(body) - len(line.format(9))  # a cut there would leave eight whole lines
+    if limit == "MAX_CSV":
+        monkeypatch.setattr(reports, limit, beyond)
+    else:
+        monkeypatch.setitem(client.application.config, limit, beyond)
+    chunked = {"wsgi.input": io.BytesIO(body.encode()), "wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
+    answer = client.post(
+        "/api/v1/deals", content_type="text/csv", headers=keys["north"], environ_overrides=chunked
+    )
+    assert answer.status_code == {"MAX_CSV": 422, "MAX_CONTENT_LENGTH": 413}[limit], answer.text
     assert db.deals.count_documents({}) == 0
 
 
