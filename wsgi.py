@@ -4,9 +4,9 @@ import logging.config
 import os
 
 from lrs.app import create_app
-from lrs.logs import configuration
-from lrs.settings import Settings
+from lrs.foundation.logs import configuration
+from lrs.foundation.settings import Settings
 
 settings = Settings.from_env(os.environ)
-logging.config.dictConfig(configuration(settings.log_level, settings.log_format))
+logging.config.dictConfig(configuration(settings.log_level, settings.log_format, access=settings.access_log))
 app = create_app(settings)

@@ -1,4 +1,4 @@
-"""The `lrs` command: each subcommand is a module of `lrs.commands`, imported when it is asked for."""
+"""The `lrs` command: each subcommand is a module in a room of `lrs.commands`, imported when asked for."""
 
 from __future__ import annotations
 
@@ -11,24 +11,42 @@ import click
 from pymongo.errors import ConnectionFailure
 
 import lrs.commands
-from lrs.logs import without_secrets
-from lrs.settings import StartFailure
+from lrs.foundation.logs import without_secrets
+from lrs.foundation.settings import StartFailure
 
 
 class LazyGroup(click.Group):
-    """A click group whose members are the modules of `lrs.commands`; each exposes `group`."""
+    """A click group whose members are the modules in the rooms of `lrs.commands`; each exposes `group`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         """Return the subcommand names without importing them."""
-        names = (module.name for module in pkgutil.iter_modules(lrs.commands.__path__))
-        return sorted(name for name in names if not name.startswith("_"))
+        return sorted(_modules())
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's
         """Import one subcommand."""
-        if cmd_name not in self.list_commands(ctx):
+        module = _modules().get(cmd_name)
+        if module is None:
             return None
-        command: click.Command = importlib.import_module(f"lrs.commands.{cmd_name}").group
+        command: click.Command = importlib.import_module(module).group
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the subcommands of each room below the room's name."""
+        rooms: dict[str, list[tuple[str, str]]] = {}
+        for name, module in sorted(_modules().items()):
+            command = self.get_command(ctx, name)
+            if command is not None:
+                rooms.setdefault(module.split(".")[2], []).append((name, command.get_short_help_str(64)))
+        for room, rows in rooms.items():
+            with formatter.section(room.capitalize()):
+                formatter.write_dl(rows)
+
+
+def _modules() -> dict[str, str]:
+    """Return the full name of each subcommand's module by the subcommand's name: `lrs.commands.ROOM.NAME`."""
+    found = pkgutil.walk_packages(lrs.commands.__path__, "lrs.commands.")
+    names = (module.name for module in found if module.name.count(".") == 3)
+    return {name.rpartition(".")[2]: name for name in names}
 
 
 @click.command(

@@ -1,4 +1,6 @@
-"""Calendar arithmetic in the programme zone (certification.md 4.6): local dates first, conversion last."""
+"""Calendar arithmetic in the programme zone (cert#4.6): local dates first, conversion last."""
+
+# Compiled by mypyc, see setup.py.
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ import datetime as dt
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from rules.model import Duration, Unit
+from rules.language.durations import Duration, Unit
 
 _MAX_YEAR = 9998
 _LAST_DAY = dt.date(_MAX_YEAR, 12, 31)
@@ -34,7 +36,7 @@ def local_date(at: dt.datetime, timezone: str) -> dt.date:
 
 @lru_cache(maxsize=65536)
 def start_of(day: dt.date, timezone: str) -> dt.datetime:
-    """Return the first instant, in UTC, whose local date is `day` or later (4.6-2).
+    """Return the first instant, in UTC, whose local date is `day` or later (cert#4.6-2).
 
     A midnight that does not exist gives the first valid instant, one that occurs twice the earlier; a day
     that a zone left out gives the start of the next one.
@@ -67,12 +69,12 @@ def _gap_end(guess: dt.datetime, local: ZoneInfo) -> dt.datetime:
 
 @lru_cache(maxsize=65536)
 def end_of(day: dt.date, timezone: str) -> dt.datetime:
-    """Return the exclusive end of a local date: the first instant whose local date is later (4.6-2)."""
+    """Return the exclusive end of a local date: the first instant whose local date is later (cert#4.6-2)."""
     return start_of(day + dt.timedelta(days=1), timezone)
 
 
 def add(day: dt.date, duration: Duration, times: int = 1) -> dt.date:
-    """Return `day` + `times` x duration, months and years clamped to the last valid day (4.6-1, 4.6-3).
+    """Return `day` + `times` x duration, clamped to the last valid day (cert#4.6-1, cert#4.6-3).
 
     Dates beyond the year 9998 stop at its last day, dates before the year 1 at its first.
     """
@@ -112,7 +114,7 @@ def _months(day: dt.date, n: int) -> dt.date:
 def later_by(at: dt.datetime, duration: Duration, timezone: str) -> dt.datetime:
     """Return the instant a duration after another: hours to weeks as elapsed time, months by local date.
 
-    For `settle` and `max_lateness` (section 10, 4.1-3): n days are n x 24 hours; months keep the local wall
+    For `settle` and `max_lateness` (cert#10-7): n days are n x 24 hours; months keep the local wall
     time.
     """
     match duration.unit:

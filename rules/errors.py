@@ -1,12 +1,12 @@
 """Errors of the rule engine: facts as attributes, HTTP adds the status.
 
 RuleError
-├── InvalidRuleFile(problems)      a document has problems (section 3)
+├── InvalidRuleFile(problems)      a document has problems (cert#3)
 ├── UnknownRule(kind, id, hint)    nothing is published under that id
 ├── AlreadyEnded(id, state, at)    a certification was retired or withdrawn before
 ├── OnlyVersion(id, version)       there is no other version to compare with
 ├── UnknownPerson(person)          nobody has that id or address
-├── StalePlan(plan, reason)        a plan expired or no longer says what apply would do (6-2)
+├── StalePlan(plan, reason)        a plan expired or no longer says what apply would do (cert#6-2)
 └── EvaluationFailed(rule, reason) recorded on the rule, never shown over HTTP
 """
 
@@ -20,7 +20,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem of a rule file, with its place (certification.md 3-3)."""
+    """One problem of a rule file, with its place (cert#3-3)."""
 
     file: str
     line: int
@@ -88,7 +88,7 @@ class UnknownPerson(RuleError):
 
 
 class StalePlan(RuleError):
-    """A plan expired, or its prediction no longer holds (6-2)."""
+    """A plan expired, or its prediction no longer holds (cert#6-2)."""
 
     def __init__(self, plan: str, reason: str) -> None:
         self.plan, self.reason = plan, reason

@@ -15,19 +15,17 @@ import datetime as dt
 import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.database import Database
 
-from rules import partners, programmes
-from rules.engine import BATCH, Engine
+from rules.engine.engine import BATCH, Engine
+from rules.engine.lease import FREE
+from rules.programmes import partners, tier_recording
+from rules.stored import VENDOR, Document
 
-Document = dict[str, Any]
-
-VENDOR: Final = "vendor"
 LEASE: Final = dt.timedelta(seconds=120)
-FREE: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 BOUNDS: Final = ("", *(f"p_{digit}" for digit in "123456789abcdefghjkmnpqrstvwxyz"), None)
 LISTED: Final = 1000
 
@@ -107,12 +105,12 @@ def rebuild_tiers(engine: Engine, name: str, now: dt.datetime, *, part: int = 0,
     organizations = db.orgs.find({"kind": {"$ne": "vendor"}}, {"_id": 1}).sort("_id", ASCENDING)
     for row in list(organizations)[part::of]:
         for programme in partners.programme_ids(rules):
-            course = partners.course_of(db, rules, programme, row["_id"])
-            view = programmes.view_of(programme, row["_id"], course)
+            timeline = partners.timeline_of(db, rules, programme, row["_id"])
+            view = tier_recording.view_of(programme, row["_id"], timeline)
             known = db.tiers.find_one({"_id": view["_id"]}, {"digest": 1})
             if known is not None and known["digest"] != view["digest"] and row["_id"] not in waiting:
                 _count(db, name, [{"organization": row["_id"], "programme": programme, "what": "tier"}])
-            programmes.record(db, rules, programme, row["_id"], course, now=now)
+            tier_recording.record(db, rules, programme, row["_id"], timeline, now=now)
 
 
 def finish(engine: Engine, name: str, now: dt.datetime, *, with_tiers: bool = True) -> Document:

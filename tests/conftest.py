@@ -26,15 +26,16 @@ from hypothesis import HealthCheck, settings
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from lrs.mongod import find_mongod, free_port, start_mongod
-from lrs.settings import Settings
-from statements.prepare import OrderClock
+from lrs.foundation.settings import Settings
+from lrs.running.mongod import find_mongod, free_port, start_mongod
+from statements.intake.prepare import OrderClock
 
 RUN_FOLDER = "LAUREL_TEST_RUN"  # set by the first pytest process; xdist workers inherit it
 KEY, SECRET = "test-key", "test-secret"
+FAST_PATH = os.environ.get("LAUREL_TEST_FAST_PATH") != "off"  # a second run of protocol tests is without it
 # a child of a pytest that is killed gets SIGTERM from the kernel
 TIED = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
-GUNICORN = [*TIED, sys.executable, "-m", "gunicorn", "-c", "python:lrs.gunicorn_conf"]
+GUNICORN = [*TIED, sys.executable, "-m", "gunicorn", "-c", "python:lrs.running.gunicorn_settings"]
 ROOT = Path(__file__).parents[1]
 
 
@@ -47,6 +48,7 @@ settings.load_profile("laurel")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the folder of this run; the process that made it also removes it."""
+    config.addinivalue_line("markers", "described: answers of the API are as the OpenAPI document says")
     if RUN_FOLDER not in os.environ:
         memory = Path("/dev/shm")
         os.environ[RUN_FOLDER] = tempfile.mkdtemp(
@@ -119,7 +121,7 @@ def worker_database(suffix: str = "") -> str:
 @pytest.fixture(scope="session")
 def mongo_client(mongod: str) -> Iterator[MongoClient[dict[str, Any]]]:
     """One client per process, with the write concern of production."""
-    from lrs.database import connect  # not at the top: pure tests start without the application
+    from lrs.foundation.database import connect  # not at the top: pure tests start without the application
 
     db = connect(Settings(mongodb_uri=mongod, database=worker_database()))
     yield db.client
@@ -128,7 +130,7 @@ def mongo_client(mongod: str) -> Iterator[MongoClient[dict[str, Any]]]:
 
 def empty(db: Database[dict[str, Any]]) -> None:
     """Remove every document and keep collections and indexes: much cheaper than dropping the database."""
-    from lrs.database import ensure_indexes
+    from lrs.indexes import ensure_indexes
 
     for info in db.list_collections():
         if info["type"] == "collection" and not info["name"].startswith("system."):
@@ -153,10 +155,18 @@ def own_order_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("statements.ingest.CLOCK", OrderClock())
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_priority() -> Iterator[None]:
+    """Let no command that steps back behind others, as an export does, slow the tests after it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.nice", lambda _increment: 0)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_rule_caches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test be answered, for up to a second, by the rules of the test before it."""
-    monkeypatch.setattr("rules.store._CACHES", {})
+    monkeypatch.setattr("rules.catalogue.store._CACHES", {})
 
 
 @pytest.fixture
@@ -167,17 +177,26 @@ def settings(mongod: str, tmp_path: Path) -> Settings:
         database=worker_database(),
         public_url="http://lrs.example",
         data_folder=tmp_path / "data",
+        fast_path=FAST_PATH,
         bootstrap_key=KEY,
         bootstrap_secret=SECRET,
     )
 
 
 @pytest.fixture
-def app(settings: Settings, db: Database[dict[str, Any]]) -> Flask:
-    """The application over the empty database, its first client made from the bootstrap settings."""
+def app(settings: Settings, db: Database[dict[str, Any]], request: pytest.FixtureRequest) -> Iterator[Flask]:
+    """The application over the empty database, its first client made from the bootstrap settings.
+
+    In tests marked `described` no answer of its API may contradict the OpenAPI document.
+    """
+    from openapi_answers import watch
+
     from lrs.app import create_app
 
-    return create_app(settings, db)
+    made = create_app(settings, db)
+    lies = watch(made) if request.node.get_closest_marker("described") else []
+    yield made
+    assert sorted(set(lies)) == []
 
 
 @pytest.fixture
@@ -224,7 +243,7 @@ def running_server(settings: Settings, client: MongoClient[dict[str, Any]], log:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("LRS_")}
     environ |= {
         "LRS_MONGODB_URI": settings.mongodb_uri, "LRS_DATABASE": settings.database, "LRS_PUBLIC_URL": url,
-        "LRS_DATA_FOLDER": str(settings.data_folder),
+        "LRS_DATA_FOLDER": str(settings.data_folder), "LRS_FAST_PATH": str(FAST_PATH),
         "LRS_BOOTSTRAP_KEY": KEY, "LRS_BOOTSTRAP_SECRET": SECRET,
     }  # fmt: skip
     with log.open("wb") as output:

@@ -10,11 +10,11 @@ from uuid import uuid4
 
 from pymongo.database import Database
 
-from statements.attachments import Part
 from statements.ingest import Writer, store_statements
-from statements.parse import parse_statements
-from statements.query import StatementQuery
-from statements.store import Page, StatementStore
+from statements.intake.attachments import Part
+from statements.parsing.parse import parse_statements
+from statements.query.parameters import StatementQuery
+from statements.storage.store import Page, StatementStore
 
 VERSION = "2.0.0"
 VOIDED = "http://adlnet.gov/expapi/verbs/voided"

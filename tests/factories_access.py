@@ -11,9 +11,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from pymongo.database import Database
 
-from lrs import clients, orgs, people, sessions, users
-from lrs.audit import Editor
-from lrs.tenancy import ADMIN_SCOPES, SCOPES, XAPI_SCOPES
+from lrs.access import clients, organizations, sessions, users
+from lrs.access.scopes import ADMIN_SCOPES, SCOPES, XAPI_SCOPES
+from lrs.foundation.audit import Editor
+from lrs.people import affiliations, records
 
 Document = dict[str, Any]
 NOW = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
@@ -36,7 +37,7 @@ def basic(key: str, secret: str) -> dict[str, str]:
 
 
 def make_org(db: Database[Document], org: str, **properties: Any) -> Document:
-    return orgs.add_org(editor(db), org, {"name": f"Org {org}", "parent": "vendor", **properties})
+    return organizations.add_org(editor(db), org, {"name": f"Org {org}", "parent": "vendor", **properties})
 
 
 def make_client(db: Database[Document], org: str, **properties: Any) -> dict[str, str]:
@@ -55,10 +56,10 @@ def make_user(db: Database[Document], org: str, role: str, email: str) -> Docume
 
 def make_person(db: Database[Document], email: str, org: str | None = None, name: str | None = None) -> str:
     """Make a person who counts for an organization."""
-    made = people.add_person(editor(db), [f"mbox::mailto:{email}"], name=name)
+    made = records.add_person(editor(db), [f"mbox::mailto:{email}"], name=name)
     if org is not None:
         start = utc_now() - dt.timedelta(days=30)
-        people.affiliate(editor(db), made["_id"], org, start=start, known_as=f"mbox::mailto:{email}")
+        affiliations.affiliate(editor(db), made["_id"], org, start=start, known_as=f"mbox::mailto:{email}")
     return str(made["_id"])
 
 
@@ -77,8 +78,8 @@ class Browser:
 
 def log_in(app: Flask, user: Document) -> Browser:
     """Begin a session without the login page."""
-    here = app.extensions["laurel"]
-    token = sessions.begin(here.db, here.settings, user, "127.0.0.1", here.now())
+    services = app.extensions["laurel"]
+    token = sessions.begin(services.db, services.settings, user, "127.0.0.1", services.now())
     client = app.test_client()
-    client.set_cookie(sessions.cookie_name(here.settings), token, domain="localhost")
-    return Browser(client, here.db.sessions.find_one({"user": user["_id"]})["csrf"])
+    client.set_cookie(sessions.cookie_name(services.settings), token, domain="localhost")
+    return Browser(client, services.db.sessions.find_one({"user": user["_id"]})["csrf"])

@@ -4,15 +4,64 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
-from rules.credential_document import Achievement, AwardPeriod, EvidenceNote, Issuer
-from rules.signing import MemorySigner, make_private_key
+from rules.credentials.document import (
+    Achievement,
+    AwardPeriod,
+    EvidenceNote,
+    Issuer,
+    build_credential,
+    whole_second,
+)
+from rules.credentials.proofs import without_claims
+from rules.credentials.signing import (
+    ALGORITHMS,
+    Algorithm,
+    PrivateKey,
+    UnknownKey,
+    Use,
+    algorithm_of,
+    make_private_key,
+    sign_with,
+)
+from rules.credentials.status_list import build_entry
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MemorySigner:
+    """Private keys held in this process, the first one of each use current."""
+
+    keys: Mapping[str, PrivateKey]
+
+    def current(self, use: Use = "token") -> str:
+        """Return the name of the first key of that use."""
+        for kid, key in self.keys.items():
+            if algorithm_of(key) in ALGORITHMS[use]:
+                return kid
+        raise UnknownKey("current")
+
+    def algorithm(self, kid: str) -> Algorithm:
+        """Return RS256 for an RSA key, ES256 for P-256, EdDSA for Ed25519."""
+        return algorithm_of(self._key(kid))
+
+    def sign(self, kid: str, message: bytes) -> bytes:
+        """Sign `message` with that key."""
+        return sign_with(self._key(kid), message)
+
+    def _key(self, kid: str) -> PrivateKey:
+        try:
+            return self.keys[kid]
+        except KeyError as error:
+            raise UnknownKey(kid) from error
+
 
 ISSUER = Issuer(did="did:web:lrs.example", name="Northwind Academy", base="https://lrs.example")
 RSA_KEY = make_private_key("RS256")
 EC_KEY = make_private_key("ES256")
-SIGNER = MemorySigner({"k1": RSA_KEY, "k2": EC_KEY})
+ED_KEY = make_private_key("EdDSA")
+SIGNER = MemorySigner({"k1": RSA_KEY, "k2": EC_KEY, "k3": ED_KEY})
 EC_SIGNER = MemorySigner({"k2": EC_KEY})
 NOW = dt.datetime(2026, 6, 1, 12, 0, tzinfo=dt.UTC)
 AWARDED = dt.datetime(2026, 5, 20, 9, 30, 15, 250000, tzinfo=dt.UTC)
@@ -40,3 +89,17 @@ def make_period(**overrides: Any) -> AwardPeriod:
         emails=("Ana@Example.com ",),
     )
     return dataclasses.replace(period, **overrides)
+
+
+def credential_of(period: AwardPeriod, *, refreshable: bool = True) -> dict[str, Any]:
+    """Return the credential of a period without the claims of its token."""
+    claims = build_credential(
+        period,
+        ISSUER,
+        valid_from=whole_second(period.valid_from),
+        status=build_entry(f"{ISSUER.base}/status/1", 7),
+        subject="urn:uuid:7e3b1c9a-5d0f-4f8e-9a54-0e6c2b1d7f30",
+        salts=["Kosher"] * len(period.emails),
+        refreshable=refreshable,
+    )
+    return without_claims(claims)

@@ -8,14 +8,14 @@ from itertools import pairwise
 from typing import Any
 
 from rules import calendar
-from rules.course import Course, Status
-from rules.evaluate import decide
-from rules.evidence import parse_instant
-from rules.history import BEGINNING, END_OF_TIME, Evidence, Fact, PersonHistory
-from rules.load import load
-from rules.model import Certification
-from rules.published import LifecycleChange, PublishedCertification, PublishedVersion, published
-from rules.selectors import ADL
+from rules.checking.load import load
+from rules.evaluation.evaluate import decide
+from rules.evaluation.timeline import AwardTimeline, Status
+from rules.evidence.from_statement import parse_instant
+from rules.evidence.history import BEGINNING, END_OF_TIME, Evidence, Fact, PersonHistory
+from rules.evidence.published import LifecycleChange, PublishedCertification, PublishedVersion, published
+from rules.evidence.selectors import ADL
+from rules.language.model import Certification
 
 BASE = "https://acme.example/xapi/"
 EXAM = f'{{verb: [passed, failed], activity: "{BASE}exam"}}'
@@ -111,12 +111,12 @@ def version(
     )
 
 
-def course_of(
+def timeline_of(
     rule: Certification | PublishedCertification,
     *evidence: Evidence,
     known_at: str | None = None,
     **values: Any,
-) -> Course:
+) -> AwardTimeline:
     """Decide a certification for `ana` at the end of time, or as known at an instant."""
     lifecycle: tuple[LifecycleChange, ...] = values.pop("lifecycle", ())
     if isinstance(rule, Certification):
@@ -125,12 +125,12 @@ def course_of(
     return decide(rule, history(*evidence, **values), known)
 
 
-def status(course: Course, at: str, timezone: str = "UTC") -> Status:
+def status(timeline: AwardTimeline, at: str, timezone: str = "UTC") -> Status:
     """Return the status at the last instant of a date."""
-    return course.status_at(last(at, timezone))
+    return timeline.status_at(last(at, timezone))
 
 
-def states(course: Course) -> list[tuple[str, str]]:
+def states(timeline: AwardTimeline) -> list[tuple[str, str]]:
     """Return the line of public states as (date, state) pairs, from the first change of state on."""
-    changes = [s for before, s in pairwise(course.segments) if s.state != before.state]
+    changes = [s for before, s in pairwise(timeline.segments) if s.state != before.state]
     return [(f"{s.at:%Y-%m-%d}", s.state) for s in changes]

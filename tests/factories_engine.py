@@ -9,16 +9,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lrs import tenancy
-from lrs.settings import Settings
-from lrs.worker import Workshop, until_quiet, workshop
-from rules import plans
-from rules.relevance import relevance
-from rules.store import cache_of
-from statements import prepare
+from worker_rounds import until_quiet
+
+from lrs.access import organizations
+from lrs.foundation.settings import Settings
+from lrs.running.worker import WorkerServices, worker_services
+from rules.catalogue.relevance import relevance
+from rules.catalogue.store import cache_of
+from rules.publication import plans
 from statements.ingest import Writer, store_statements
-from statements.parse import parse_statements
-from statements.store import StatementStore
+from statements.intake import prepare
+from statements.parsing.parse import parse_statements
+from statements.storage.store import StatementStore
 
 ADL = "http://adlnet.gov/expapi/verbs/"
 START = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
@@ -105,14 +107,16 @@ class World:
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
-        cache_of(self.db).life = 0.0
+        cache_of(self.db).max_age = 0.0
         prepare.CLOCK._last = 0  # `stored` rises within a process; each world has its own time
-        tenancy.create_org(self.db, "vendor", name="Vendor", kind="vendor", parent=None, now=self.clock())
+        organizations.create_org(
+            self.db, "vendor", name="Vendor", kind="vendor", parent=None, now=self.clock()
+        )
         settings = Settings(key_passphrase="of the tests", signing_algorithm="ES256")  # quick, and no file
-        self.here: Workshop = workshop(settings, self.db, self.clock)
+        self.services: WorkerServices = worker_services(settings, self.db, self.clock)
 
     def partner(self, org: str, policy: str = "open") -> str:
-        tenancy.create_org(self.db, org, name=org, now=self.clock(), policy=policy)
+        organizations.create_org(self.db, org, name=org, now=self.clock(), policy=policy)
         return org
 
     def publish(self, *texts: str) -> dict[str, Any]:
@@ -144,19 +148,19 @@ class World:
 
     def settle(self) -> None:
         """Let the worker work until nothing is left."""
-        until_quiet(self.here)
+        until_quiet(self.services)
 
     def standing(self, who: str, certification: str = "sales") -> Any:
         """Return the state of a person named by address local part, now."""
-        from rules.people import person_id
-        from rules.standings import state_at
+        from rules.engine.identity import person_id
+        from rules.engine.standings import state_at
 
         found = self.db.standings.find_one({"_id": f"{person_id(mbox(who))}/{certification}"})
         return None if found is None else state_at(found, self.clock())
 
     def person(self, who: str) -> str:
         """Return the id of a person named by address local part."""
-        from rules.people import person_id
+        from rules.engine.identity import person_id
 
         return person_id(mbox(who))
 

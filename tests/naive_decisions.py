@@ -1,6 +1,6 @@
-"""A deliberately naive reference for awards and renewals (4.2 to 4.7): no bounds, everything is tried.
+"""A deliberately naive reference for awards and renewals (cert#4.2 to cert#4.7): no bounds, everything is tried.
 
-Understands all, any, at_least, done, score, count and in_order over selectors named by the last part of the
+Understands all, any, at_least, done, score, count, in_order, another and in_turn over selectors named by the last part of the
 activity; `within`; renewals by completion or previous expiry, with window and grace; lapses. UTC only.
 """
 
@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Any
 
-from rules.history import Evidence
-from rules.model import AllOf, AnyOf, AtLeast, Certification, Count, Done, Duration, InOrder, Score
+from rules.evidence.history import Evidence
+from rules.language.durations import Duration
+from rules.language.model import Certification
+from rules.language.requirements import AllOf, Another, AnyOf, AtLeast, Count, Done, InOrder, InTurn, Score
 
 DAY = dt.timedelta(days=1)
 
@@ -35,17 +37,63 @@ def name_of(e: Evidence) -> str:
     return e.activity.rsplit("/", 1)[1]
 
 
-def satisfied(requirement: Any, rows: list[Evidence], at: dt.datetime, every: list[Evidence]) -> bool:
-    """Tell whether a requirement is satisfied by some rows; `every` are the rows of any age."""
+def belongs(e: Evidence, selector: str) -> bool:
+    """Tell whether a statement is one of a selector; `pool` selects a, b and c."""
+    return name_of(e) == selector or (selector == "pool" and name_of(e) in set("abc"))
+
+
+def next_of(names: tuple[str, ...], last: list[Evidence]) -> str:
+    """Return whose turn it is after a period that was given for some statements."""
+    used = [i for i, name in enumerate(names) if any(belongs(e, name) for e in last)]
+    return [*names, names[0]][used[-1] + 1] if used else names[0]
+
+
+def proof(
+    requirement: Any, rows: list[Evidence], at: dt.datetime, every: list[Evidence], last: list[Evidence]
+) -> list[Evidence]:
+    """Return statements for which a period is given, one of each activity: another and in_turn look at no more."""
+    if not satisfied(requirement, rows, at, every, last):
+        return []
+    rows = sorted(rows, key=_order)
+    match requirement:
+        case AllOf() | AnyOf() | AtLeast():
+            return [e for part in requirement.parts for e in proof(part, rows, at, every, last)]
+        case Another():
+            return _others(requirement, rows, last)[:1]
+        case InTurn():
+            return _of_turn(requirement, rows, last)[:1]
+        case InOrder():
+            names = requirement.selectors
+        case _:
+            names = (requirement.selector,)
+    return [next(e for e in rows if belongs(e, name)) for name in names]
+
+
+def _of_turn(requirement: InTurn, rows: list[Evidence], last: list[Evidence]) -> list[Evidence]:
+    return [e for e in rows if belongs(e, next_of(requirement.selectors, last))]
+
+
+def _others(requirement: Another, rows: list[Evidence], last: list[Evidence]) -> list[Evidence]:
+    used = {e.activity for e in last if belongs(e, requirement.selector)}
+    return [e for e in rows if belongs(e, requirement.selector) and e.activity not in used]
+
+
+def satisfied(
+    requirement: Any, rows: list[Evidence], at: dt.datetime, every: list[Evidence], last: list[Evidence]
+) -> bool:
+    """Tell whether a requirement is satisfied by some rows; `every` are the rows of any age.
+
+    `last` are the statements for which the period before was given.
+    """
     if any(name_of(e) in requirement.disqualified_by and e.at <= at for e in every):
         return False
     match requirement:
         case AllOf():
-            return all(satisfied(p, rows, at, every) for p in requirement.parts)
+            return all(satisfied(p, rows, at, every, last) for p in requirement.parts)
         case AnyOf():
-            return any(satisfied(p, rows, at, every) for p in requirement.parts)
+            return any(satisfied(p, rows, at, every, last) for p in requirement.parts)
         case AtLeast():
-            return sum(satisfied(p, rows, at, every) for p in requirement.parts) >= requirement.n
+            return sum(satisfied(p, rows, at, every, last) for p in requirement.parts) >= requirement.n
         case Done():
             return any(name_of(e) == requirement.selector for e in rows)
         case Count():
@@ -63,6 +111,10 @@ def satisfied(requirement: Any, rows: list[Evidence], at: dt.datetime, every: li
                 )
                 for chain in product(*columns)
             )
+        case Another():
+            return bool(_others(requirement, rows, last))
+        case InTurn():
+            return bool(_of_turn(requirement, rows, last))
     raise AssertionError(requirement)
 
 
@@ -96,6 +148,7 @@ class NaivePeriod:
     kind: str
     awarded_at: dt.datetime
     until: dt.date
+    evidence: list[Evidence]
 
 
 def periods(cert: Certification, evidence: list[Evidence]) -> list[NaivePeriod]:
@@ -103,6 +156,7 @@ def periods(cert: Certification, evidence: list[Evidence]) -> list[NaivePeriod]:
     lasts = cert.validity.lasts
     assert lasts is not None
     instants = sorted({e.at for e in evidence if name_of(e) in cert.evidence})
+    when = cert.award.when
     found: list[NaivePeriod] = []
     anchor, n = dt.date.min, 0
     while True:
@@ -110,39 +164,40 @@ def periods(cert: Certification, evidence: list[Evidence]) -> list[NaivePeriod]:
         step = None
         for at in instants:
             if last is None:
-                if _awarded(cert, evidence, at, None):
-                    step = ("first", at)
+                if satisfied(when, rows := _admitted(cert, evidence, at, None), at, evidence, []):
+                    step = ("first", at, proof(when, rows, at, evidence, []))
             elif cert.renewal is not None and at > last.awarded_at and _in_window(cert, last, at):
                 opens = plus(last.until, cert.renewal.opens, -1)
                 rows = [e for e in evidence if e.at.date() >= opens and e.at <= at]
-                if satisfied(cert.renewal.when, rows, at, evidence):
-                    step = ("renewal", at)
-            elif at.date() > _end(cert, last) and _awarded(cert, evidence, at, last.awarded_at):
-                step = ("after_lapse", at)
+                if satisfied(cert.renewal.when, rows, at, evidence, last.evidence):
+                    step = ("renewal", at, proof(cert.renewal.when, rows, at, evidence, last.evidence))
+            elif at.date() > _end(cert, last):
+                rows = _admitted(cert, evidence, at, last.awarded_at)
+                if satisfied(when, rows, at, evidence, last.evidence):
+                    step = ("after_lapse", at, proof(when, rows, at, evidence, last.evidence))
             if step is not None:
                 break
         if step is None:
             return found
-        kind, at = step
+        kind, at, given_for = step
         if kind == "renewal" and cert.renewal is not None and cert.renewal.counted_from == "previous_expiry":
             n += 1
         else:
             anchor, n = at.date(), 1
-        found.append(NaivePeriod(kind, at, plus(anchor, lasts, n)))
+        found.append(NaivePeriod(kind, at, plus(anchor, lasts, n), given_for))
 
 
-def _awarded(
+def _admitted(
     cert: Certification, evidence: list[Evidence], at: dt.datetime, after: dt.datetime | None
-) -> bool:
+) -> list[Evidence]:
     within = cert.award.within
-    rows = [
+    return [
         e
         for e in evidence
         if e.at <= at
         and (after is None or e.at > after)
         and (within is None or at.date() <= plus(e.at.date(), within))
     ]
-    return satisfied(cert.award.when, rows, at, evidence)
 
 
 def _end(cert: Certification, period: NaivePeriod) -> dt.date:

@@ -14,7 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from lrs.mongod import free_port
+from lrs.running.mongod import free_port
 
 # a child of a pytest that is killed gets SIGTERM from the kernel
 TIED = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []

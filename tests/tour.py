@@ -21,9 +21,10 @@ from factories import make_statement, reference, voider
 from flask import Flask
 from flask.testing import FlaskClient
 from pymongo.database import Database
+from worker_rounds import until_quiet
 
-from lrs import worker
-from lrs.settings import Settings
+from lrs.foundation.settings import Settings
+from lrs.running import worker
 
 Document = dict[str, Any]
 ACTIVITY = "https://x.example/plans"
@@ -49,7 +50,9 @@ class Tour:
     def __post_init__(self) -> None:
         self.client: FlaskClient = self.app.test_client()
         self.headers = basic(KEY, SECRET)
-        self.workshop = worker.workshop(self.settings, self.db, lambda: dt.datetime.now(dt.UTC) + self.ahead)
+        self.worker = worker.worker_services(
+            self.settings, self.db, lambda: dt.datetime.now(dt.UTC) + self.ahead
+        )
 
     def go(self, route: str, *, client: Any = None, headers: Any = None, ok: int = 0, **request: Any) -> Any:
         """Ask one route; whatever is not done (or not answered `ok`) raises AssertionError."""
@@ -75,9 +78,9 @@ class Tour:
     def settle(self) -> None:
         """Do all work of the worker's loop, then run each job of its scheduler once, two seconds later."""
         self.ahead += dt.timedelta(seconds=2)  # endpoints are looked at once a second
-        worker.until_quiet(self.workshop)
+        until_quiet(self.worker)
         for job in worker.JOBS:
-            job.run(self.workshop)
+            job.run(self.worker)
         time.sleep(0.1)  # deliveries run in threads
 
     def left_out(self) -> list[str]:

@@ -6,18 +6,25 @@ import base64
 import datetime as dt
 import io
 import re
+import uuid
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from conftest import basic
 from factories import make_statement
 from factories_access import PASSWORD, log_in
+from factories_packages import scorm_files, tincan_document, zipped
 from PIL import Image
 from tour import ACTIVITY, AGENT, Tour
 
-from lrs import notice_mail
-from lrs.erasure import MODES
-from lrs.sessions import CSRF_HEADER
-from rules.people import person_id
+from lrs.access.second_factor import code_of, step_of
+from lrs.access.sessions import CSRF_HEADER
+from lrs.analysis.reports.catalogue import REPORTS
+from lrs.content_app import create_content_app
+from lrs.messaging import notice_texts
+from lrs.people import merge as people_merge
+from lrs.people.erasure import MODES
+from rules.engine.identity import person_id
 
 ANA, BEA = "mbox::mailto:ana.lima@drift.example", "mbox::mailto:bea.lindqvist@aurora.example"
 
@@ -28,10 +35,15 @@ title: Tour
 role: sales
 product: acme-platform
 evidence:
-  exam: {{verb: passed, activity: "https://x.example/tour"}}
+  exam:
+    verb: passed
+    activity: "https://x.example/tour"
+    attempts: {{at_most: 3, granted_by: {{group: certified-assessors}}}}
 award:
   when: {{score: exam, at_least: 0.{version}, attempt: best}}
 validity: {{lasts: 12 months, counted_from: completion, timezone: UTC}}
+targets: [{{partner: aurora, due_within: 30 days}}]
+notices: [{{before_due: [30 days], to: [holder]}}]
 tests:
   - name: the exam counts
     given:
@@ -85,6 +97,18 @@ def organizations(tour: Tour) -> None:
     tour.go("GET /api/v1/users")
     tour.go("GET /api/v1/users/<user>")
     tour.go("PATCH /api/v1/users/<user>", json={"name": "Uma"})
+    refused = tour.go("POST /xapi/statements", json={}, ok=400)
+    assert refused.json["error"] == "InvalidStatement"
+    tour.go("GET /xapi/extensions/connection")
+    tour.go("POST /xapi/extensions/connection", json={})
+    listed = tour.go("GET /api/v1/inbound").json["items"]
+    tour.ids["refusal"] = listed[0]["id"]
+    tour.go("GET /api/v1/inbound/<refusal>")
+    tour.ask_each(
+        "GET /api/v1/inbound",
+        {"org": "tour"}, {"client": "test-key"}, {"error": "InvalidStatement"},
+        {"since": "2020-01-01T00:00:00Z"}, {"until": "2020-01-01T00:00:00Z"},
+    )  # fmt: skip
     tour.ask_each(
         "GET /api/v1/audit",
         {}, {"limit": "2"}, {"org": "tour"}, {"who": "test-key"}, {"action": "client.rotate"},
@@ -111,6 +135,7 @@ def people(tour: Tour) -> None:
         {"ifi": "mbox::mailto:ida@tour.example"},
     )  # fmt: skip
     tour.go("GET /api/v1/people/<person>")
+    tour.go("GET /api/v1/people/<person>/export").close()  # its file too
     tour.go("PATCH /api/v1/people/<person>", json={"name": "Ida T"})
     ifi = {"ifi": "mbox::mailto:ida3@tour.example"}
     tour.go("POST /api/v1/people/<person>/identifiers", json=ifi)
@@ -243,12 +268,18 @@ def credentials(tour: Tour) -> None:
     tour.go("POST /credentials/<award>/display", query_string=token, data={**token, **everything})
     for form in ("text/html", "image/png", "image/svg+xml", "application/pdf", "application/vc+jwt"):
         tour.go("GET /credentials/<award>", headers={"Accept": form})
-    for path in ("badge.png", "card.png", "refresh", "verify"):
+    for path in ("badge.png", "card.png", "refresh", "verify", "assertion", "assertion.png"):
         tour.go(f"GET /credentials/<award>/{path}")
     evidence = shown["claims"].get("evidence") or [{"id": "/none"}]
     tour.ids["key"] = evidence[0]["id"].rpartition("/")[2]
     tour.go("GET /credentials/<award>/evidence/<key>")
-    tour.go("GET /achievements/<certification>/<version>")
+    tour.go("GET /credentials/<award>/needed", query_string=token)
+    wallet(tour, token)
+    for form in ("json", "jwt"):
+        tour.go(f"GET /credentials/<award>/record.{form}", query_string=token)
+    for path in ("", "/badge", "/badge.png"):
+        tour.go(f"GET /achievements/<certification>/<version>{path}")
+    tour.go("GET /issuer")
     tour.ids |= {
         "kid": shown["issues"][-1]["key"],
         "name": str(shown["issues"][-1]["status_list"]),
@@ -258,6 +289,22 @@ def credentials(tour: Tour) -> None:
         tour.go(f"GET {route}")
     for route in ("/did.json", "/<tenant>/did.json"):  # the issuer of a test has no path
         tour.go(f"GET {route}", ok=404)
+
+
+def wallet(tour: Tour, token: dict[str, str]) -> None:
+    """Take a credential as far as a wallet without a key comes."""
+    tour.go("GET /.well-known/openid-credential-issuer")
+    tour.go("GET /.well-known/oauth-authorization-server")
+    tour.go("GET /credentials/<award>/wallet", query_string=token)
+    page = tour.go("POST /credentials/<award>/wallet", query_string=token).text
+    code = page.partition("pre-authorized_code%22%3A%22")[2].partition("%22")[0]
+    grant = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
+    asked = {"grant_type": grant, "pre-authorized_code": code}
+    access = tour.go("POST /oid4vci/token", data=asked).json["access_token"]
+    tour.go("POST /oid4vci/nonce")
+    headers = {"Authorization": f"Bearer {access}"}
+    for path in ("credential", "deferred"):
+        tour.go(f"POST /oid4vci/{path}", json={}, headers=headers, ok=400)
 
 
 def webhooks(tour: Tour) -> None:
@@ -337,6 +384,62 @@ def analysis(tour: Tour) -> None:
     tour.go("GET /api/v1/people/<person>/timeline")
 
 
+def content(tour: Tour) -> None:
+    """Upload packages, look, publish, show, fetch, withdraw and discard."""
+    base = "/api/v1/content"
+    tour.go(f"POST {base}", data=zipped(scorm_files()), query_string={"name": "tour.zip"})
+    tour.settle()
+    first = tour.look.content_versions.find_one({"name": "tour.zip"})
+    assert first is not None
+    tour.ids |= {"item": first["item"], "version": first["_id"]}
+    tour.go(f"POST {base}", data=zipped(scorm_files()), query_string={"item": first["item"], "name": "2.zip"})
+    tour.go(f"POST {base}", data=zipped({"a.txt": b"no package"}))
+    tour.go(f"POST {base}", data=zipped({"tincan.xml": tincan_document(), "index.html": b""}))
+    tour.settle()
+    tour.go(f"POST {base}/versions/<version>/publish")
+    tour.ask_each(f"GET {base}", {}, {"limit": "1"})
+    tour.ask_each(f"GET {base}/versions", {}, {"limit": "1"})
+    tour.go(f"GET {base}/<item>")
+    tour.go(f"GET {base}/versions/<version>")
+    tour.go(f"PATCH {base}/<item>", json={"visible": {"orgs": ["vendor"]}})
+    tour.ask_each(
+        f"GET {base}/visible", {"person": person_id(ANA)}, {"person": person_id(BEA), "language": "de"}
+    )
+    opened(tour, base)
+    tour.go(f"POST {base}/versions/<version>/original")
+    tour.go(f"POST {base}/versions/<version>/withdraw")
+    second = tour.look.content_versions.find_one({"name": "2.zip"})
+    assert second is not None
+    tour.ids["version"] = second["_id"]
+    tour.go(f"DELETE {base}/versions/<version>")
+    served = create_content_app(tour.settings, tour.db).test_client()
+    for path in ("index.html", "INDEX.html", "none.html"):
+        served.get(f"/v/{first['_id']}/{path}", base_url=f"http://{first['_id']}.content.example")
+    served.get("/o/none")
+
+
+def opened(tour: Tour, base: str) -> None:
+    """Open an item and look at what came of it; waiving and abandoning are for cmi5 courses."""
+    made = tour.go(f"POST {base}/<item>/launches", json={"person": person_id(BEA)}).json
+    course = f"{base}/<item>/registrations/<registration>"
+    tour.ids["registration"] = made["registration"]
+    tour.ids["attempt"] = tour.go(f"GET {course}/attempts").json["attempts"][0]["id"]
+    tour.go(f"GET {course}/attempts/<attempt>/cmi")
+    tour.go(f"POST {course}/waive", json={"unit": "u", "reason": "Administrative"}, ok=404)
+    tour.go(f"POST {course}/abandon", json={}, ok=404)
+
+
+CONSOLE_LISTS = (
+    "/certifications", "/certifications/<certification>/holders", "/expiries", "/people", "/partners",
+    "/partners/<org>/roster", "/clients",
+    "/rules", "/statements", "/inbound", "/users", "/webhooks", "/audit",
+)  # fmt: skip
+CONSOLE_PAGES = (
+    "", "/certifications/<certification>", "/certifications/<certification>/versions", "/people/<person>",
+    "/people/<person>/certifications/<certification>", "/partners/<org>",
+)  # fmt: skip
+
+
 def console(tour: Tour) -> None:
     """Log in, look around, log out."""
     user = {"org": "vendor", "email": "boss@vendor.example", "role": "vendor_admin", "password": PASSWORD}
@@ -345,23 +448,213 @@ def console(tour: Tour) -> None:
     tour.go("GET /login", client=tour.app.test_client())
     form = {"email": user["email"], "password": PASSWORD}
     tour.go("POST /login", client=tour.app.test_client(), data=form)
+    asker = tour.app.test_client()
+    tour.go("POST /login/link", client=asker, data={"email": "new@tour.example"}).close()
+    tour.go("GET /login/link", client=asker, query_string={"code": tour.code("To: new@tour.example")})
+    tour.go("POST /login/link/use", client=asker, data={"code": tour.code("To: new@tour.example")})
+    learner(tour, asker)
+    manager(tour)
     tour.go("GET /login/callback", query_string={"state": "x", "code": "y"}, ok=401)
-    for path in ("", "/people", "/people/<person>", "/clients"):
-        for query in ({}, {"org": "aurora"}):
+    tour.ids["certification"] = "sales-pro"
+    for path in CONSOLE_LISTS:
+        for query in ({}, {"org": "aurora"}, {"q": "a"}, {"q": "a@"}):
+            for form in ("", ".json", ".csv"):
+                tour.go(f"GET /console{path}{form}", client=browser.client, query_string=query)
+    for path in CONSOLE_PAGES:
+        for query in ({}, {"at": "2026-01-01", "known": "2026-01-01"}):
             tour.go(f"GET /console{path}", client=browser.client, query_string=query)
+    for words in ("ana", "ana@", str(uuid.uuid4())):
+        for form in ("", ".json"):
+            tour.go(f"GET /console/search{form}", client=browser.client, query_string={"q": words})
+    author = {"client": browser.client, "headers": {CSRF_HEADER: browser.csrf}}
+    tour.ids |= {
+        "rule_id": "sales-pro",
+        "statement": str(tour.look.statements.find_one({"org": "aurora"})["id"]),
+    }
+    tour.go("GET /console/statements/<statement>", client=browser.client)
+    tour.go("GET /console/inbound/<refusal>", client=browser.client)
+    source = tour.go("GET /api/v1/rules/<rule_id>").json["source"]
+    tour.go("GET /console/rules/new", client=browser.client, query_string={"from": "sales-pro"})
+    tour.go("POST /console/rules/check", data={"text": source}, **author)
+    saved = tour.go("POST /console/rules/drafts", data={"text": source, "action": "save"}, **author)
+    tour.ids["draft"] = saved.location.rsplit("/", 1)[-1]
+    tour.go("GET /console/rules/drafts/<draft>", client=browser.client)
+    newer = source.replace('version: "3"', 'version: "3.1"')
+    form = {"text": newer, "draft": tour.ids["draft"], "action": "plan"}
+    planned = tour.go("POST /console/rules/drafts", data=form, **author)
+    tour.ids["plan"] = planned.location.rsplit("/", 1)[-1]
+    for form_of in ("", ".json", ".csv"):
+        tour.go(f"GET /console/plans/<plan>{form_of}", client=browser.client)
+    tour.go("POST /console/plans/<plan>/again", **author)
+    tour.go("POST /console/plans/<plan>/apply", **author)
+    tour.go("POST /console/rules/drafts", data={**form, "action": "discard"}, **author)
+    tour.go("GET /console/reports", client=browser.client)
+    tour.go("GET /console/health", client=browser.client)
+    for report in REPORTS:
+        tour.ids["name"] = report
+        for form_of in ("", ".json", ".csv"):
+            tour.go(f"GET /console/reports/<name>{form_of}", client=browser.client)
+    decisions = "/console/people/<person>/certifications/<certification>/decisions"
+    tour.go(f"GET {decisions}", client=browser.client)
+    tour.go(f"POST {decisions}", data={"kind": "hold", "reason": "other", "note": "Tour"}, **author)
+    tour.go(f"POST {decisions}", data={"kind": "lift"}, **author)
+    console_identities(tour, browser)
+    tour.go("GET /console/partners/<org>/join", client=browser.client)
+    rows = {"csv": "email,role\nnew@console.example,sales\n"}
+    for action in ("try", "import"):
+        tour.go("POST /console/partners/<org>/roster", data={**rows, "action": action}, **author)
+    tour.go("POST /console/partners/<org>/invitations", data={"email": "asked@console.example"}, **author)
+    console_content(tour, browser)
+    question = {"q": '{"group": ["verb"]}'}
+    for form_of in ("", ".json", ".csv", ".svg", ".png"):
+        tour.go(f"GET /console/ask{form_of}", client=browser.client, query_string=question)
+    made = tour.go("POST /console/questions", data={**question, "name": "Tour"}, **author)
+    tour.ids["query"] = made.location.rsplit("/", 1)[-1]
+    tour.go("POST /console/questions/<query>", data={"action": "pin"}, **author)
+    for form_of in ("", ".json", ".csv"):
+        tour.go(f"GET /console/questions{form_of}", client=browser.client)
+    tour.go("GET /console/questions/<query>", client=browser.client)
+    new = {"org": "aurora", "email": "new@aurora.example", "role": "partner_admin"}
+    tour.go("POST /console/users", data=new, **author)
+    tour.ids["user"] = tour.look.users.find_one({"email": new["email"]})["_id"]
+    for change in ("disable", "enable"):
+        tour.go(f"POST /console/users/<user>/{change}", **author)
+    tour.go("POST /console/clients", data={"org": "aurora", "scopes": "state"}, **author)
+    tour.ids["key"] = tour.look.clients.find_one({"org": "aurora", "scopes": ["state"]})["_id"]
+    tour.go("GET /console/clients/<key>", client=browser.client)
+    tour.go("POST /console/clients/<key>/rotate", **author)
+    tour.go("POST /console/clients/<key>/revoke", **author)
+    tour.go("POST /console/webhooks", data={"url": "http://127.0.0.1:9/console"}, **author)
+    tour.ids["endpoint"] = tour.look.endpoints.find_one({"url": "http://127.0.0.1:9/console"})["_id"]
+    for form_of in ("", ".json", ".csv"):
+        tour.go(f"GET /console/webhooks/<endpoint>{form_of}", client=browser.client)
+    tour.go("POST /console/webhooks/<endpoint>/resend", **author)
+    second_factor(tour)
+    tour.go("POST /preferences", client=browser.client, data={"theme": "dark"})
+    tour.go("GET /start/<item>", client=browser.client, ok=404)
     tour.go("POST /logout", client=browser.client, headers={CSRF_HEADER: browser.csrf})
+
+
+def second_factor(tour: Tour) -> None:
+    """Add a second factor, log in by it, let an administrator take it away, and remove one."""
+    for way in ("reset", "remove"):
+        email = f"{way}@vendor.example"
+        wish = {"org": "vendor", "email": email, "role": "analyst", "password": PASSWORD}
+        tour.go("POST /api/v1/users", json=wish)
+        user = tour.look.users.find_one({"email": email}) or {}
+        browser = log_in(tour.app, user)
+        opened = {"client": browser.client, "headers": {CSRF_HEADER: browser.csrf}}
+        page = tour.go("GET /console/second-factor", client=browser.client).text
+        secret = re.findall(r"<code>([A-Z2-7 ]{32,})</code>", page)[0].replace(" ", "")
+        code = {"code": code_of(secret, step_of(dt.datetime.now(dt.UTC)))}
+        shown = tour.go("POST /console/second-factor", data=code, **opened).text
+        codes = re.findall(r"[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}", shown)
+        client = tour.app.test_client()
+        tour.go("POST /login", client=client, data={"email": email, "password": PASSWORD})
+        tour.go("GET /login/code", client=client)
+        tour.go("POST /login/code", client=client, data={"code": codes[0]})
+        if way == "remove":
+            tour.go("POST /console/second-factor/remove", data={"code": codes[1]}, **opened)
+        else:
+            was, tour.ids["user"] = tour.ids["user"], user["_id"]
+            tour.go("POST /api/v1/users/<user>/second-factor/reset")
+            tour.ids["user"] = was
+
+
+def console_content(tour: Tour, browser: Any) -> None:
+    """Upload a package in the console, look at it, publish and withdraw it, and look who learns."""
+    author = {"client": browser.client, "headers": {CSRF_HEADER: browser.csrf}}
+    place = "/console/content"
+    for form_of in ("", ".json", ".csv"):
+        tour.go(f"GET {place}{form_of}", client=browser.client)
+        tour.go(f"GET {place}/<item>/learners{form_of}", client=browser.client)
+    tour.go(f"GET {place}/<item>/learners/<registration>", client=browser.client)
+    tour.go(f"GET {place}/<item>", client=browser.client)
+    file = (io.BytesIO(zipped(scorm_files())), "console.zip")
+    sent = tour.go(f"POST {place}", data={"file": file, "item": tour.ids["item"]}, **author)
+    tour.ids["version"] = sent.location.rsplit("/", 1)[-1]
+    tour.go(f"GET {place}/versions/<version>", client=browser.client)
+    tour.settle()
+    tour.go(f"GET {place}/versions/<version>", client=browser.client)
+    for action in ("publish", "withdraw"):
+        tour.go(f"POST {place}/versions/<version>", data={"action": action}, **author)
+
+
+def console_identities(tour: Tour, browser: Any) -> None:
+    """Part a person of two identifiers in the console, and merge the two again."""
+    author = {"client": browser.client, "headers": {CSRF_HEADER: browser.csrf}}
+    before = tour.ids["person"]
+    ifis = [f"mbox::mailto:{name}@console.example" for name in ("one", "two")]
+    made = tour.go("POST /api/v1/people", json={"ifis": ifis}).json
+    tour.ids["person"] = made["id"]
+    place = "/console/people/<person>"
+    tour.go(f"GET {place}/split", client=browser.client, query_string={"ifis": ifis[1:]})
+    basis = people_merge.basis(tour.look.people.find_one({"_id": made["id"]}))
+    parted = tour.go(f"POST {place}/split", data={"ifis": ifis[1:], "basis": basis}, **author)
+    gone = parted.location.rsplit("/", 1)[-1]
+    tour.go(f"GET {place}/merge", client=browser.client, query_string={"gone": gone})
+    basis = people_merge.basis(*(tour.look.people.find_one({"_id": one}) for one in (made["id"], gone)))
+    tour.go(f"POST {place}/merge", data={"gone": gone, "basis": basis}, **author)
+    tour.ids["person"] = before
+
+
+def learner(tour: Tour, client: Any) -> None:
+    """Look at the own pages, decide what others see, take the own data along."""
+    user = tour.look.users.find_one({"email": "new@tour.example"})
+    assert user is not None
+    session = tour.look.sessions.find_one({"user": user["_id"]}, sort=[("created_at", -1)])
+    assert session is not None
+    mine = {"client": client, "headers": {CSRF_HEADER: session["csrf"]}}
+    tour.ids["certification"] = "sales-pro"
+    for path in ("", "/certifications/<certification>", "/record", "/settings", "/data.json"):
+        tour.go(f"GET /me{path}", client=client)
+    tour.go("POST /me/certifications/<certification>/question", data={"text": "Why not yet?"}, **mine)
+    tour.go("POST /me/settings/sharing", data={"shown": "yes", "name": "full"}, **mine)
+    tour.go("POST /me/settings/mail", data={"language": "de", "kinds": ["award.grace"]}, **mine)
+    tour.go("POST /me/settings/password", data={"password": PASSWORD}, **mine)
+    tour.go("POST /me/settings/sessions", **mine)
+    tour.go("POST /me/settings/erasure", data={"sure": "yes"}, **mine)
+
+
+def manager(tour: Tour) -> None:
+    """Manage a partner: look at the tier, invite, import, end."""
+    user = tour.look.users.find_one({"email": "paul.berger@borealis.example"})
+    assert user is not None
+    browser = log_in(tour.app, user)
+    own = {"client": browser.client, "headers": {CSRF_HEADER: browser.csrf}}
+    row = tour.look.affiliations.find_one({"org": "borealis", "until": None, "confirmed_at": {"$ne": None}})
+    assert row is not None
+    before, tour.ids["person"] = tour.ids.get("person", ""), row["person"]
+    for path in ("", "/people/<person>", "/people/import", "/reports"):
+        tour.go(f"GET /partner{path}", client=browser.client)
+    for path in ("/people", "/due"):
+        for form in ("", ".json", ".csv"):
+            tour.go(f"GET /partner{path}{form}", client=browser.client)
+    for words in ("a", "a@"):
+        tour.go("GET /partner/people", client=browser.client, query_string={"q": words})
+    tour.go("POST /partner/people/<person>/account", **own)
+    tour.go("POST /partner/people/<person>/remind", data={"certification": "sales-pro"}, **own)
+    tour.go("POST /partner/people/invite", data={"email": "guest@tour.example", "role": "sales"}, **own)
+    listed = {"csv": "email,role\nguest2@tour.example,sales\n", "action": "import"}
+    tour.go("POST /partner/people/import", data=listed, **own)
+    waiting = tour.look.affiliations.find_one({"known_as": "mbox::mailto:guest@tour.example"})
+    assert waiting is not None
+    tour.ids["affiliation"], kept = waiting["_id"], tour.ids.get("affiliation", "")
+    tour.go("POST /partner/people/affiliations/<affiliation>/end", **own)
+    tour.ids |= {"person": before, "affiliation": kept}
 
 
 def pages(tour: Tour) -> None:
     """Open what everybody may open."""
     tour.ids |= {"org": "aurora", "filename": "app.css", "face": "none"}
+    tour.go("GET /")
     for path in ("registry", "registry.json", "registry/partners", "registry/partners.json"):
         tour.ask_each(f"GET /{path}", {}, {"q": "bea"}, {"page": "1", "certification": "sales-pro"})
     for path in ("", "/brand.css"):
         tour.go(f"GET /registry/partners/<org>{path}")
     tour.ids["org"] = "tour"
     tour.go("GET /registry/partners/<org>/logo.png")
-    way_out = notice_mail.token(tour.settings, "ana@x.example", "before_expiry")
+    way_out = notice_texts.token(tour.settings, "ana@x.example", "before_expiry")
     tour.ids["token"] = way_out
     tour.go("GET /unsubscribe/<path:token>")
     tour.go("POST /unsubscribe/<path:token>")
@@ -378,6 +671,31 @@ def pages(tour: Tour) -> None:
     tour.go("GET /static/fonts/<face>.woff", ok=404)
 
 
+def retention(tour: Tour) -> None:
+    """Hold somebody, and let old statements of an organization go."""
+    org, tour.ids["org"] = tour.ids["org"], "cumulus"
+    made = tour.go("POST /api/v1/holds", json={"person": tour.ids["person"], "reason": "case 7"})
+    tour.ids["hold"] = made.json["id"]
+    tour.ask_each("GET /api/v1/holds", {}, {"lasting": "true"})
+    rules = [{"what": what, "days": 1} for what in ("statements", "state")]
+    rules.append(
+        {"what": "statements", "days": 2, "verb": "http://v.example/v", "activity": "http://a.example/"}
+    )
+    policy = {"rules": rules, "evidence": "pseudonymise", "automatic": True}
+    tour.go("PUT /api/v1/orgs/<org>/retention", json=policy)
+    tour.go("GET /api/v1/orgs/<org>/retention")
+    tour.look.documents.update_many({"org": "cumulus"}, {"$set": {"updated": 0}})
+    counts = tour.go("POST /api/v1/orgs/<org>/retention/plans")
+    assert {"removed", "pseudonymised"} <= counts.json["counts"].keys(), counts.json
+    tour.ids["plan"] = counts.json["id"]
+    tour.go("GET /api/v1/orgs/<org>/retention/plans/<plan>")
+    tour.go("POST /api/v1/orgs/<org>/retention/plans/<plan>/apply")
+    tour.settle()
+    assert tour.go("GET /api/v1/orgs/<org>/retention/plans/<plan>").json["state"] == "done"
+    tour.go("DELETE /api/v1/holds/<hold>")
+    tour.ids["org"] = org
+
+
 def later(tour: Tour) -> None:
     """Let time pass for the worker: reminders go out, awards end, mail and status lists grow old."""
     for days in (5, 60, 300):
@@ -386,5 +704,6 @@ def later(tour: Tour) -> None:
 
 
 PARTS = (
-    organizations, people, launches, rules, awards, credentials, webhooks, analysis, console, pages, later,
+    organizations, people, launches, rules, awards, credentials, webhooks, analysis, content, console, pages,
+    retention, later,
 )  # fmt: skip

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pymongo.database import Database
 
 from lrs.analysis.award_states import award_spans, tier_spans
-from lrs.analysis.scope import Scope
-from statements.analysis import PeopleResolver
+from lrs.analysis.readable_stores import Scope
+from lrs.analysis.tiers import read_programme
+from lrs.foundation.errors import InvalidField
+from lrs.people.directory import Directory
+from rules.catalogue.store import cache_of
+from rules.engine.affiliations import span_of
 from statements.errors import InvalidQuery
-from statements.predicate import All, AnyOf, Compare, Predicate
+from statements.query.analyst_query import PeopleResolver
+from statements.query.predicate import All, AnyOf, Compare, Predicate
 
 Document = dict[str, Any]
 MAX_ACTORS = 50_000
@@ -51,23 +56,23 @@ class Attributes:
         """Return the person who owns an identifier, or the identifier itself where nobody does."""
         return self._people().get(actor, actor)
 
-    def spans(self, attribute: str, certification: str | None = None) -> dict[str, list[Span]]:
+    def spans(self, attribute: str, of: str | None = None) -> dict[str, list[Span]]:
         """Return the spans of an attribute per actor identifier."""
-        wanted = (attribute, certification)
+        wanted = (attribute, of)
         if wanted not in self._spans:
-            self._spans[wanted] = self._by_actor(self._load(attribute, certification))
+            self._spans[wanted] = self._by_actor(self._load(attribute, of))
         return self._spans[wanted]
 
-    def steady(self, attribute: str, certification: str | None, actor: str | None) -> bool:
+    def steady(self, attribute: str, of: str | None, actor: str | None) -> bool:
         """Tell whether the attribute of this actor never changes."""
-        found = self.spans(attribute, certification).get(actor or "", [])
+        found = self.spans(attribute, of).get(actor or "", [])
         return not found or (len(found) == 1 and found[0].start is None and found[0].end is None)
 
     def value_at(
-        self, attribute: str, certification: str | None, actor: str | None, at: dt.datetime | None
+        self, attribute: str, of: str | None, actor: str | None, at: dt.datetime | None
     ) -> str | None:
         """Return the value at an instant; without one, that of an actor who is steady."""
-        found = self.spans(attribute, certification).get(actor or "", [])
+        found = self.spans(attribute, of).get(actor or "", [])
         if at is None:
             return found[0].value if found else None
         return next((span.value for span in found if span.holds(at)), None)
@@ -76,10 +81,10 @@ class Attributes:
         """Return the function that turns a condition on an attribute into one on actors and times."""
         return self._resolve
 
-    def _resolve(self, attribute: str, certification: str | None, values: Sequence[str]) -> Predicate:
+    def _resolve(self, attribute: str, of: str | None, values: Sequence[str]) -> Predicate:
         always: list[str] = []
         sometimes: list[Predicate] = []
-        for actor, spans in self.spans(attribute, certification).items():
+        for actor, spans in self.spans(attribute, of).items():
             for span in spans:
                 if span.value not in values:
                     continue
@@ -113,53 +118,52 @@ class Attributes:
                 found[owned.value].append(span)
         return dict(found)
 
-    def _load(self, attribute: str, certification: str | None) -> Iterable[tuple[str, Span]]:
+    def _load(self, attribute: str, of: str | None) -> Iterable[tuple[str, Span]]:
         if attribute == "person":
             people = set(self._people().values())
             return ((person, Span(person)) for person in people)
         if attribute == "person.award":
-            return self._awarded(certification or "")
+            return self._awarded(of or "")
+        if attribute == "person.tier":
+            return self._of_tiers(of)
         return self._affiliated(attribute)
 
     def _awarded(self, certification: str) -> Iterable[tuple[str, Span]]:
         """Yield award states; to an organization those of its people, of former ones while they belonged."""
-        known = None if self.scope.whole or self.scope.wide else self._known_until()
+        everything = self.scope.whole or self.scope.wide
+        known = None if everything else Directory(self.db, self.now, self.scope.orgs).known_until()
         for person, state, start, end in award_spans(self.db, certification, self.now):
             if known is None:
                 yield person, Span(state, start, end)
             elif person in known and (piece := _overlap(state, (start, end), (None, known[person]))):
                 yield person, piece
 
-    def _known_until(self) -> dict[str, dt.datetime | None]:
-        """Return until when each present or former person of the scope belonged; None for present ones."""
-        until: dict[str, dt.datetime | None] = {}
-        wanted = {"org": {"$in": list(self.scope.orgs)}, "confirmed_at": {"$ne": None}}
-        for membership in self.db.affiliations.find(wanted, {"person": 1, "until": 1}):
-            person, end = membership["person"], membership.get("until")
-            if end is not None and end > self.now:
-                end = None
-            before = until.get(person, end)
-            until[person] = None if end is None or before is None else max(before, end)
-        return until
-
     def _affiliated(self, attribute: str) -> Iterable[tuple[str, Span]]:
         orgs = {org["_id"]: org for org in self.db.orgs.find({"_id": {"$in": list(self.scope.orgs)}})}
-        tiers = tier_spans(self.db, self.scope.orgs) if attribute == "person.tier" else {}
-        found = self.db.affiliations.find({"org": {"$in": list(orgs)}, "primary": True})
-        for membership in found.sort("from", 1):
-            confirmed, end = membership.get("confirmed_at"), membership.get("until")
-            if confirmed is None:
-                continue
-            start = max(membership.get("from") or confirmed, confirmed)
-            person, org = membership["person"], membership["org"]
-            if attribute == "person.tier":
-                for value, since, until in tiers.get(org, []):
-                    if piece := _overlap(value, (start, end), (since, until)):
-                        yield person, piece
-                continue
-            told = _MEMBERSHIP[attribute](membership, orgs[org])
+        for membership, start, end in self._memberships(orgs):
+            told = _MEMBERSHIP[attribute](membership, orgs[membership["org"]])
             if told is not None:
-                yield person, Span(told, start, end)
+                yield membership["person"], Span(told, start, end)
+
+    def _of_tiers(self, programme: str | None) -> Iterable[tuple[str, Span]]:
+        """Yield the tiers of a programme that people's organizations had while they belonged."""
+        try:
+            name = read_programme(cache_of(self.db).get(), programme)
+        except InvalidField as error:
+            raise InvalidQuery("person.tier", error.reason) from error
+        tiers = tier_spans(self.db, self.scope.orgs)
+        for membership, start, end in self._memberships(self.scope.orgs):
+            for value, since, until in tiers.get(membership["org"], {}).get(name, []):
+                if piece := _overlap(value, (start, end), (since, until)):
+                    yield membership["person"], piece
+
+    def _memberships(self, orgs: Iterable[str]) -> Iterator[tuple[Document, dt.datetime, dt.datetime | None]]:
+        """Yield confirmed primary affiliations with the instants between which they count."""
+        wanted = {"org": {"$in": list(orgs)}, "primary": True, "confirmed_at": {"$ne": None}}
+        for membership in self.db.affiliations.find(wanted).sort("from", 1):
+            span = span_of(membership)
+            if span is not None:
+                yield membership, *span
 
 
 _MEMBERSHIP: dict[str, Callable[[Document, Document], str | None]] = {

@@ -10,28 +10,32 @@ from typing import Any
 
 from pymongo.database import Database
 
+from lrs.access.clients import OWN_CLIENT
 from lrs.analysis.award_states import tier_spans
-from lrs.analysis.scope import Scope
-from lrs.refusals import InvalidField
-from lrs.tenancy import OWN_CLIENT
-from statements.mongo_filter import STANDING
+from lrs.analysis.readable_stores import Scope
+from lrs.analysis.tiers import Tiers, read_tier
+from lrs.foundation.errors import InvalidField
+from rules.catalogue.store import cache_of
+from rules.engine.affiliations import span_of
+from statements.query.mongo_filter import STANDING
 
 Document = dict[str, Any]
 MAX_ACTORS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What narrows a report: an organization with those below it, tier, region, role, product, period."""
+class ReportFilter:
+    """What narrows a report: an organization with those below it, tier, region, role, product, days."""
 
     organization: str | None = None
-    tier: str | None = None
+    tier: str | None = None  # `PROGRAMME:TIER`, or a tier that one programme alone has
     region: str | None = None
     role: str | None = None
     product: str | None = None
     certification: str | None = None
     since: dt.datetime | None = None
     until: dt.datetime | None = None
+    timezone: str | None = None  # of days and months; None is the zone of the programme
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class Audience:
 
     scope: Scope
     orgs: Mapping[str, Document]
-    tiers: Mapping[str, str]
+    tiers: Mapping[str, Tiers]
     memberships: tuple[Membership, ...]
     everybody: bool  # nothing narrows the vendor's whole view
 
@@ -69,16 +73,16 @@ class Audience:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReportRequest:
     """What a report is made from: the database, whom it counts, what was wanted, and when."""
 
     db: Database[Document]
     whom: Audience
-    wanted: Wanted
+    wanted: ReportFilter
     now: dt.datetime
 
 
-def audience(db: Database[Document], scope: Scope, wanted: Wanted, now: dt.datetime) -> Audience:
+def audience(db: Database[Document], scope: Scope, wanted: ReportFilter, now: dt.datetime) -> Audience:
     """Return the people whom a report over `wanted` may count."""
     orgs = {org["_id"]: org for org in db.orgs.find({"_id": {"$in": list(scope.orgs)}})}
     if wanted.organization is not None:
@@ -91,30 +95,46 @@ def audience(db: Database[Document], scope: Scope, wanted: Wanted, now: dt.datet
         orgs = {name: org for name, org in orgs.items() if org.get("region") == wanted.region}
     tiers = tiers_at(db, list(orgs), now)
     if wanted.tier is not None:
-        orgs = {name: org for name, org in orgs.items() if tiers.get(name) == wanted.tier}
+        programme, tier = read_tier(cache_of(db).get(), wanted.tier)
+        orgs = {name: org for name, org in orgs.items() if tiers.get(name, {}).get(programme) == tier}
     memberships = tuple(_memberships(db, list(orgs), wanted.role))
     narrowed = any((wanted.organization, wanted.region, wanted.tier, wanted.role))
     return Audience(scope, orgs, tiers, memberships, everybody=scope.whole and not narrowed)
 
 
-def tiers_at(db: Database[Document], orgs: list[str], at: dt.datetime) -> dict[str, str]:
-    """Return the tier of each organization at an instant, as far as one was ever decided."""
-    found = {}
-    for org, spans in tier_spans(db, orgs).items():
-        for tier, start, end in spans:
-            if (start is None or start <= at) and (end is None or at < end):
-                found[org] = tier
-    return found
+def only(db: Database[Document], scope: Scope, person: str) -> Audience:
+    """Return one person as an audience: their memberships within what may be read."""
+    return Audience(
+        scope, {}, {}, tuple(_memberships(db, list(scope.orgs), None, person=person)), everybody=False
+    )
 
 
-def _memberships(db: Database[Document], orgs: list[str], role: str | None) -> list[Membership]:
+def tiers_at(db: Database[Document], orgs: list[str], at: dt.datetime) -> dict[str, Tiers]:
+    """Return the tiers of each organization at an instant, as far as some were ever decided."""
+    return {
+        org: {
+            programme: tier
+            for programme, spans in programmes.items()
+            for tier, start, end in spans
+            if (start is None or start <= at) and (end is None or at < end)
+        }
+        for org, programmes in tier_spans(db, orgs).items()
+    }
+
+
+def _memberships(
+    db: Database[Document], orgs: list[str], role: str | None, *, person: str | None = None
+) -> list[Membership]:
     wanted: Document = {"org": {"$in": orgs}, "primary": True, "confirmed_at": {"$ne": None}}
+    if person is not None:
+        wanted["person"] = person
     if role is not None:
         wanted["role"] = role
     found = []
     for row in db.affiliations.find(wanted):
-        start = max(row.get("from") or row["confirmed_at"], row["confirmed_at"])
-        found.append(Membership(row["person"], row["org"], row.get("role"), start, row.get("until")))
+        span = span_of(row)
+        if span is not None:
+            found.append(Membership(row["person"], row["org"], row.get("role"), *span))
     return sorted(found, key=lambda m: (m.person, m.start))
 
 
@@ -132,7 +152,9 @@ def actors_of(db: Database[Document], people: set[str]) -> dict[str, str]:
     return found
 
 
-def statements_of(db: Database[Document], whom: Audience, wanted: Wanted) -> tuple[Document, dict[str, str]]:
+def statements_of(
+    db: Database[Document], whom: Audience, wanted: ReportFilter
+) -> tuple[Document, dict[str, str]]:
     """Return the MongoDB filter of the statements a report counts, and IFI -> person of its people.
 
     Statements of people who do not belong to the audience never count, also when they are in its stores;

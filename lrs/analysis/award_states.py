@@ -9,12 +9,13 @@ from typing import Any
 
 from pymongo.database import Database
 
+from rules.evaluation.timeline import ACTIVE_STATES
+
 Document = dict[str, Any]
 Instant = dt.datetime | None
 AwardSpan = tuple[str, str, Instant, Instant]  # person, state, from, until
 TierSpan = tuple[str, Instant, Instant]  # tier, from, until
-
-HOLDING = frozenset({"active", "renewal_open"})
+Programmes = dict[str, list[TierSpan]]  # by programme: a tier is always a tier of one
 
 
 def award_spans(db: Database[Document], certification: str, now: dt.datetime) -> Iterator[AwardSpan]:
@@ -41,7 +42,7 @@ def holding_spans(states: Sequence[Document]) -> list[tuple[dt.datetime, Instant
     """Return the intervals in which an award counted as active, joined where they touch."""
     joined: list[tuple[dt.datetime, Instant]] = []
     for state, start, end in state_spans(states):
-        if state not in HOLDING or start is None:
+        if state not in ACTIVE_STATES or start is None:
             continue
         if joined and joined[-1][1] == start:
             joined[-1] = (joined[-1][0], end)
@@ -50,15 +51,21 @@ def holding_spans(states: Sequence[Document]) -> list[tuple[dt.datetime, Instant
     return joined
 
 
-def tier_spans(db: Database[Document], orgs: Sequence[str]) -> dict[str, list[TierSpan]]:
-    """Return the tiers of organizations over time; the lowest tier before the first change has no span."""
-    changes: dict[str, list[Document]] = defaultdict(list)
+def tier_spans(db: Database[Document], orgs: Sequence[str]) -> dict[str, Programmes]:
+    """Return the tiers of organizations over time in each programme.
+
+    The lowest tier before the first change has no span.
+    """
+    changes: dict[str, dict[str, list[Document]]] = defaultdict(lambda: defaultdict(list))
     wanted = {"org": "vendor", "organization": {"$in": list(orgs)}}
     gone = {row["of"] for row in db.facts.find({**wanted, "kind": "tier_retraction"}, {"of": 1})}
     for fact in db.facts.find({**wanted, "kind": "tier"}).sort("effective_at", 1):
         if fact["_id"] not in gone:
-            changes[fact["organization"]].append(fact)
-    return {org: list(_spans(facts)) for org, facts in changes.items()}
+            changes[fact["organization"]][fact["programme"]].append(fact)
+    return {
+        org: {programme: list(_spans(facts)) for programme, facts in programmes.items()}
+        for org, programmes in changes.items()
+    }
 
 
 def _spans(facts: Sequence[Document]) -> Iterator[TierSpan]:

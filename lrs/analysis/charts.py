@@ -111,9 +111,13 @@ def _sideways(axes: Axes, names: Sequence[Any], unit: str, total: int) -> None:
 
 
 def _stacked(axes: Axes, chart: Chart, rows: Sequence[Row]) -> None:
-    """Draw one horizontal bar per value of x, in parts by another column, counting rows."""
-    counts = Counter((row[chart.x], row[str(chart.by)]) for row in rows)
-    totals = Counter(row[chart.x] for row in rows)
+    """Draw one horizontal bar per value of x, in parts by another column: its rows, or their `y` added up."""
+    counts: Counter[Any] = Counter()
+    totals: Counter[Any] = Counter()
+    for row in rows:
+        weight = row.get(str(chart.y), 1)
+        counts[row[chart.x], row[str(chart.by)]] += weight
+        totals[row[chart.x]] += weight
     names = [name for name, _ in totals.most_common(MOST_BARS)][::-1]
     parts = sorted({part for _, part in counts})
     colours = URGENT if len(parts) <= len(URGENT) and parts[0] in {30, 60, 90} else COLOURS

@@ -11,8 +11,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import importlib
-import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, TextIO
@@ -21,11 +20,10 @@ from pymongo import ReplaceOne
 from pymongo.database import Database
 
 from lrs.analysis.award_states import holding_spans
-from lrs.analysis.export import csv_cell
 from lrs.analysis.interval import Interval
-from lrs.analysis.scope import Scope
+from lrs.analysis.readable_stores import Scope
+from rules.engine.identity import find_person
 from rules.errors import UnknownPerson
-from rules.people import find_person
 
 Document = dict[str, Any]
 COLUMNS = ("id", "partner", "person", "product", "created", "won", "amount")
@@ -34,6 +32,7 @@ CAVEAT = (
     "so these differences do not show what certification causes."
 )
 BATCH = 1000
+MOST_AMOUNT = 1e15  # squares of amounts are summed
 TRUE, FALSE = {"true", "1", "yes", "won"}, {"false", "0", "no", "lost"}
 
 
@@ -99,7 +98,7 @@ def deal_of(
         "org": given["partner"],
         "id": given["id"],
         "partner": given["partner"],
-        "person": _person(db, given["person"], people),
+        "person": _person(db, given["person"], people, now),
         "product": given["product"] or None,
         "created": _day(given["created"]),
         "won": _won(given["won"]),
@@ -108,11 +107,11 @@ def deal_of(
     }
 
 
-def _person(db: Database[Document], text: str, people: set[str] | None) -> str | None:
+def _person(db: Database[Document], text: str, people: set[str] | None, now: dt.datetime) -> str | None:
     if not text:
         return None
     try:
-        person = find_person(db, text)
+        person = find_person(db, text, now)
     except UnknownPerson:
         person = ""
     if not person or (people is not None and person not in people):
@@ -138,26 +137,14 @@ def _amount(text: str) -> float | None:
         amount = Decimal(text) if text else None
     except InvalidOperation:
         raise ValueError(f"amount {text!r} is not a number") from None
-    if amount is not None and not (amount.is_finite() and amount >= 0):
-        raise ValueError(f"amount {text!r} is not a number of at least 0")
+    if amount is not None and not (amount.is_finite() and 0 <= amount <= MOST_AMOUNT):
+        raise ValueError(f"amount {text[:40]!r} is not a number from 0 to {MOST_AMOUNT:.0e}")
     return None if amount is None else float(amount)
 
 
 def _write(db: Database[Document], batch: Sequence[Document], *, dry_run: bool) -> None:
     if batch and not dry_run:
         db.deals.bulk_write([ReplaceOne({"_id": d["_id"]}, d, upsert=True) for d in batch], ordered=False)
-
-
-def export_csv(db: Database[Document], scope: Scope) -> Iterator[str]:
-    """Yield the deals of a scope as CSV lines."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    for deal in db.deals.find(scope.filter()).sort([("org", 1), ("id", 1)]):
-        writer.writerow([csv_cell(deal.get(name)) for name in COLUMNS])
-        yield out.getvalue()
-        out.seek(0)
-        out.truncate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +187,7 @@ def compare(
     Deals without a person count in neither. Win rates have Wilson intervals and a Newcombe interval for their
     difference, mean amounts of won deals t intervals and a Welch interval, all at 95 %.
     """
-    statistics = importlib.import_module("lrs.analysis.intervals")  # scipy takes a second to load
+    statistics = importlib.import_module("lrs.analysis.confidence_intervals")  # scipy takes a second to load
     held = {
         standing["person"]: holding_spans(standing["states"])
         for standing in db.standings.find({"org": "vendor", "certification": certification})

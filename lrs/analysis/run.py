@@ -17,14 +17,16 @@ from pymongo.database import Database
 from pymongo.errors import ExecutionTimeout, OperationFailure
 
 from lrs.analysis.attributes import Attributes
-from lrs.analysis.scope import Scope
-from statements.aggregate import Row, group_stages, merge_rows, needs_actor, number, plain
-from statements.analysis import AnalystQuery, Column, GroupKey
+from lrs.analysis.column_values import at_path, long_text, sources, value_of
+from lrs.analysis.readable_stores import Scope
 from statements.errors import InvalidQuery, QueryTimeout
-from statements.fields import Kind
-from statements.keys import key
-from statements.mongo_filter import STANDING, render
-from statements.predicate import All, Compare, Predicate
+from statements.parsing.search_keys import key
+from statements.query.analyst_query import AnalystQuery, GroupKey
+from statements.query.fields import Kind, read_instant
+from statements.query.grouping import Row, group_stages, merge_rows, needs_actor, number
+from statements.query.long_values import filled
+from statements.query.mongo_filter import STANDING, render
+from statements.query.predicate import All, Compare, Predicate
 
 Document = dict[str, Any]
 MAX_GROUPS = 200_000
@@ -121,7 +123,7 @@ class Analyst:
         if query.cursor is not None:
             condition = {"$and": [condition, _beyond(path, falling, read_cursor(query.cursor))]}
         order = [(path, -1 if falling else 1)] + ([("_id", -1 if falling else 1)] if path != "_id" else [])
-        wanted = {path: 1} | {source: 1 for column in query.select for source in _sources(column)}
+        wanted = {path: 1} | {source: 1 for column in query.select for source in sources(column)}
         found = self.db.statements.find(condition, wanted, comment=self._limits()["comment"])
         found = found.sort(order).limit(query.limit + 1).max_time_ms(self._limits()["maxTimeMS"])
         documents = list(found)
@@ -130,19 +132,7 @@ class Analyst:
         return Answer(rows, _cursor_after(path, documents[query.limit - 1]) if more else None)
 
     def _row(self, query: AnalystQuery, document: Mapping[str, Any]) -> Row:
-        return {column.name: self._value(column, document) for column in query.select}
-
-    def _value(self, column: Column, document: Mapping[str, Any]) -> Any:
-        if column.field.kind is Kind.EXTENSION:
-            where = column.field.name.partition(".")[0]
-            found = (e for e in document.get("extensions", ()) if (e["where"], e["k"]) == (where, column.key))
-            return next((plain(entry.get("v")) for entry in found), None)
-        if column.field.kind is not Kind.PERSON:
-            return _at(document, column.field.name)
-        actor = document.get("actor")
-        if column.field.name == "person":
-            return None if actor is None else self.attributes.person(actor)
-        return self.attributes.value_at(column.field.name, column.certification, actor, document["timestamp"])
+        return {column.name: value_of(column, document, self.attributes) for column in query.select}
 
     def _grouped(self, query: AnalystQuery) -> Answer:
         partials = self._partials(query)
@@ -153,26 +143,29 @@ class Analyst:
         base = self.filter(query)
         way = self._way(query)
         if not needs_actor(query):
-            return self._aggregate(base, group_stages(query, self.now), way)
+            return self._aggregate(query, base, group_stages(query, self.now), way)
         changed = self._changed(query)
         steady = {"$and": [base, {"actor": {"$nin": changed}}]} if changed else base
-        found = self._aggregate(steady, group_stages(query, self.now, by_actor=True), way)
+        found = self._aggregate(query, steady, group_stages(query, self.now, by_actor=True), way)
         if changed:
             stages = group_stages(query, self.now, by_actor=True, by_time=True)
-            found += self._aggregate({"$and": [base, {"actor": {"$in": changed}}]}, stages, way)
+            found += self._aggregate(query, {"$and": [base, {"actor": {"$in": changed}}]}, stages, way)
         return found
 
     def _changed(self, query: AnalystQuery) -> list[str]:
         keys = [k for k in query.group if k.field.kind is Kind.PERSON]
-        actors = {a for k in keys for a in self.attributes.spans(k.field.name, k.certification)}
+        actors = {a for k in keys for a in self.attributes.spans(k.field.name, k.of)}
         return sorted(
             a for a in actors
-            if not all(self.attributes.steady(k.field.name, k.certification, a) for k in keys)
+            if not all(self.attributes.steady(k.field.name, k.of, a) for k in keys)
         )  # fmt: skip
 
-    def _aggregate(self, condition: Document, stages: list[Document], way: Document) -> list[Document]:
+    def _aggregate(
+        self, query: AnalystQuery, condition: Document, stages: list[Document], way: Document
+    ) -> list[Document]:
         pipeline = [{"$match": condition}, *stages, {"$limit": MAX_GROUPS + 1}]
-        found = list(self.db.statements.aggregate(pipeline, allowDiskUse=True, **self._limits(), **way))
+        partials = self.db.statements.aggregate(pipeline, allowDiskUse=True, **self._limits(), **way)
+        found = list(filled(query, partials, long_text))
         if len(found) > MAX_GROUPS:
             raise InvalidQuery("group", f"makes more than {MAX_GROUPS} groups; narrow the filter")
         return found
@@ -180,7 +173,7 @@ class Analyst:
     def _attribute(self, group_key: GroupKey, actor: str | None, at: dt.datetime | None) -> str | None:
         if group_key.field.name == "person":
             return None if actor is None else self.attributes.person(actor)
-        return self.attributes.value_at(group_key.field.name, group_key.certification, actor, at)
+        return self.attributes.value_at(group_key.field.name, group_key.of, actor, at)
 
     def _advice(self, query: AnalystQuery) -> str | None:
         """Name a filter to add where the query reads a large store from end to end."""
@@ -236,22 +229,8 @@ def _bounds_stored(where: Predicate) -> bool:
     return any(p.field == "stored" and p.operator in {"gte", "gt"} for p in _required(where))
 
 
-def _sources(column: Column) -> tuple[str, ...]:
-    """Return the members of a document that a column is made from."""
-    if column.field.kind is Kind.EXTENSION:
-        return ("extensions",)
-    return ("actor", "timestamp") if column.field.kind is Kind.PERSON else (column.field.name,)
-
-
-def _at(document: Mapping[str, Any], path: str) -> Any:
-    value: Any = document
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return [plain(v) for v in value] if isinstance(value, list) else plain(value)
-
-
 def _cursor_after(path: str, document: Mapping[str, Any]) -> str:
-    value = None if path == "_id" else _at(document, path)
+    value = None if path == "_id" else at_path(document, path)
     kind = "t" if isinstance(value, dt.datetime) else "v"
     body = orjson.dumps([kind, value, bytes(document["_id"]).hex()])
     return base64.urlsafe_b64encode(body).decode().rstrip("=")
@@ -261,11 +240,9 @@ def read_cursor(text: str) -> tuple[dt.datetime | float | None, bytes]:
     """Return value and order key of a cursor; InvalidQuery when it is none."""
     try:
         kind, value, order = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        position = (
-            dt.datetime.fromisoformat(value) if kind == "t" else None if value is None else float(value)
-        )
+        position = read_instant(value) if kind == "t" else None if value is None else float(value)
         return position, bytes.fromhex(order)
-    except (binascii.Error, ValueError, TypeError):
+    except (binascii.Error, ValueError, TypeError, OverflowError):
         raise InvalidQuery("cursor", "is not a position that an answer gave") from None
 
 

@@ -1,7 +1,7 @@
 """Saved queries: a name, an owner, a schedule, the last results, and links that show them to others.
 
 saved_queries {_id, org, owner, name, expression, organizations, whole, vendor_wide, schedule, next_at,
-               leased_until, links [{digest, until}], created_at, updated_at, version}
+               leased_until, links [{digest, until}], shown_as, pinned, created_at, updated_at, version}
 query_results {query, org, at, rows, seconds, error}
 """
 
@@ -22,14 +22,17 @@ from bson import json_util
 from pymongo import DESCENDING, ReturnDocument
 from pymongo.database import Database
 
+from lrs.analysis.readable_stores import Scope, reach, whole_scope
 from lrs.analysis.run import Analyst, Answer
-from lrs.analysis.scope import Scope, reach, whole_scope
-from lrs.refusals import InvalidField, Outdated, UnknownThing
+from lrs.foundation.errors import InvalidField, Outdated, UnknownThing
+from rules.engine import lease
 from statements.errors import StatementError
 
 Document = dict[str, Any]
 
 LEASE = dt.timedelta(minutes=2)
+PICTURES = ("auto", "table", "bars", "stacked", "lines", "heat")
+"""How the answer is shown where there are pictures: `auto` is what says most."""
 
 
 def create(
@@ -42,8 +45,12 @@ def create(
     expression: Any,
     schedule: str | None,
     now: dt.datetime,
+    shown_as: str = "auto",
 ) -> Document:
-    """Save a query after checking it; InvalidQuery or InvalidField names what is wrong."""
+    """Save a query after checking it; InvalidQuery or InvalidField names what is wrong.
+
+    `shown_as` is one of PICTURES.
+    """
     Analyst(db, scope, now).parse(expression)
     document = {
         "_id": uuid4().hex,
@@ -56,6 +63,8 @@ def create(
         "vendor_wide": scope.wide,
         "schedule": schedule,
         "links": [],
+        "shown_as": shown_as,
+        "pinned": False,
         "created_at": now,
         "updated_at": now,
         "version": 1,
@@ -80,18 +89,32 @@ def get(db: Database[Document], org: str, query_id: str, *, wide: bool) -> Docum
 
 
 def next_run(schedule: str, now: dt.datetime) -> dt.datetime:
-    """Return the next instant of a crontab line (five fields, UTC); InvalidField when it is none."""
+    """Return the next instant of a crontab line (five fields, UTC); InvalidField when it is none.
+
+    A line that restricts both the day of the month and the weekday means either, as in cron.
+    """
     try:
-        fields = schedule.split()
-        if len(fields) == 5:
-            fields[4] = weekdays(fields[4])
-        trigger = CronTrigger.from_crontab(" ".join(fields), timezone=ZoneInfo("UTC"))
+        lines = _either(schedule.split())
+        triggers = [CronTrigger.from_crontab(line, timezone=ZoneInfo("UTC")) for line in lines]
     except ValueError as error:
         raise InvalidField("schedule", f"is not a crontab line: {error}") from error
-    found: dt.datetime | None = trigger.get_next_fire_time(None, now)
-    if found is None:
+    found: list[dt.datetime] = [
+        at for one in triggers if (at := one.get_next_fire_time(None, now)) is not None
+    ]
+    if not found:
         raise InvalidField("schedule", "never comes")
-    return found
+    return min(found)
+
+
+def _either(fields: list[str]) -> list[str]:
+    """Return the lines of which each says when it is due; APScheduler wants all fields of a line to fit."""
+    if len(fields) != 5:
+        return [" ".join(fields)]
+    minute, hour, day, month, weekday = fields
+    weekday = weekdays(weekday)
+    if day.startswith("*") or weekday.startswith("*"):
+        return [f"{minute} {hour} {day} {month} {weekday}"]
+    return [f"{minute} {hour} {day} {month} *", f"{minute} {hour} * {month} {weekday}"]
 
 
 def weekdays(field: str) -> str:
@@ -148,21 +171,12 @@ def latest(db: Database[Document], saved: Document) -> Document | None:
 def run_due(db: Database[Document], now: dt.datetime, limit: int = 20) -> int:
     """Run what is due: a job of the worker. Each is leased, so that two workers never run the same."""
     done = 0
-    while done < limit and (saved := _claim(db, now)) is not None:
+    wanted = {"next_at": {"$lte": now}}
+    while done < limit and (saved := lease.take(db.saved_queries, wanted, now, LEASE)) is not None:
         run(db, saved, now)
-        change = {"$set": {"next_at": next_run(saved["schedule"], now)}, "$unset": {"leased_until": ""}}
-        db.saved_queries.update_one({"_id": saved["_id"], "schedule": saved["schedule"]}, change)
+        lease.give_back(db.saved_queries, saved, {"next_at": next_run(saved["schedule"], now)})
         done += 1
     return done
-
-
-def _claim(db: Database[Document], now: dt.datetime) -> Document | None:
-    free = [{"leased_until": None}, {"leased_until": {"$lte": now}}]
-    return db.saved_queries.find_one_and_update(
-        {"next_at": {"$lte": now}, "$or": free},
-        {"$set": {"leased_until": now + LEASE}},
-        return_document=ReturnDocument.AFTER,
-    )
 
 
 def change(
@@ -188,6 +202,17 @@ def change(
     if found is None:
         raise Outdated("query")
     return found
+
+
+def pin(db: Database[Document], saved: Document, *, pinned: bool) -> None:
+    """Put a saved query on the dashboard of its organization, or take it away."""
+    db.saved_queries.update_one({"_id": saved["_id"], "org": saved["org"]}, {"$set": {"pinned": pinned}})
+
+
+def delete(db: Database[Document], saved: Document) -> None:
+    """Delete a saved query with its links and results."""
+    db.saved_queries.delete_one({"_id": saved["_id"], "org": saved["org"]})
+    db.query_results.delete_many({"query": saved["_id"], "org": saved["org"]})
 
 
 def share(

@@ -8,14 +8,17 @@ from typing import Any
 
 from pymongo.database import Database
 
+from lrs.access.clients import OWN_CLIENT
 from lrs.analysis.audience import Audience, actors_of, names_of
-from lrs.analysis.award_states import HOLDING
-from lrs.analysis.scope import Scope
-from lrs.refusals import UnknownThing
-from rules.standings import state_at
-from statements.aggregate import number
-from statements.keys import key
-from statements.mongo_filter import STANDING
+from lrs.analysis.readable_stores import Scope
+from lrs.analysis.targets import AskedPerson, asked_people
+from lrs.foundation.errors import UnknownThing
+from rules.catalogue.store import cache_of
+from rules.engine.standings import state_at
+from rules.evaluation.timeline import ACTIVE_STATES
+from statements.parsing.search_keys import key
+from statements.query.grouping import number
+from statements.query.mongo_filter import STANDING
 
 Document = dict[str, Any]
 MOST_STATEMENTS = 20_000
@@ -27,7 +30,7 @@ FIELDS = ("id", "timestamp", "verb", "object", "registration", "success", "compl
 def person_timeline(db: Database[Document], whom: Audience, person: str, now: dt.datetime) -> Document:
     """Return what is known of a person of the audience, oldest first; UnknownThing for anybody else.
 
-    Statements come from the stores in scope only, awards and moves are the person's own (5-5): who asks for a
+    Statements are those of the stores in scope, awards and moves the person's own (cert#5-5): who asks for a
     partner sees states and periods, and of the learning what that partner's store holds.
     """
     if not whom.scope.whole and person not in whom.people():
@@ -52,7 +55,7 @@ def person_timeline(db: Database[Document], whom: Audience, person: str, now: dt
 
 
 def _seen_until(whom: Audience, person: str, now: dt.datetime) -> dt.datetime:
-    """Return until when awards are seen: who left is seen as they were while they belonged (5-5)."""
+    """Return until when awards are seen: who left is seen as they were while they belonged (cert#5-5)."""
     ends = [one.end or FOREVER for one in whom.memberships if one.person == person]
     return FOREVER if whom.scope.whole or any(end > now for end in ends) else max(ends)
 
@@ -64,6 +67,7 @@ def _attempts(db: Database[Document], scope: Scope, person: str) -> Iterator[Doc
         **scope.filter(),
         "keys": {"$in": [key("a", actor) for actor in sorted(actors)]},  # the index; `actor` says it exactly
         "actor": {"$in": sorted(actors)},
+        "client": {"$ne": OWN_CLIENT},  # Laurel's own statements tell of awards: nobody learned by them
         **STANDING,
     }
     fields = dict.fromkeys(FIELDS, 1) | {"parent": 1}
@@ -144,6 +148,9 @@ def roster(db: Database[Document], whom: Audience, now: dt.datetime) -> list[Doc
     standings: dict[str, list[Document]] = {}
     for row in db.standings.find({"org": "vendor", "person": {"$in": sorted(members)}}):
         standings.setdefault(row["person"], []).append(row)
+    asked: dict[str, list[AskedPerson]] = {}
+    for one in asked_people(db, whom, cache_of(db).get().certifications, now):
+        asked.setdefault(one.membership.person, []).append(one)
     rows = [
         {
             "person": person,
@@ -151,6 +158,7 @@ def roster(db: Database[Document], whom: Audience, now: dt.datetime) -> list[Doc
             "organization": membership.org,
             "role": membership.role,
             **_certifications(standings.get(person, []), now),
+            "asked": [_asked(one) for one in asked.get(person, ()) if not one.held],
         }
         for person, membership in members.items()
     ]
@@ -163,13 +171,24 @@ def _certifications(rows: Sequence[Document], now: dt.datetime) -> Document:
         found = state_at(row, now)
         if found is None or not found.counts:
             continue
-        if found.state in HOLDING:
+        if found.state in ACTIVE_STATES:
             held.append(
                 {"certification": row["certification"], "state": found.state, "expires": found.expires}
             )
         if action := NEXT_ACTIONS.get(found.state):
             actions.append(action.format(certification=row["certification"], expires=found.expires or ""))
     return {"holds": held, "next_actions": actions}
+
+
+def _asked(one: AskedPerson) -> Document:
+    """Return what is asked of a person who does not hold it, and by when (cert#5-8)."""
+    return {
+        "certification": one.certification,
+        "state": one.state,
+        "since": one.asked.since.isoformat(),
+        "due": one.asked.due and one.asked.due.isoformat(),
+        "overdue": one.overdue,
+    }
 
 
 NEXT_ACTIONS = {

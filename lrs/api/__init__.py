@@ -5,31 +5,32 @@ Every route module exposes `blp`, a `lrs.api.contract.Blueprint`, and has its li
 
 from __future__ import annotations
 
+import threading
+from http import HTTPStatus
 from typing import Any, Final
 
 import flask_smorest
 from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.common import resolve_schema_cls
-from flask import Blueprint, Flask, Response, current_app, jsonify, render_template
+from flask import Flask, Response, current_app, jsonify, render_template
+from marshmallow import Schema, fields
 
-from lrs.api import (
-    analytics,
+from lrs.access.guard import PUBLIC, Blueprint
+from lrs.api import contract
+from lrs.api.organizations import (
     audit,
-    awards,
     clients,
-    credentials,
-    events,
-    gates,
     groups,
+    holds,
     invitations,
-    launches,
     orgs,
     people,
-    reports,
-    rules,
+    retention,
     users,
-    webhooks,
 )
+from lrs.api.programme import awards, credentials, events, gates, rules, webhooks
+from lrs.api.records import analytics, content, content_launches, inbound, launches, reports
+from lrs.http import problems
 
 PREFIX: Final = "/api/v1"
 SPEC: Final[dict[str, Any]] = {
@@ -39,17 +40,66 @@ SPEC: Final[dict[str, Any]] = {
     "info": {"description": "Administration and analysis of a Laurel learning record store."},
 }
 
+UNNAMED: Final = {"Schema", "Abc", "Answers"}  # modules that say nothing of their schemas: Abc has listings
+
 pages = Blueprint("api_pages", __name__)
 
 
+class Place(Schema):
+    """A place of a request, and what is wrong there."""
+
+    path = fields.String(required=True)
+    detail = fields.String(required=True)
+
+
+class ProblemSchema(Schema):
+    """A refusal as problem details (RFC 9457): `type` names the error, `errorId` is found in the log."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    path = fields.String(required=True, allow_none=True)
+    errorId = fields.String(required=True)  # noqa: N815 -- the member is called so
+    errors = fields.List(fields.Nested(Place))
+
+
 class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest is not typed
-    """flask-smorest without error handlers of its own: `lrs.errors` answers with problem details."""
+    """flask-smorest with our errors (`lrs.http.error_answers`), and a document made when asked for."""
+
+    def __init__(self, app: Flask, **options: Any) -> None:
+        self._undescribed: list[contract.Blueprint] = []
+        self._describing = threading.Lock()
+        super().__init__(app, **options)
+
+    def _register_responses(self) -> None:
+        """Say that every refusal is a problem document."""
+        told = {status.name: status.phrase for status in HTTPStatus if status >= 400}
+        for name, phrase in {**told, self.DEFAULT_ERROR_RESPONSE_NAME: "Any other refusal"}.items():
+            content = {problems.MEDIA_TYPE: {"schema": ProblemSchema}}
+            self.spec.components.response(name, {"description": phrase, "content": content}, lazy=True)
 
     def _register_error_handlers(self) -> None:
         """Leave the errors to the application."""
 
+    def register_blueprint(self, blp: contract.Blueprint, **options: Any) -> None:
+        """Mount the routes of a blueprint; to describe them takes longer, so `document` does that."""
+        self._app.extensions["flask-smorest"]["blp_name_to_api"][blp.name] = self
+        self._app.register_blueprint(blp, **options)
+        self._undescribed.append(blp)
 
-def blueprints() -> list[Blueprint]:
+    def document(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        with self._describing:
+            while self._undescribed:
+                blp = self._undescribed.pop(0)
+                blp.register_views_in_doc(self, self._app, self.spec, name=blp.name, parameters=None)
+                self.spec.tag({"name": blp.name, "description": blp.description})
+            document: dict[str, Any] = self.spec.to_dict()
+            return document
+
+
+def blueprints() -> list[contract.Blueprint]:
     """Return the blueprints of the API; a new module adds its line here."""
     return [
         orgs.blp,
@@ -57,9 +107,14 @@ def blueprints() -> list[Blueprint]:
         people.blp,
         invitations.blp,
         groups.blp,
+        retention.blp,
+        holds.blp,
         launches.blp,
+        content.blp,
+        content_launches.blp,
         users.blp,
         audit.blp,
+        inbound.blp,
         analytics.blp,
         reports.blp,
         rules.blp,
@@ -76,7 +131,8 @@ def schema_name(schema: Any) -> str:
     cls: Any = resolve_schema_cls(schema)
     name = str(cls.__name__)
     module = cls.__module__.rpartition(".")[2].title().replace("_", "")
-    return name.removesuffix("Schema") if name.endswith("Schema") or module == "Schema" else f"{module}{name}"
+    plain = name.endswith("Schema") or module in UNNAMED
+    return name.removesuffix("Schema") if plain else f"{module}{name}"
 
 
 def register(app: Flask) -> None:
@@ -86,17 +142,17 @@ def register(app: Flask) -> None:
         api.spec.components.security_scheme(name, {"type": "http", "scheme": scheme})
     for blp in blueprints():
         api.register_blueprint(blp, url_prefix=PREFIX + (blp.url_prefix or ""))
-    app.extensions["laurel_openapi"] = api.spec
+    app.extensions["laurel_openapi"] = api
     app.register_blueprint(pages, url_prefix=PREFIX)
 
 
-@pages.get("/openapi.json")
+@pages.get("/openapi.json", scope=PUBLIC)
 def openapi() -> Response:
     """Answer the OpenAPI document."""
-    return jsonify(current_app.extensions["laurel_openapi"].to_dict())
+    return jsonify(current_app.extensions["laurel_openapi"].document())
 
 
-@pages.get("/docs")
+@pages.get("/docs", scope=PUBLIC)
 def docs() -> str:
     """Answer the page that describes every route to people; it loads nothing from anywhere."""
-    return render_template("api/docs.html", spec=current_app.extensions["laurel_openapi"].to_dict())
+    return render_template("api/docs.html", spec=current_app.extensions["laurel_openapi"].document())

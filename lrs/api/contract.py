@@ -1,32 +1,33 @@
-"""What every route below /api/v1 keeps: strict arguments, pages, ETags, idempotency keys, rights told."""
+"""What every route below /api/v1 keeps: strict arguments, pages, ETags, scopes told."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
+import datetime as dt
 import json
-from collections.abc import Callable, Mapping
-from functools import wraps
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from http import HTTPStatus
+from typing import Any, Final
 
 import flask_smorest
-import orjson
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from flask import Request, Response, current_app, make_response, request, url_for
+from flask import Request, request
 from marshmallow import RAISE, Schema, fields, missing, validate
 from pymongo.collection import Collection
-from pymongo.errors import DuplicateKeyError
 from webargs.flaskparser import FlaskParser
 
-from lrs.auth import Principal, check_scopes, current_principal
-from lrs.context import laurel
-from lrs.refusals import Collision, InvalidField, Outdated, PreconditionMissing
-from statements.parse import parse_json
+from lrs.access import guard
+from lrs.api.idempotency import repeatable
+from lrs.foundation.errors import InvalidField, Outdated, PreconditionMissing
+from lrs.http.addresses import address
+from statements.errors import InvalidStatement
+from statements.parsing.parse import parse_json
 
 Document = dict[str, Any]
 View = Callable[..., Any]
+# what the document says of answers that are no JSON
+TEXT: Final = {"type": "string"}
+BYTES: Final = {"type": "string", "format": "binary"}
 
 
 class StrictParser(FlaskParser):
@@ -38,14 +39,33 @@ class StrictParser(FlaskParser):
             return missing
         body = req.get_data(cache=True)
         parse_json(body, "body")
-        return json.loads(body)
+        try:
+            return json.loads(body)
+        except ValueError as error:  # Python reads no number of more than 4,300 digits
+            raise InvalidStatement("body", "holds a number with too many digits") from error
 
 
-class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest is not typed
+class Instant(fields.AwareDateTime):
+    """An instant with its offset, as UTC; one that UTC's calendar does not hold is refused."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        read = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            return read.astimezone(dt.UTC)
+        except OverflowError as error:
+            raise self.make_error("invalid", input=value, obj_type="datetime") from error
+
+
+class Blueprint(guard.Blueprint, flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest is not typed
     """A blueprint of the administration API; its POST routes honour `Idempotency-Key`."""
 
     # what is not declared is refused, so that a misspelt filter is never ignored
     ARGUMENTS_PARSER = StrictParser(unknown=RAISE)
+
+    def __init__(
+        self, name: str, import_name: str, *, description: str, url_prefix: str | None = None
+    ) -> None:
+        super().__init__(name, import_name, description=description, url_prefix=url_prefix)  # type: ignore[call-arg]  # flask-smorest's
 
     def add_url_rule(
         self,
@@ -53,32 +73,44 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
         endpoint: str | None = None,
         view_func: Any = None,
         provide_automatic_options: bool | None = None,
+        *,
+        scope: guard.Scope | None = None,
         **options: Any,
     ) -> None:
-        """Register a route, document the scopes it asks for and make its POST repeatable."""
-        needs = getattr(view_func, "needs", None)
-        if "POST" in options.get("methods", ()):
+        """Register a route behind its scope, document that, and make its POST repeatable."""
+        if "POST" in options.get("methods", ()) and not getattr(view_func, "streams", False):
             view_func = repeatable(view_func)
-        if needs is not None:
-            view_func = self.doc(**_rights(needs))(guarded_first(view_func, needs))
-            view_func.needs = needs
-        super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
+        if scope not in {None, guard.PUBLIC}:
+            view_func = self.doc(**_rights(scope))(view_func)
+        for status in _refusals(rule, options.get("methods", ()), scope):
+            view_func = self.alt_response(status, response=HTTPStatus(status).name)(view_func)
+        super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, scope=scope, **options)
 
 
-def guarded_first(view: View, needs: tuple[str, ...]) -> View:
-    """Check the right before the arguments are read, whatever the order of the decorators."""
-
-    @wraps(view)
-    def first(*args: Any, **kwargs: Any) -> Any:
-        check_scopes(current_principal(), needs)
-        return view(*args, **kwargs)
-
-    return first
+def streaming(view: View) -> View:
+    """Mark a view that reads its body as it arrives: it cannot be kept to be compared with a repeat."""
+    view.streams = True  # type: ignore[attr-defined]  # read when the route is added
+    return view
 
 
-def _rights(needs: tuple[str, ...]) -> Document:
-    told = f"Needs the scope {' or '.join(f'`{scope}`' for scope in needs)}." if needs else "Any principal."
-    return {"security": [{"basic": []}, {"bearer": []}], "x-scopes": list(needs), "x-right": told}
+def _rights(scope: guard.Scope) -> Document:
+    """Return what the document says of a route that needs one of these scopes."""
+    named = [scope] if isinstance(scope, str) else list(scope)
+    needed = [one for one in named if one != guard.AUTHENTICATED]
+    told = f"Needs the scope {' or '.join(f'`{one}`' for one in needed)}." if needed else "Any principal."
+    return {"security": [{"basic": []}, {"bearer": []}], "x-scopes": needed, "x-right": told}
+
+
+def _refusals(rule: str, methods: Iterable[str], scope: guard.Scope | None) -> Iterator[int]:
+    """Yield the statuses by which such a route refuses; what may happen to all is the default answer."""
+    if scope not in {None, guard.PUBLIC}:
+        yield from (401, 403)
+    if "<" in rule:
+        yield 404
+    if {"POST", "PUT", "PATCH", "DELETE"} & {*methods}:
+        yield from (400, 409)
+    if {"PATCH", "DELETE"} & {*methods}:
+        yield from (412, 428)
 
 
 class PageArgs(Schema):
@@ -127,9 +159,7 @@ def page(
 
 def next_link(last: str) -> str:
     """Return the address of the page after `last`, with the other parameters of the request."""
-    kept = {name: request.args.getlist(name) for name in request.args if name != "after"}
-    values = {**kept, **(request.view_args or {}), "after": write_cursor(last)}
-    return url_for(request.endpoint or "", **values)
+    return address(request.path, after=write_cursor(last))
 
 
 def write_cursor(last: str) -> str:
@@ -169,76 +199,3 @@ def check_match(kind: str, document: Mapping[str, Any]) -> int:
         raise Outdated(kind)
     version: int = document.get("version", 0)
     return version
-
-
-def repeatable(view: View) -> View:
-    """Let a POST with an `Idempotency-Key` act once; a repeat gets the first answer again.
-
-    A key is remembered for 24 hours per principal, its answer sealed with the key itself, which is not kept.
-    The same key with another request is 422; while the first request still runs, 409.
-    """
-
-    @wraps(view)
-    def once(*args: Any, **kwargs: Any) -> Any:
-        key = request.headers.get("Idempotency-Key")
-        if key is None:
-            return view(*args, **kwargs)
-        if not 1 <= len(key) <= 255:
-            raise InvalidField("Idempotency-Key", "must have 1 to 255 characters")
-        principal = current_principal()
-        check_scopes(principal, getattr(view, "needs", ()))
-        return _once(principal, key, lambda: view(*args, **kwargs))
-
-    return once
-
-
-def _once(principal: Principal, key: str, act: Callable[[], Any]) -> Response:
-    """Run `act` for a key that is new, or give the remembered answer."""
-    remembered = laurel().db.idempotency
-    identity = f"{principal.kind}\0{principal.id}\0{principal.org}\0{key}".encode()
-    name = hashlib.sha256(b"name" + identity).hexdigest()
-    asked = hashlib.sha256(b"\0".join((request.method.encode(), request.full_path.encode(), request.data)))
-    try:
-        remembered.insert_one({"_id": name, "asked": asked.hexdigest(), "created_at": laurel().now()})
-    except DuplicateKeyError:
-        return _again(remembered.find_one({"_id": name}), identity, asked.hexdigest())
-    try:
-        response = current_app.make_response(act())
-    except BaseException:
-        remembered.delete_one({"_id": name})
-        raise
-    if response.status_code >= 500:
-        remembered.delete_one({"_id": name})
-    else:
-        remembered.update_one({"_id": name}, {"$set": {"answer": _seal(identity, response)}})
-    return response
-
-
-def _again(found: Document | None, identity: bytes, asked: str) -> Response:
-    if found is not None and found["asked"] != asked:
-        raise InvalidField("Idempotency-Key", "was used for another request")
-    if found is None or "answer" not in found:
-        raise Collision("the first request with this Idempotency-Key is still running")
-    response = _unseal(identity, found["answer"])
-    response.headers["Idempotency-Replayed"] = "true"
-    return response
-
-
-def _cipher(identity: bytes) -> AESGCM:
-    return AESGCM(hashlib.sha256(b"seal" + identity).digest())
-
-
-def _seal(identity: bytes, response: Response) -> bytes:
-    """Encrypt an answer under the key that the client sent: some answers hold a secret that is shown once."""
-    kept = {name: value for name, value in response.headers if name in {"Content-Type", "ETag", "Location"}}
-    text = orjson.dumps([response.status_code, kept, response.get_data(as_text=True)])
-    # one answer is ever sealed under one identity, so a fixed nonce is never used twice
-    return _cipher(identity).encrypt(b"\0" * 12, text, None)
-
-
-def _unseal(identity: bytes, sealed: bytes) -> Response:
-    try:
-        status, headers, body = orjson.loads(_cipher(identity).decrypt(b"\0" * 12, sealed, None))
-    except InvalidTag as error:
-        raise Collision("the remembered answer cannot be read") from error
-    return make_response(body, status, headers)

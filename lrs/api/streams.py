@@ -4,25 +4,42 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Final
 
-from flask import Response, current_app, stream_with_context
+from flask import Response, stream_with_context
 
-from lrs.context import laurel
-from lrs.refusals import TooManyStreams
+from lrs.access.auth import current_principal
+from lrs.access.limits import Limits
+from lrs.foundation.context import Services, current_services
+from lrs.foundation.errors import TooManyStreams
+
+EXPORTS: Final = "exports"
 
 
 def streamed(kind: str, body: Iterator[bytes], content_type: str, headers: dict[str, str]) -> Response:
-    """Return a response that streams `body` in one of the places of its kind; TooManyStreams without one."""
-    places = _places(kind)
-    if not places.acquire(blocking=False):
-        raise TooManyStreams
-    response = Response(stream_with_context(body), content_type=content_type, headers=headers)
-    response.call_on_close(places.release)
+    """Return a response that streams `body` in one of the places of its kind; TooManyStreams without one.
+
+    An export takes one of its organization's places as well; LimitReached.
+    """
+    with ExitStack() as held:
+        places = _places(kind)
+        if not places.acquire(blocking=False):
+            raise TooManyStreams
+        held.callback(places.release)
+        if kind == EXPORTS:
+            held.enter_context(current_services().part(Limits).export(current_principal().org))
+        response = Response(stream_with_context(body), content_type=content_type, headers=headers)
+        response.call_on_close(held.pop_all().close)
     return response
 
 
 def _places(kind: str) -> threading.BoundedSemaphore:
     """Return the places of this process: a quarter of its threads, so that most stay for requests."""
-    made = threading.BoundedSemaphore(max(1, laurel().settings.web_threads // 4))
-    found: threading.BoundedSemaphore = current_app.extensions.setdefault(f"laurel_{kind}", made)
-    return found
+    services = current_services()
+    made = threading.BoundedSemaphore(max(1, services.settings.web_threads // 4))
+    return services.part(_all_places).setdefault(kind, made)
+
+
+def _all_places(_services: Services) -> dict[str, threading.BoundedSemaphore]:
+    return {}

@@ -1,7 +1,8 @@
-"""The subcommands of `lrs`, one module each; `lrs.cli` loads them when they are asked for."""
+"""The subcommands of `lrs`, one module each, in rooms by subject; `lrs.cli` loads them when asked for."""
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import functools
 import json
@@ -11,16 +12,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
+import pymongo
 from bson import json_util
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
 
-from lrs.context import Laurel
-from lrs.database import connect
-from lrs.settings import Settings
+from lrs.analysis.csv_cells import csv_cell
+from lrs.foundation.context import Services
+from lrs.foundation.database import Document, connect
+from lrs.foundation.settings import Settings, StartFailure, names_mongodb, nobody_serves
 
 DONE, PROBLEMS, USAGE, STALE = 0, 1, 2, 3  # exit statuses of every `lrs` command
+USUAL_PLACE_SECONDS = 1.0
 
 
-def with_laurel(function: Callable[..., Any]) -> Callable[..., Any]:
+def with_services(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--mongodb-uri` and pass the application's collaborators as first argument."""
 
     @click.option("--mongodb-uri", metavar="URI", help="MongoDB to use instead of LRS_MONGODB_URI.")
@@ -29,12 +35,25 @@ def with_laurel(function: Callable[..., Any]) -> Callable[..., Any]:
         environ = {**os.environ, **({"LRS_MONGODB_URI": mongodb_uri} if mongodb_uri else {})}
         settings = Settings.from_env(environ)
         db = connect(settings)
+        if not names_mongodb(settings, environ):
+            _need_answer(db, settings)
         try:
-            return function(Laurel(settings, db), *args, **kwargs)
+            return function(Services(settings, db), *args, **kwargs)
         finally:
             db.client.close()
 
     return wrapped
+
+
+def _need_answer(db: Database[Document], settings: Settings) -> None:
+    """Refuse to go on where nobody named a MongoDB and none is at its usual place; raises StartFailure."""
+    try:
+        with pymongo.timeout(USUAL_PLACE_SECONDS):
+            db.client.admin.command("ping")
+    except PyMongoError as error:
+        db.client.close()
+        advice = "go where it runs, or name its data folder by LRS_DATA_FOLDER or MongoDB by LRS_MONGODB_URI"
+        raise StartFailure(nobody_serves(settings), advice) from error
 
 
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,7 +61,7 @@ def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "as_json", is_flag=True, help="One JSON document per row.")(function)
 
 
-def show(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
+def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
     """Print rows as a table of `columns`, or each row whole as one line of JSON."""
     if as_json:
         for row in rows:
@@ -51,6 +70,13 @@ def show(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_json: 
     cells = [[_text(row.get(column)) for column in columns] for row in rows]
     for line in aligned([[column.upper().replace("_", " ") for column in columns], *cells]):
         click.echo(line)
+
+
+def print_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Print rows as CSV (RFC 4180); texts that a spreadsheet would run are quoted by '."""
+    writer = csv.writer(sys.stdout)
+    writer.writerow(columns)
+    writer.writerows([csv_cell(row.get(column)) for column in columns] for row in rows)
 
 
 def aligned(table: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -7,15 +7,16 @@ import os
 
 import click
 
-from lrs import tenancy
-from lrs.database import connect, ensure_indexes
+from lrs.access import clients
 from lrs.demo.load import load
-from lrs.settings import Settings
+from lrs.foundation.database import connect
+from lrs.foundation.settings import Settings
+from lrs.indexes import ensure_indexes
 
 settings = Settings.from_env(os.environ)
 db = connect(settings)
 with db.client:
     ensure_indexes(db)
     now = dt.datetime.now(dt.UTC)
-    tenancy.bootstrap(db, settings.bootstrap_key, settings.bootstrap_secret, now)
+    clients.bootstrap(db, settings.bootstrap_key, settings.bootstrap_secret, now)
     load(db, settings, now, click.echo)

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from typing import Any
 
 import orjson
 from pymongo.database import Database
 
-from lrs import groups, orgs, people, tenancy
-from lrs.audit import Editor
+from lrs.access import clients, organizations
+from lrs.analysis import deals
+from lrs.demo import accounts
+from lrs.demo.accounts import make_accounts
 from lrs.demo.cast import ASSESSORS, CAST, PARTNERS, Learner
+from lrs.demo.courses import load_courses, named_in
 from lrs.demo.shown import dress_partners, show_people
 from lrs.demo.story import START, Session, decisions, sessions
-from lrs.settings import Settings
-from rules import plans, publishing, rulings
-from rules.history import Fact
-from rules.people import person_id
-from rules.relevance import relevance
-from rules.store import RuleStore
+from lrs.demo.trade import deals_csv
+from lrs.foundation.audit import Editor
+from lrs.foundation.settings import Settings
+from lrs.people import affiliations, groups, records
+from rules.catalogue.relevance import relevance
+from rules.catalogue.store import RuleStore
+from rules.engine import manual_decisions
+from rules.engine.identity import person_id
+from rules.evidence.history import Fact
+from rules.publication import plans, publishing
 from statements.ingest import Writer, store_statements
-from statements.parse import parse_statements
-from statements.store import StatementStore
+from statements.intake.prepare import OrderClock
+from statements.parsing.parse import parse_statements
+from statements.storage.store import StatementStore
 
 Document = dict[str, Any]
 Say = Callable[[str], None]
@@ -35,6 +43,7 @@ def load(db: Database[Document], settings: Settings, now: dt.datetime, say: Say)
     """Load everything into a database that has no partners yet; returns the number of statements stored."""
     if db.orgs.find_one({"kind": "partner"}) is not None:
         say("demo: there are partners already, nothing is loaded")
+        tell_accounts(db, settings, None, say)
         return 0
     now = now.replace(microsecond=0)
     start = now - START
@@ -42,15 +51,24 @@ def load(db: Database[Document], settings: Settings, now: dt.datetime, say: Say)
     make_people(db, start)
     show_people(db, CAST, start)
     dress_partners(db, start)
-    publish_rules(db, start)
+    publish_rules(db, start, load_courses(db, settings, Editor(db, WHO, now), now))
     count = tell(db, writers, sessions(now), say)
     rules = RuleStore(db).rule_set()
     for learner, kind, at in decisions(now):
         reason = None if kind == "withdrawal" else "agreement_lapsed"
         fact = Fact(kind=kind, at=at, decided_at=at, certification="sales-pro", reason=reason, by="demo")  # type: ignore[arg-type]  # the kinds of `decisions` are fact kinds
-        rulings.rule(db, rules, person_id(learner.ifi), fact, at, recorded_by="demo")
+        manual_decisions.decide_manually(db, rules, person_id(learner.ifi), fact, at, recorded_by="demo")
+    deals.import_csv(db, deals_csv(now), now)
+    password = make_accounts(Editor(db, WHO, now))
     say(f"demo: {count} statements of {len(CAST)} people at {len(PARTNERS)} partners; the worker now decides")
+    tell_accounts(db, settings, password, say)
     return count
+
+
+def tell_accounts(db: Database[Document], settings: Settings, password: str | None, say: Say) -> None:
+    """Say who can sign in."""
+    for line in accounts.lines(db, settings.public_url, password):
+        say(line)
 
 
 def make_organizations(db: Database[Document], settings: Settings, start: dt.datetime) -> dict[str, Writer]:
@@ -58,8 +76,8 @@ def make_organizations(db: Database[Document], settings: Settings, start: dt.dat
     editor = Editor(db, WHO, start)
     writers = {}
     for org, (name, region) in PARTNERS.items():
-        orgs.add_org(editor, org, {"name": name, "region": region, "parent": tenancy.VENDOR})
-        client, _ = tenancy.create_client(
+        organizations.add_org(editor, org, {"name": name, "region": region, "parent": organizations.VENDOR})
+        client, _ = clients.create_client(
             db, org, now=start, scopes=("statements/write", "statements/read", "state", "profile"),
             controlled_by="vendor", label=LMS,
         )  # fmt: skip
@@ -79,15 +97,18 @@ def make_people(db: Database[Document], start: dt.datetime) -> None:
 
 def add_learner(editor: Editor, learner: Learner) -> None:
     """Add one person with the affiliation and the role in it."""
-    person = people.add_person(editor, [learner.ifi], name=learner.name, email=learner.mailbox)
-    if learner.org != tenancy.VENDOR:
-        people.affiliate(editor, person["_id"], learner.org, start=editor.now, role=learner.role)
+    person = records.add_person(editor, [learner.ifi], name=learner.name, email=learner.mailbox)
+    if learner.org != organizations.VENDOR:
+        affiliations.affiliate(
+            editor, person["_id"], learner.org, start=editor.now, role=learner.role, known_as=learner.ifi
+        )
 
 
-def publish_rules(db: Database[Document], start: dt.datetime) -> None:
-    """Check, test and publish the rule files as of the beginning of the story."""
+def publish_rules(db: Database[Document], start: dt.datetime, items: Mapping[str, str]) -> None:
+    """Check, test and publish the rule files as of the beginning of the story; `items` are the courses."""
     folder = files("lrs.demo") / "rules"
-    texts = [(one.name, one.read_bytes()) for one in sorted(folder.iterdir(), key=lambda one: one.name)]
+    found = sorted(folder.iterdir(), key=lambda one: one.name)
+    texts = [(one.name, named_in(one.read_bytes(), db, items)) for one in found]
     names = publishing.published_names(db, RuleStore(db).rule_set(), start)
     documents = plans.read_files(texts, names, ())
     with db.client.start_session() as session:
@@ -100,12 +121,13 @@ def tell(db: Database[Document], writers: dict[str, Writer], told: list[Session]
     """Store the sessions, each at its own instant: the engine asks when a statement became known."""
     stores = {org: StatementStore(db, org) for org in writers}
     is_relevant = relevance(db)
+    clock = OrderClock()  # that of the process may stand behind what is told: all would be stored late
     count = 0
     for i, session in enumerate(told):
         org = session.learner.org
         store_statements(
             stores[org], parse_statements(orjson.dumps(session.statements)), writer=writers[org],
-            version="1.0.3", now=session.stored, is_relevant=is_relevant,
+            version="1.0.3", now=session.stored, is_relevant=is_relevant, clock=clock,
         )  # fmt: skip
         count += len(session.statements)
         if (i + 1) * 5 // len(told) > i * 5 // len(told):

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from pymongo.database import Database
 
-from lrs.branding import set_brand
+from lrs.credentials.branding import set_brand
+from lrs.credentials.consent import Display, DisplayStore
 from lrs.demo.cast import Learner
-from lrs.displays import Display, DisplayStore
-from rules.people import person_id
+from rules.engine.identity import person_id
 
 COLOURS: Final = {"aurora": "#0f4c81", "borealis": "#14584c", "cumulus": "#7a1f3d", "drift": "#f2b705"}
 # Read in turn, so that every kind of choice is met among the first people of the cast.

@@ -5,16 +5,27 @@ from __future__ import annotations
 import datetime as dt
 import multiprocessing
 import uuid
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import orjson
 from generate import ORGS
 from load import run_all
 
-from rules.people import new_person, person_id
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+from lrs.foundation.audit import Editor
+from lrs.foundation.database import connect
+from lrs.foundation.settings import Settings
+from lrs.people.groups import put_group
+from lrs.people.records import add_person
+from rules.catalogue.store import RuleStore
+from rules.engine import evaluation_queue
+from rules.engine.identity import new_person, person_id
+from rules.publication import plans, publishing
+from statements.ingest import Writer
+from statements.intake.prepare import Setting, prepare
+from statements.parsing.parse import parse_statements
+from statements.parsing.search_keys import evidence_key
 
 CERTIFICATIONS = 50
 COURSES = 4  # certifications that one person works on
@@ -89,12 +100,6 @@ def rule_files() -> list[tuple[str, bytes]]:
 
 def publish(db: Any, now: dt.datetime) -> None:
     """Publish the rules, with the group of assessors that they name."""
-    from lrs.audit import Editor
-    from lrs.groups import put_group
-    from lrs.people import add_person
-    from rules import plans, publishing
-    from rules.store import RuleStore
-
     editor = Editor(db, {"kind": "user", "id": "bench", "name": "bench"}, now)
     person = add_person(editor, ["mbox::mailto:ines@vendor.example"])
     put_group(editor, "certified-assessors", [{"person": person["_id"], "from": None, "until": None}])
@@ -181,13 +186,6 @@ def is_awarded(n: int) -> bool:
 
 def documents(part: Part, numbers: Iterable[int], step: int) -> Iterator[dict[str, Any]]:
     """Yield stored documents of one step of these people, made by the functions of ingest."""
-    import orjson
-
-    from statements.ingest import Writer
-    from statements.keys import evidence_key
-    from statements.parse import parse_statements
-    from statements.prepare import Setting, prepare
-
     account = {"objectType": "Agent", "account": {"homePage": "http://127.0.0.1:8080", "name": "bench"}}
     writer = Writer("bench", "lms", "vendor", account)
     settings = {f"partner-{i:02d}": Setting.of(f"partner-{i:02d}", writer, "1.0.3") for i in range(ORGS)}
@@ -203,8 +201,6 @@ def documents(part: Part, numbers: Iterable[int], step: int) -> Iterator[dict[st
 
 
 def make_people(db: Any, numbers: list[int]) -> None:
-    from rules import work
-
     found = [(n, "mbox::" + mailbox(n)) for n in numbers]
     db.people.insert_many([new_person(person_id(ifi), ifi, BEGAN) for _, ifi in found], ordered=False)
     db.affiliations.insert_many(
@@ -217,14 +213,13 @@ def make_people(db: Any, numbers: list[int]) -> None:
         ],
         ordered=False,
     )  # fmt: skip
-    work.mark_stores(db, {person_id(ifi): [org_of(n)] for n, ifi in found}, dt.datetime.now(dt.UTC))
+    evaluation_queue.enqueue_stores(
+        db, {person_id(ifi): [org_of(n)] for n, ifi in found}, dt.datetime.now(dt.UTC)
+    )
 
 
 def fill(uri: str, database: str, part: Part, first: int, last: int) -> None:
     """Store people and statements of a share of a part, step by step: a person's lie far apart."""
-    from lrs.database import connect
-    from lrs.settings import Settings
-
     db = connect(Settings(mongodb_uri=uri, database=database))
     pages = [part.numbers(start, min(start + BATCH, last)) for start in range(first, last, BATCH)]
     for numbers in filter(None, pages):

@@ -11,6 +11,12 @@ from multiprocessing.process import BaseProcess
 from generate import KNOWN, known_org, known_text, org_of, statement_text
 from stand import Stand
 
+from lrs.foundation.database import connect
+from lrs.foundation.settings import Settings
+from statements.ingest import Writer, store_statements
+from statements.parsing.parse import parse_statements
+from statements.storage.store import StatementStore
+
 BATCH = 1000
 
 
@@ -19,12 +25,6 @@ def fill(uri: str, database: str, first: int, last: int, known: bool) -> None:
 
     With `known` the first ones are those that the bench asks for.
     """
-    from lrs.database import connect
-    from lrs.settings import Settings
-    from statements.ingest import Writer, store_statements
-    from statements.parse import parse_statements
-    from statements.store import StatementStore
-
     db = connect(Settings(mongodb_uri=uri, database=database))
     authority = {"objectType": "Agent", "account": {"homePage": "http://127.0.0.1:8080", "name": "bench"}}
     writer = Writer("bench", "lms", "vendor", authority)

@@ -20,13 +20,14 @@ from generate import ORGS
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from lrs import tenancy
-from lrs.database import connect, ensure_indexes
-from lrs.mongod import Mongod, find_mongod, free_port, start_mongod
-from lrs.settings import Settings, to_env
+from lrs.access import clients, organizations
+from lrs.foundation.database import connect
+from lrs.foundation.settings import Settings, to_env
+from lrs.indexes import ensure_indexes
+from lrs.running.mongod import Mongod, find_mongod, free_port, start_mongod
 
 HERE = Path(__file__).parent
-GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:lrs.gunicorn_conf"]
+GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:lrs.running.gunicorn_settings"]
 ROOT = HERE.parents[1]
 
 
@@ -49,6 +50,7 @@ class Stand:
         return Settings(
             mongodb_uri=self.mongod.uri, database=database, data_folder=self.folder / "data", port=port,
             web_workers=self.workers, web_threads=self.threads, log_level="warning",
+            content_url="http://*.localhost:8081",
         )  # fmt: skip
 
     def environ(self, database: str, port: int = 8080) -> dict[str, str]:
@@ -65,7 +67,9 @@ class Stand:
         return db
 
     @contextlib.contextmanager
-    def web(self, database: str, application: str = "wsgi:app", folder: Path = ROOT) -> Iterator[Web]:
+    def web(
+        self, database: str, application: str = "wsgi:app", folder: Path = ROOT, workers: int | None = None
+    ) -> Iterator[Web]:
         """Run gunicorn with our configuration until the block ends."""
         port = free_port()
         environ = self.environ(database, port)
@@ -73,7 +77,7 @@ class Stand:
         began = time.perf_counter()
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [*GUNICORN, "-k", self.kind, application],
+                [*GUNICORN, "-k", self.kind, "-w", str(workers or self.workers), application],
                 env=environ, cwd=folder, stdout=output, stderr=subprocess.STDOUT,
             )  # fmt: skip
         try:
@@ -117,14 +121,14 @@ def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 def make_clients(db: Database[dict[str, Any]]) -> dict[str, str]:
     """Make the vendor, 40 partners and one client each; return Authorization values by organization."""
     now = dt.datetime.now(dt.UTC)
-    pair = tenancy.bootstrap(db, None, None, now)
+    pair = clients.bootstrap(db, None, None, now)
     if pair is None:
         raise RuntimeError("the database of a run must be new")
-    auths = {tenancy.VENDOR: basic(*pair)}
+    auths = {organizations.VENDOR: basic(*pair)}
     for number in range(ORGS):
         org = f"partner-{number:02d}"
-        tenancy.create_org(db, org, name=org, kind="partner", parent=tenancy.VENDOR, now=now)
-        client, secret = tenancy.create_client(
+        organizations.create_org(db, org, name=org, kind="partner", parent=organizations.VENDOR, now=now)
+        client, secret = clients.create_client(
             db, org, now=now, scopes=("all",), controlled_by="vendor", label="lms"
         )
         auths[org] = basic(client["_id"], secret)

@@ -1,6 +1,6 @@
 // Verifies a credential with jose (signature, registered claims) and Digital Bazaar's status list library.
 // Input (stdin): {token, files: {url: body}}; output: {valid, reason}. No network: `files` is all there is.
-import {importJWK, decodeJwt, jwtVerify} from 'jose';
+import {createLocalJWKSet, importJWK, decodeJwt, jwtVerify} from 'jose';
 import {checkStatus} from '@digitalbazaar/vc-bitstring-status-list';
 
 const chunks = [];
@@ -36,6 +36,8 @@ const same = (claim, member, name) => {
 try {
   const issuer = decodeJwt(token).issuer.id;
   const {payload: vc} = await verifyBy(token, issuer);
+  const jwks = JSON.parse(read(new URL('/.well-known/jwks.json', didUrl(issuer)).href));
+  await jwtVerify(token, createLocalJWKSet(jwks), {issuer}); // as createRemoteJWKSet finds the key
   same(vc.iss, vc.issuer.id, 'iss');
   same(vc.jti, vc.id, 'jti');
   same(vc.sub, vc.credentialSubject.id, 'sub');

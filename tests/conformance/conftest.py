@@ -15,16 +15,16 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 from conformance_support import BOTH, V1, V2, Lrs
-from conftest import basic, empty, worker_database
+from conftest import FAST_PATH, basic, empty, worker_database
 from flask import Flask
 from flask.testing import FlaskClient
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.write_concern import WriteConcern
 
-from lrs import tenancy
+from lrs.access import organizations
 from lrs.app import create_app
-from lrs.settings import Settings
+from lrs.foundation.settings import Settings
 
 SECRET = "conformance"
 # a thousand clients: their hash costs next to nothing to verify, and they need not survive a power cut
@@ -43,6 +43,7 @@ def shared_app(
         public_url="http://lrs.example",
         data_folder=tmp_path_factory.mktemp("conformance"),
         max_body_mb=8,
+        fast_path=FAST_PATH,
         bootstrap_key="conformance",
         bootstrap_secret=SECRET,
     )
@@ -76,7 +77,7 @@ def org(db: Database[dict[str, Any]]) -> str:
 
 def new_org(db: Database[dict[str, Any]], name: str) -> str:
     """Make an organization; return its id."""
-    tenancy.create_org(quickly(db), name, name=name, now=dt.datetime.now(dt.UTC))
+    organizations.create_org(quickly(db), name, name=name, now=dt.datetime.now(dt.UTC))
     return name
 
 

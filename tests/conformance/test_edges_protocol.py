@@ -259,7 +259,7 @@ def test_edge_80_every_answer_carries_the_headers(
 
 
 def test_edge_80_even_when_the_server_fails(lrs: Lrs, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    from statements.store import StatementStore
+    from statements.storage.store import StatementStore
 
     def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError("made to fail")
@@ -299,17 +299,17 @@ def test_edge_81_head_is_get_without_a_body(lrs: Lrs) -> None:
 def test_edge_82_consistent_through_does_not_pass_an_open_write(
     lrs: Lrs, app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from statements.store import StatementStore
+    from statements.storage.store import StatementStore
 
     inserting, go_on = threading.Event(), threading.Event()
-    insert = StatementStore.insert
+    insert = StatementStore.insert_new
 
     def slow(self: Any, *args: Any, **more: Any) -> Any:
         inserting.set()
         assert go_on.wait(20)
         return insert(self, *args, **more)
 
-    monkeypatch.setattr(StatementStore, "insert", slow)
+    monkeypatch.setattr(StatementStore, "insert_new", slow)
     made = statement()
     writer = threading.Thread(target=lrs.post, args=("/statements", made))
     writer.start()
@@ -367,13 +367,15 @@ def test_edge_83_the_order_of_stored_is_total_when_the_clock_steps_back(
 ) -> None:
     import dataclasses
 
+    from lrs.xapi import protocol
+
     here = app.extensions["laurel"]
     ids = lrs.store(statement(), statement())
     now = here.now()
     for step in (5, 3, 4):
         back = dataclasses.replace(here, now=lambda step=step: now - dt.timedelta(seconds=step))
         monkeypatch.setitem(app.extensions, "laurel", back)
-        monkeypatch.setattr(app.extensions["laurel_consistency"], "_now", back.now)
+        monkeypatch.setattr(protocol.consistency(app.extensions["laurel"]), "_now", back.now)
         ids += lrs.store(statement(), statement())
     assert len(lrs.ids(limit=3)) == len(set(ids)) == 8
     assert sorted(lrs.ids(limit=3, ascending="true")) == sorted(ids)

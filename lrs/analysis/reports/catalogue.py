@@ -3,29 +3,57 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import importlib
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
-from lrs.analysis.audience import Asked
-from lrs.analysis.export import csv_cell
-from lrs.analysis.reports import content, funnel, people
+from lrs.analysis.audience import ReportRequest
+from lrs.analysis.csv_cells import csv_cell
+from lrs.analysis.reports import awards, content, funnel, people, targets
 from lrs.analysis.reports.report import Report
+from lrs.foundation.errors import InvalidField
 
-REPORTS: Final[dict[str, Callable[[Asked], Report]]] = {
+REPORTS: Final[dict[str, Callable[[ReportRequest], Report]]] = {
     "certified": people.certified,
+    "awards": awards.awards,
     "expiring": people.expiring,
     "funnel": funnel.funnel,
     "time-to-certify": people.time_to_certify,
     "attempts": content.attempts,
     "items": content.items,
     "content": content.content,
+    "due": targets.due,
+    "targets": targets.targets,
     "inactive": people.inactive,
     "partner-health": people.partner_health,
     "leaderboard": people.leaderboard,
     "heatmap": content.heatmap,
 }
+
+
+def arranged(report: Report, sort: str | None, limit: int | None) -> Report:
+    """Return a report with its rows sorted by a column (`-` before it falls), at most so many.
+
+    Rows without a value come last. Raises InvalidField for a column that it does not have.
+    """
+    rows = list(report.rows)
+    if sort:
+        column = sort.removeprefix("-")
+        if column not in report.columns:
+            raise InvalidField("sort", f"{column!r} is no column; one of {', '.join(report.columns)}")
+        present = [row for row in rows if row.get(column) is not None]
+        absent = [row for row in rows if row.get(column) is None]
+        rows = (
+            sorted(present, key=lambda row: _comparable(row[column]), reverse=sort.startswith("-")) + absent
+        )
+    return replace(report, rows=rows[:limit])
+
+
+def _comparable(value: Any) -> Any:
+    return value if isinstance(value, int | float | str | dt.date) else str(value)
 
 
 def about(name: str) -> str:

@@ -12,9 +12,11 @@ from typing import Any
 import orjson
 from pymongo.database import Database
 
-from lrs.analysis.audience import Asked, Audience, statements_of
+from lrs.analysis.audience import Audience, ReportRequest, statements_of
 from lrs.analysis.reports.report import Chart, Report
-from statements.aggregate import number
+from lrs.analysis.zones import zone_of
+from rules.catalogue.store import cache_of
+from statements.query.grouping import number
 
 Document = dict[str, Any]
 ADL = "http://adlnet.gov/expapi/verbs/"
@@ -29,7 +31,7 @@ TOP_RESPONSES = 5
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-def attempts(asked: Asked) -> Report:
+def attempts(asked: ReportRequest) -> Report:
     """Summarise the scored attempts of each assessment; an attempt is one registration of one actor.
 
     The score of an attempt is its highest scaled score; `first_pass` is the share of actors whose first
@@ -93,7 +95,7 @@ def _attempt_row(
     }
 
 
-def items(asked: Asked) -> Report:
+def items(asked: ReportRequest) -> Report:
     """Analyse `answered` interactions: difficulty, discrimination, and what was chosen instead.
 
     Difficulty is the share of right answers. Discrimination is the correlation of a right answer with the
@@ -189,7 +191,7 @@ def _words(definition: Mapping[str, Any]) -> str:
     return str(next(iter(texts.values()), ""))[:200]
 
 
-def content(asked: Asked) -> Report:
+def content(asked: ReportRequest) -> Report:
     """Compare activities: how many people started, how many finished, how long they took, who dropped off.
 
     What was only ever experienced, as the pages of a course are, has no end that somebody could miss. The
@@ -264,12 +266,14 @@ def _content_stages(condition: Document) -> list[Document]:
     ]  # fmt: skip
 
 
-def heatmap(asked: Asked) -> Report:
-    """Count statements by weekday and hour in UTC."""
+def heatmap(asked: ReportRequest) -> Report:
+    """Count statements by weekday and hour in the programme's zone."""
+    timezone = zone_of(cache_of(asked.db).get(), asked.wanted.certification, asked.wanted.timezone)
+    local = {"date": "$timestamp", "timezone": timezone}
     condition, _ = statements_of(asked.db, asked.whom, asked.wanted)
     group = {
         "$group": {
-            "_id": {"day": {"$isoDayOfWeek": "$timestamp"}, "hour": {"$hour": "$timestamp"}},
+            "_id": {"day": {"$isoDayOfWeek": local}, "hour": {"$hour": local}},
             "n": {"$sum": 1},
         }
     }
@@ -283,7 +287,7 @@ def heatmap(asked: Asked) -> Report:
         for hour in range(24)
     ]
     return Report(
-        "heatmap", "When people learn", "Statements by weekday and hour (UTC).",
+        "heatmap", "When people learn", f"Statements by weekday and hour ({timezone}).",
         ("day", "hour", "statements"), rows, Chart("heat", "hour", "statements", by="day"),
     )  # fmt: skip
 

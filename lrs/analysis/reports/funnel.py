@@ -7,22 +7,21 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from lrs.analysis.audience import Asked
+from lrs.analysis.audience import ReportRequest
 from lrs.analysis.reports.report import Chart, Report
-from lrs.refusals import InvalidField
-from rules.check_requirements import derived_keys
-from rules.course import Course
-from rules.decisions import decide_person
-from rules.histories import load_dossiers
-from rules.model import AllOf, Certification, Requirement
-from rules.store import cache_of
+from lrs.foundation.errors import InvalidField
+from rules.catalogue.store import cache_of
+from rules.engine.decisions import decide_person
+from rules.engine.histories import load_histories
+from rules.evaluation.timeline import AwardTimeline
+from rules.language.model import Certification
+from rules.language.requirements import AllOf, Requirement, missing_keys_of
 
 Document = dict[str, Any]
 BATCH = 500
-HELD_ONCE = frozenset({"active", "renewal_open", "grace", "expired", "suspended", "revoked", "withdrawn"})
 
 
-def funnel(asked: Asked) -> Report:
+def funnel(asked: ReportRequest) -> Report:
     """Count the people at each step of one certification, by its newest version.
 
     Somebody who was awarded met every requirement; somebody in progress met those that are not missing now.
@@ -58,28 +57,33 @@ def funnel(asked: Asked) -> Report:
 def _steps(when: Requirement) -> Iterator[tuple[str, frozenset[str]]]:
     """Yield label and missing keys of the parts of a requirement, in document order."""
     for part in when.parts if isinstance(when, AllOf) else (when,):
-        keys = derived_keys(part)
+        keys = missing_keys_of(part)
         yield part.label or ", ".join(keys), frozenset(keys)
 
 
-def _people_seen(asked: Asked) -> list[Document]:
+def _people_seen(asked: ReportRequest) -> list[Document]:
     """Return the work rows (person, stores) of the audience's people who ever sent evidence."""
     members = asked.whom.at(asked.now)
     wanted: Document = {"org": "vendor"}
     if not asked.whom.everybody:
         wanted["_id"] = {"$in": sorted(members)}
+    else:  # who was merged into somebody else started as that one
+        merged = {"org": "vendor", "merged_into": {"$exists": True}}
+        wanted["_id"] = {"$nin": asked.db.people.distinct("_id", merged)}
     return list(asked.db.work.find(wanted, {"stores": 1}))
 
 
-def _courses(asked: Asked, name: str, rows: Sequence[Document]) -> Iterator[tuple[str, Course]]:
+def _courses(
+    asked: ReportRequest, name: str, rows: Sequence[Document]
+) -> Iterator[tuple[str, AwardTimeline]]:
     """Yield the course of everybody who has evidence for the certification."""
     rules = cache_of(asked.db).get()
     waiting = iter(rows)
     while batch := {row["_id"]: row["stores"] for row in islice(waiting, BATCH)}:
-        dossiers, shared = load_dossiers(asked.db, rules, batch)
-        for person, dossier in dossiers.items():
-            if name not in dossier.certifications():
+        histories, shared = load_histories(asked.db, rules, batch)
+        for person, stored_history in histories.items():
+            if name not in stored_history.certifications():
                 continue
-            decided = decide_person(rules, dossier, shared, asked.now, only={name})
-            if name in decided.courses:
-                yield person, decided.courses[name]
+            decided = decide_person(rules, stored_history, shared, asked.now, only={name})
+            if name in decided.timelines:
+                yield person, decided.timelines[name]

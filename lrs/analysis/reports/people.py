@@ -13,30 +13,36 @@ from dateutil.relativedelta import relativedelta
 from pymongo.database import Database
 
 from lrs.analysis.audience import (
-    Asked,
     Audience,
     Membership,
-    Wanted,
+    ReportFilter,
+    ReportRequest,
     actors_of,
     by_org,
     names_of,
     statements_of,
 )
-from lrs.analysis.award_states import HOLDING, holding_spans
+from lrs.analysis.award_states import holding_spans
 from lrs.analysis.reports.report import Chart, Report
-from rules.model import Certification
-from rules.standings import state_at
-from rules.store import cache_of
+from lrs.analysis.tiers import tier_text
+from lrs.analysis.zones import EARLIEST, months_before, zone_of
+from rules import calendar
+from rules.catalogue.store import cache_of
+from rules.engine.standings import state_at
+from rules.evaluation.timeline import ACTIVE_STATES
+from rules.language.model import Certification
 
 Document = dict[str, Any]
 INACTIVE_DAYS = 60
 PARTNER_COLUMNS = (
-    "organization", "name", "tier", "people", "certified", "certifications", "active", "expiring", "health",
+    "organization", "name", "tiers", "people", "certified", "certifications", "active", "expiring", "health",
 )  # fmt: skip
 TREND_MONTHS = 12
+MOST_MONTHS = 600
+TICK = dt.timedelta(microseconds=1)
 
 
-def certifications(db: Database[Document], wanted: Wanted) -> dict[str, str]:
+def certifications(db: Database[Document], wanted: ReportFilter) -> dict[str, str]:
     """Return the certifications a report covers: id -> title of the newest version."""
     return {
         document.id: document.title
@@ -45,62 +51,77 @@ def certifications(db: Database[Document], wanted: Wanted) -> dict[str, str]:
     }
 
 
-def _standings(db: Database[Document], names: Iterable[str], people: set[str]) -> Iterable[Document]:
+def standings(db: Database[Document], names: Iterable[str], people: set[str]) -> Iterable[Document]:
+    """Yield the lines of states of these people in these certifications."""
     condition = {"org": "vendor", "certification": {"$in": sorted(names)}}
     for standing in db.standings.find(condition, {"person": 1, "certification": 1, "states": 1}):
         if standing["person"] in people:
             yield standing
 
 
-def certified(asked: Asked) -> Report:
+def certified(asked: ReportRequest) -> Report:
     """Count the people who hold each certification at the end of each month, and now."""
     names = certifications(asked.db, asked.wanted)
-    instants = _months(asked.wanted, asked.now)
-    counts: Counter[tuple[dt.datetime, str]] = Counter()
+    ends = {name: _month_ends(asked, name) for name in names}
+    counts: Counter[tuple[dt.date, str]] = Counter()
     by_person: dict[str, list[Membership]] = defaultdict(list)
     for membership in asked.whom.memberships:
         by_person[membership.person].append(membership)
-    for standing in _standings(asked.db, names, asked.whom.people()):
+    for standing in standings(asked.db, names, asked.whom.people()):
         held = holding_spans(standing["states"])
-        for at in instants:
+        for day, at in ends[standing["certification"]]:
             if any(start <= at and (end is None or at < end) for start, end in held) and any(
                 membership.holds(at) for membership in by_person[standing["person"]]
             ):
-                counts[at, standing["certification"]] += 1
+                counts[day, standing["certification"]] += 1
     rows = [
-        {"at": at, "certification": name, "title": names[name], "people": counts[at, name]}
-        for at in instants
+        {"day": day, "at": at, "certification": name, "title": names[name], "people": counts[day, name]}
         for name in sorted(names)
+        for day, at in ends[name]
     ]
+    rows.sort(key=lambda row: (row["day"], row["certification"]))
     return Report(
-        "certified", "Certified people", "People who hold the certification at each month's end, and now.",
-        ("at", "certification", "title", "people"), rows, Chart("lines", "at", "people", by="title"),
+        "certified", "Certified people",
+        "People who hold the certification at the end of each month's last day in its zone, and now.",
+        ("day", "certification", "title", "people", "at"), rows, Chart("lines", "day", "people", by="title"),
     )  # fmt: skip
 
 
-def _months(wanted: Wanted, now: dt.datetime) -> list[dt.datetime]:
-    """Return the first instants of the months of the period, and its end."""
-    end = min(wanted.until or now, now)
-    start = wanted.since or end - relativedelta(months=TREND_MONTHS)
-    month = start.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+def _month_ends(asked: ReportRequest, certification: str) -> list[tuple[dt.date, dt.datetime]]:
+    """Return each month's last day in the certification's zone with its last instant, and the end."""
+    wanted, timezone = asked.wanted, _zone(asked, certification)
+    end = asked.now if wanted.until is None else min(max(wanted.until, EARLIEST) - TICK, asked.now)
+    start = max(wanted.since or months_before(end, TREND_MONTHS), months_before(end, MOST_MONTHS))
+    start = min(start, end)
+    following = calendar.local_date(start, timezone).replace(day=1) + relativedelta(months=1)
     found = []
-    while month < end:
-        if month >= start:
-            found.append(month)
-        month += relativedelta(months=1)
-    return [*found, end]
+    while (at := calendar.start_of(following, timezone) - TICK) < end:
+        if at >= start:
+            found.append((following - dt.timedelta(days=1), at))
+        following += relativedelta(months=1)
+    return [*found, (calendar.local_date(end, timezone), end)]
 
 
-def expiring(asked: Asked) -> Report:
+def _zone(asked: ReportRequest, certification: str) -> str:
+    return zone_of(cache_of(asked.db).get(), certification, asked.wanted.timezone)
+
+
+def _today(asked: ReportRequest, certification: str) -> dt.date:
+    """Return which day it is where the dates of a certification are made."""
+    return calendar.local_date(asked.now, _zone(asked, certification))
+
+
+def expiring(asked: ReportRequest) -> Report:
     """List the people whose certification ends within 90 days, the soonest first."""
     names, members = certifications(asked.db, asked.wanted), asked.whom.at(asked.now)
     called = names_of(asked.db, set(members))
+    today = {name: _today(asked, name) for name in names}
     rows = []
-    for standing in _standings(asked.db, names, set(members)):
+    for standing in standings(asked.db, names, set(members)):
         held = state_at(standing, asked.now)
-        if held is None or held.state not in HOLDING or not held.expires or not held.counts:
+        if held is None or held.state not in ACTIVE_STATES or not held.expires or not held.counts:
             continue
-        days = (dt.date.fromisoformat(held.expires) - asked.now.date()).days
+        days = (dt.date.fromisoformat(held.expires) - today[standing["certification"]]).days
         if 0 <= days <= 90:
             person = standing["person"]
             rows.append({
@@ -116,7 +137,7 @@ def expiring(asked: Asked) -> Report:
     )  # fmt: skip
 
 
-def time_to_certify(asked: Asked) -> Report:
+def time_to_certify(asked: ReportRequest) -> Report:
     """Measure the days from a person's first evidence to the first award."""
     names = certifications(asked.db, asked.wanted)
     people = asked.whom.people()
@@ -159,7 +180,7 @@ def _first_evidence(db: Database[Document], awards: list[Document]) -> dict[str,
     return {award: min(each) for award, each in known.items() if each}
 
 
-def inactive(asked: Asked) -> Report:
+def inactive(asked: ReportRequest) -> Report:
     """List the people who have sent nothing for 60 days, the longest silent first."""
     members = asked.whom.at(asked.now)
     last = last_seen(asked.db, asked.whom)
@@ -183,7 +204,7 @@ def inactive(asked: Asked) -> Report:
 
 def last_seen(db: Database[Document], whom: Audience) -> dict[str, dt.datetime]:
     """Return when each person of the audience last did something."""
-    condition, _ = statements_of(db, whom, Wanted())
+    condition, _ = statements_of(db, whom, ReportFilter())
     actors = actors_of(db, whom.people())
     if whom.everybody:
         condition["actor"] = {"$ne": None}
@@ -196,22 +217,23 @@ def last_seen(db: Database[Document], whom: Audience) -> dict[str, dt.datetime]:
     return found
 
 
-def leaderboard(asked: Asked) -> Report:
-    """Rank partners by the certifications their people hold now."""
+def leaderboard(asked: ReportRequest) -> Report:
+    """Rank partners by the certifications their people hold now; equals share a rank."""
     rows = [
-        {k: row[k] for k in ("organization", "name", "tier", "people", "certified", "certifications")}
+        {k: row[k] for k in ("organization", "name", "tiers", "people", "certified", "certifications")}
         for row in partner_rows(asked)
     ]
     rows.sort(key=lambda row: (-row["certifications"], -row["certified"], row["organization"]))
-    ranked = [{"rank": rank, **row} for rank, row in enumerate(rows, 1)]
+    standing = [(row["certifications"], row["certified"]) for row in rows]
+    ranked = [{"rank": 1 + standing.index(mine), **row} for mine, row in zip(standing, rows, strict=True)]
     return Report(
         "leaderboard", "Partners by certifications held", "Certifications held now by each partner's people.",
-        ("rank", "organization", "name", "tier", "people", "certified", "certifications"), ranked,
+        ("rank", "organization", "name", "tiers", "people", "certified", "certifications"), ranked,
         Chart("bars", "name", "certifications", unit="certifications held"),
     )  # fmt: skip
 
 
-def partner_health(asked: Asked) -> Report:
+def partner_health(asked: ReportRequest) -> Report:
     """Put what matters about each partner side by side, with a score of 0 to 100 made of its parts."""
     rows = sorted(partner_rows(asked), key=lambda row: (row["health"], row["organization"]))
     return Report(
@@ -221,10 +243,10 @@ def partner_health(asked: Asked) -> Report:
     )  # fmt: skip
 
 
-def partner_rows(asked: Asked) -> list[dict[str, Any]]:
+def partner_rows(asked: ReportRequest) -> list[dict[str, Any]]:
     """Return one row of counts per partner."""
     members = asked.whom.at(asked.now)
-    held, ending = _held(asked.db, set(certifications(asked.db, asked.wanted)), set(members), asked.now)
+    held, ending = _held(asked, set(certifications(asked.db, asked.wanted)), set(members))
     seen = last_seen(asked.db, asked.whom)
     rows = []
     for org, people in sorted(by_org(members).items()):
@@ -235,7 +257,8 @@ def partner_rows(asked: Asked) -> list[dict[str, Any]]:
         total = sum(held[person] for person in people)
         health = 50 * len(sure) / count + 30 * active / count + 20 * (1 - soon / total if total else 0)
         rows.append({
-            "organization": org, "name": asked.whom.orgs[org]["name"], "tier": asked.whom.tiers.get(org),
+            "organization": org, "name": asked.whom.orgs[org]["name"],
+            "tiers": tier_text(asked.whom.tiers.get(org, {})),
             "people": count, "certified": len(sure), "certifications": total, "active": active,
             "expiring": soon, "health": round(health),
         })  # fmt: skip
@@ -243,16 +266,19 @@ def partner_rows(asked: Asked) -> list[dict[str, Any]]:
 
 
 def _held(
-    db: Database[Document], names: set[str], people: set[str], now: dt.datetime
+    asked: ReportRequest, names: set[str], people: set[str]
 ) -> tuple[Mapping[str, int], Mapping[str, int]]:
     """Return how many certifications each person holds now, and how many of them end within 90 days."""
     held: Counter[str] = Counter()
     ending: Counter[str] = Counter()
-    for standing in _standings(db, names, people):
-        found = state_at(standing, now)
-        if found is None or found.state not in HOLDING or not found.counts:
+    today = {name: _today(asked, name) for name in names}
+    for standing in standings(asked.db, names, people):
+        found = state_at(standing, asked.now)
+        if found is None or found.state not in ACTIVE_STATES or not found.counts:
             continue
         held[standing["person"]] += 1
-        if found.expires and (dt.date.fromisoformat(found.expires) - now.date()).days <= 90:
+        if not found.expires:
+            continue
+        if (dt.date.fromisoformat(found.expires) - today[standing["certification"]]).days <= 90:
             ending[standing["person"]] += 1
     return held, ending

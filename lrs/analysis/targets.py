@@ -1,0 +1,88 @@
+"""Who is asked to hold which certification, and how far each is (cert#5-8): for reports and rosters."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo.database import Database
+
+from lrs.analysis.audience import Audience, Membership
+from lrs.analysis.award_states import tier_spans
+from rules import calendar
+from rules.catalogue.store import cache_of
+from rules.engine.standings import state_at
+from rules.evaluation.timeline import HELD_STATES
+from rules.programmes.targeted import orders_of
+from rules.programmes.targets import Asked, Place, asked_of, is_overdue
+
+Document = dict[str, Any]
+FEW = 500  # people who are looked up one by one
+NOT_STARTED = "not_started"
+"""No statement or decision about the certification is known of the person."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedPerson:
+    """A person of whom a certification is asked, with the state in it and whether its day is over."""
+
+    membership: Membership
+    certification: str
+    asked: Asked
+    state: str
+    overdue: bool
+
+    @property
+    def held(self) -> bool:
+        """Tell whether the person holds it, the time of grace included."""
+        return self.state in HELD_STATES
+
+
+def asked_people(
+    db: Database[Document], whom: Audience, certifications: Collection[str], now: dt.datetime
+) -> Iterator[AskedPerson]:
+    """Yield everybody of the audience of whom one of these certifications is asked now."""
+    rules = cache_of(db).get()
+    wanted = [
+        name
+        for name in sorted(certifications)
+        if any(version.document.targets for version in rules.certifications[name].versions)
+    ]
+    members = whom.at(now) if wanted else {}
+    states = _states(db, wanted, set(members), now)
+    places, orders = _places(db, whom) if wanted else {}, orders_of(rules)
+    for name in wanted:
+        published = rules.certifications[name]
+        today = calendar.local_date(now, published.in_order[-1].timezone)
+        for person, membership in sorted(members.items()):
+            asked = asked_of(published, places[person], orders, now)
+            if asked is not None:
+                state = states.get((person, name), NOT_STARTED)
+                late = is_overdue(asked, today) and state not in HELD_STATES
+                yield AskedPerson(membership, name, asked, state, late)
+
+
+def _places(db: Database[Document], whom: Audience) -> dict[str, list[Place]]:
+    tiers = tier_spans(db, sorted({one.org for one in whom.memberships}))
+    found: dict[str, list[Place]] = defaultdict(list)
+    for one in whom.memberships:
+        found[one.person].append(Place(one.org, one.role, one.start, one.end, tiers.get(one.org, {})))
+    return found
+
+
+def _states(
+    db: Database[Document], certifications: Collection[str], people: set[str], now: dt.datetime
+) -> dict[tuple[str, str], str]:
+    """Return the states now of those who have a standing: (person, certification) -> state."""
+    condition: Document = {"org": "vendor", "certification": {"$in": list(certifications)}}
+    if len(people) <= FEW:  # of one person, or of one partner: not the standings of everybody
+        condition["person"] = {"$in": sorted(people)}
+    fields = {"person": 1, "certification": 1, "states": 1}
+    return {
+        (row["person"], row["certification"]): found.state
+        for row in db.standings.find(condition, fields)
+        if row["person"] in people and (found := state_at(row, now)) is not None and found.counts
+    }

@@ -1,0 +1,1 @@
+"""Commands of who runs Laurel: serve, worker, backup, restore, migrate, doctor."""

@@ -1,0 +1,1 @@
+"""Commands about who there is: organizations, people, users, clients, deals."""

@@ -1,0 +1,1 @@
+"""Commands about the programme: rules, awards, credentials, gates, notices, webhooks."""

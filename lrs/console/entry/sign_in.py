@@ -1,0 +1,246 @@
+"""Signing in and out, by password, login provider or a link by mail; and the page of an invitation."""
+
+from __future__ import annotations
+
+import logging
+from email.message import EmailMessage
+from smtplib import SMTPException
+from typing import Any, Final
+
+from flask import Response, make_response, redirect, request
+
+from lrs.access import oidc, second_factor, sessions, users
+from lrs.access.guard import PUBLIC
+from lrs.console.language import mark, t
+from lrs.console.shell import Pages, show
+from lrs.foundation.audit import Editor
+from lrs.foundation.context import Services, current_services
+from lrs.foundation.errors import InvalidField, TooManyTries, Unauthenticated, UnknownThing
+from lrs.foundation.mail import check_address, mailer
+from lrs.foundation.settings import Settings
+from lrs.people import accounts
+
+blueprint = Pages("console", __name__)
+log = logging.getLogger(__name__)
+
+STATE_COOKIE: Final = "laurel-login"
+STEP_COOKIE: Final = "laurel-step"
+INVALID: Final = mark("This code is not valid (any more).")
+HOMES: Final = {"learner": "/me", "partner_admin": "/partner"}
+"""Where somebody in a role begins; everybody else in the console."""
+
+
+@blueprint.get("/login", scope=PUBLIC)
+def login_page() -> Response:
+    """Show the login page."""
+    return show_login()
+
+
+def show_login(problem: str | None = None, status: int = 200) -> Response:
+    """Return the login page, with what went wrong."""
+    onward = sessions.own_path(request.values.get("onward"), "")
+    provider = oidc.Provider.of(current_services().settings) is not None
+    email = request.form.get("email", "")
+    return show("login.html", status, onward=onward, problem=problem, provider=provider, email=email)
+
+
+@blueprint.post("/login", scope=PUBLIC, writes=False)
+def login() -> Response:
+    """Log in by mail address and password."""
+    services = current_services()
+    sessions.check_origin(services.settings, request)
+    email, password = request.form.get("email", ""), request.form.get("password", "")
+    try:
+        user = users.log_in(services.db, email, password, request.remote_addr or "", services.now())
+    except Unauthenticated as error:
+        return show_login(str(error), 401)
+    except TooManyTries as error:
+        response = show_login(str(error), 429)
+        response.headers.update(error.headers)
+        return response
+    return go_on(user, request.form.get("onward"))
+
+
+def go_on(user: dict[str, Any], onward: str | None) -> Response:
+    """Log in who gave a password or opened a mail, after the second factor where the user has one."""
+    return enter(user, onward) if user.get("second_factor") is None else ask_code(user, onward)
+
+
+def ask_code(user: dict[str, Any], onward: str | None) -> Response:
+    """Go on to the page that asks for the code of the second factor."""
+    services = current_services()
+    token = second_factor.begin_step(services.db, user, onward, services.now())
+    response = make_response(redirect("/login/code", 303))
+    response.set_cookie(
+        STEP_COOKIE, token, max_age=600, path="/login", httponly=True, samesite="Lax",
+        secure=sessions.is_secure(services.settings),
+    )  # fmt: skip
+    return response
+
+
+def enter(user: dict[str, Any], onward: str | None) -> Response:
+    """Begin a session and go on, where no place is named to where the role begins."""
+    services = current_services()
+    who = {"kind": "user", "id": user["_id"], "name": user["email"], "org": user["org"]}
+    editor = Editor(services.db, who, services.now(), request.remote_addr)
+    editor.change(lambda _: editor.note("user.login", "user", user["_id"], org=user["org"]))
+    token = sessions.begin(services.db, services.settings, user, request.remote_addr, services.now())
+    home = HOMES.get(user["role"], "/console")
+    response = make_response(redirect(sessions.own_path(onward, home), 303))
+    return sessions.set_cookie(response, services.settings, token)
+
+
+@blueprint.post("/logout", scope=PUBLIC, writes=False)
+def logout() -> Response:
+    """End the session."""
+    services = current_services()
+    session = sessions.find(services.db, services.settings, request, services.now())
+    if session is not None:
+        sessions.check_forgery(session, services.settings, request)
+        sessions.end(services.db, session)
+    response = make_response(redirect("/login", 303))
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return sessions.set_cookie(response, services.settings, None)
+
+
+def provider() -> oidc.Provider:
+    """Return the login provider, kept with what it told; raises UnknownThing where none is configured."""
+    found = current_services().part(_login_provider)
+    if found is None:
+        raise UnknownThing("login provider", "that is configured")
+    return found
+
+
+def _login_provider(services: Services) -> oidc.Provider | None:
+    return oidc.Provider.of(services.settings)
+
+
+@blueprint.get("/login/oidc", scope=PUBLIC)
+def begin_oidc() -> Response:
+    """Send the browser to the login provider."""
+    services = current_services()
+    onward = sessions.own_path(request.args.get("onward"), "")
+    url, state = provider().begin(services.db, onward, services.now())
+    response = make_response(redirect(url))
+    response.set_cookie(
+        STATE_COOKIE, state, max_age=600, path="/login", httponly=True, samesite="Lax",
+        secure=sessions.is_secure(services.settings),
+    )  # fmt: skip
+    return response
+
+
+@blueprint.get("/login/callback", scope=PUBLIC)
+def finish_oidc() -> Response:
+    """Log in whom the provider sends back, by the state that this browser began with."""
+    try:
+        user, onward = returned()
+    except Unauthenticated as error:
+        return show_login(str(error), 401)
+    response = enter(user, onward)
+    response.delete_cookie(STATE_COOKIE, path="/login")
+    return response
+
+
+def returned() -> tuple[dict[str, Any], str]:
+    """Return the user whom the provider sent back, and where to go on; raises Unauthenticated."""
+    services, state = current_services(), request.args.get("state", "")
+    if not state or request.cookies.get(STATE_COOKIE) != state:
+        raise Unauthenticated("this login was not begun in this browser; begin again")
+    if "code" not in request.args:
+        raise Unauthenticated("the login provider refused the login")
+    claims, onward = provider().finish(services.db, state, request.args["code"], services.now())
+    return users.log_in_by_subject(services.db, claims, services.now()), onward
+
+
+@blueprint.post("/login/link", scope=PUBLIC)
+def send_link() -> Response:
+    """Send a link by mail to who has an account; whether there is one is not told, also not by the time."""
+    services = current_services()
+    sessions.check_origin(services.settings, request)
+    address = request.form.get("email", "").strip()
+    try:
+        users.count_address(services.db, f"link {request.remote_addr}", services.now())
+        message = accounts.ask_link(anybody("login"), services.settings, check_address(address))
+    except TooManyTries as error:
+        return show_link(problem=str(error), status=429)
+    except InvalidField as error:
+        return show_login(str(error), 422)
+    response = show_link(sent=address)
+    if message is not None:
+        response.call_on_close(lambda: deliver(services.settings, message))
+    return response
+
+
+def anybody(why: str) -> Editor:
+    """Return who acts by a code, before anybody is known."""
+    services = current_services()
+    who = {"kind": "code", "id": why, "name": None}
+    return Editor(services.db, who, services.now(), request.remote_addr)
+
+
+def deliver(settings: Settings, message: EmailMessage) -> None:
+    """Send a message after the answer has gone; what goes wrong is told to the log."""
+    try:
+        mailer(settings).send(message)
+    except (OSError, SMTPException):
+        log.exception("the link to log in was not sent")
+
+
+def show_link(
+    code: str = "", *, sent: str | None = None, problem: str | None = None, status: int = 200
+) -> Response:
+    """Return the page of a link by mail: where it went, or the question whether to log in by it."""
+    return show("link.html", status, code=code, sent=sent, problem=problem)
+
+
+@blueprint.get("/login/link", scope=PUBLIC)
+def link_page() -> Response:
+    """Ask whether to log in by the link of a mail; opening the page changes nothing."""
+    return show_link(request.args.get("code", ""))
+
+
+@blueprint.post("/login/link/use", scope=PUBLIC)
+def use_link() -> Response:
+    """Log in by the link of a mail."""
+    services = current_services()
+    sessions.check_origin(services.settings, request)
+    try:
+        users.count_address(services.db, f"code {request.remote_addr}", services.now())
+        user = accounts.log_in_by_link(anybody("login"), request.form.get("code", ""))
+    except TooManyTries as error:
+        return show_link(problem=str(error), status=429)
+    except UnknownThing:
+        return show_link(problem=t(INVALID), status=404)
+    return go_on(user, None)
+
+
+@blueprint.get("/join", scope=PUBLIC)
+def join_page() -> Response:
+    """Ask whether the person who was invited agrees; opening the page changes nothing."""
+    services, code = current_services(), request.args.get("code", "")
+    try:
+        found = accounts.find_invitation(services.db, code, services.now())
+    except UnknownThing:
+        return show_join(problem=t(INVALID), status=404)
+    org = services.db.orgs.find_one({"_id": found["org"]}, {"name": 1})
+    return show_join(code, org=org, confirms=found["purpose"] == "affiliation")
+
+
+def show_join(code: str = "", *, problem: str | None = None, status: int = 200, **more: Any) -> Response:
+    """Return the page of an invitation."""
+    return show("join.html", status, code=code, problem=problem, **more)
+
+
+@blueprint.post("/join", scope=PUBLIC)
+def join() -> Response:
+    """Accept an invitation by its code, and go on to the own page."""
+    services = current_services()
+    sessions.check_origin(services.settings, request)
+    try:
+        users.count_address(services.db, f"code {request.remote_addr}", services.now())
+        _, user = accounts.join(anybody("invitation"), request.form.get("code", ""))
+    except TooManyTries as error:
+        return show_join(problem=str(error), status=429)
+    except (UnknownThing, InvalidField):
+        return show_join(problem=t(INVALID), status=404)
+    return show_join(done=True) if user is None else go_on(user, "/me?welcome=1")

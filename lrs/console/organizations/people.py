@@ -1,0 +1,148 @@
+"""People: the list, and one person with what they hold, where they belong, and what happened."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from flask import Response, g
+
+from lrs.analysis.audience import only
+from lrs.analysis.readable_stores import scope_of
+from lrs.analysis.timeline import person_timeline
+from lrs.api.organizations import audit as audit_api
+from lrs.api.rights import directory, org_filter, visible_org
+from lrs.console.instants import asked_instant
+from lrs.console.lists import Rows, Span, asked, listed, seek
+from lrs.console.shell import Pages, may, show
+from lrs.foundation.context import current_services
+from lrs.foundation.errors import UnknownThing
+from rules import queries
+from rules.catalogue.store import cache_of
+from rules.engine.affiliations import holds
+from rules.engine.standings import state_at
+from rules.errors import RuleError
+from rules.evaluation.timeline import HELD_STATES
+from rules.language.model import Certification
+from rules.stored import VENDOR
+
+Document = dict[str, Any]
+COLUMNS: Final = ("person", "name", "email", "organizations", "role", "holds")
+STANDINGS: Final = 60  # certifications of one person on a page
+ENTRIES: Final = 40  # of the timeline
+BY_NAME: Final = "org_1_name_1__id_1"
+
+blueprint = Pages("console_people", __name__)
+
+
+@listed(blueprint, "/console/people", scope="people", template="people.html")
+def people(span: Span) -> Rows:
+    """List or find the people whom the user sees, by name; an address is looked up by its beginning."""
+    services, filters = current_services(), asked("q", "org")
+    if "org" in filters:
+        visible_org(filters["org"])
+    query = directory().filter(org=filters.get("org"))
+    by, clause = by_words(filters.get("q", ""))
+    found, last = seek(
+        services.db.people, {"$and": [query, clause]}, span, by, hint=BY_NAME if by == "name" else None
+    )
+    held = held_by(services.now(), [one["_id"] for one in found])
+    items = [row_of(directory().present(one), held, services.now()) for one in found]
+    return Rows(COLUMNS, items, last, {"filters": filters, "orgs": org_names()})
+
+
+def by_words(words: str) -> tuple[str, Document]:
+    """Return by which field people are listed, and the filter of what somebody typed."""
+    if "@" in words:
+        return "email", {"email": {"$regex": f"^{re.escape(words.lower())}"}}
+    return "name", {"name": {"$regex": re.escape(words), "$options": "i"}} if words else {}
+
+
+def row_of(person: Document, held: Mapping[str, list[str]], now: dt.datetime) -> Document:
+    """Return a person as a row of a list."""
+    present = [one for one in person["affiliations"] if holds(one, now)]
+    return {
+        "person": person["_id"],
+        "name": person.get("name"),
+        "email": person.get("email"),
+        "organizations": [one["org"] for one in present],
+        "role": next((one["role"] for one in present if one.get("role")), None),
+        "confirmed": bool(present),
+        "holds": held.get(person["_id"], []),
+    }
+
+
+def held_by(now: dt.datetime, persons: Collection[str]) -> dict[str, list[str]]:
+    """Return the certifications that each of these people holds now, of those whose state is seen."""
+    members = directory().members()
+    wanted = set(persons) if members is None else set(persons) & set(members)
+    found: dict[str, list[str]] = {}
+    for row in current_services().db.standings.find({"org": VENDOR, "person": {"$in": sorted(wanted)}}):
+        state = state_at(row, now)
+        if state is not None and state.counts and state.state in HELD_STATES:
+            found.setdefault(row["person"], []).append(row["certification"])
+    return found
+
+
+def org_names() -> dict[str, str]:
+    """Return the names of the organizations that the user sees."""
+    rows = current_services().db.orgs.find(org_filter("_id"), {"name": 1}).sort("_id", 1)
+    return {row["_id"]: row["name"] for row in rows}
+
+
+def titles() -> dict[str, str]:
+    """Return the titles of all certifications."""
+    return {one.id: one.title for one in cache_of(current_services().db).get().of_kind(Certification)}
+
+
+@blueprint.get("/console/people/<person>", scope="people")
+def person(person: str) -> Response:
+    """Show one person, now or as of an instant."""
+    services, found = current_services(), directory().get(person)
+    at, is_past = asked_instant("at")
+    rows = services.db.audit.find({"thing": found["_id"], **org_filter()}).sort("_id", -1).limit(10)
+    return show(
+        "person.html",
+        person=directory().present(found),
+        standings=standings_of(found["_id"], at),
+        entries=timeline_of(found["_id"]),
+        changes=[audit_api.present(row) for row in rows],
+        orgs=org_names(), titles=titles(), at=at, is_past=is_past, now=services.now(),
+    )  # fmt: skip
+
+
+def standings_of(person: str, at: dt.datetime) -> list[Document]:
+    """Return how a person stands at an instant, or stood when they left, with how much is met."""
+    services = current_services()
+    try:
+        left = directory().left_at(person)
+    except UnknownThing:  # they have not begun yet
+        return []
+    seen = at if left is None else min(at, left)
+    rows = queries.list_awards(services.db, seen, person=person, limit=STANDINGS)
+    return [{**row, **missing_of(row, seen)} for row in rows if not row["evaluated"]]
+
+
+def missing_of(row: Document, at: dt.datetime) -> Document:
+    """Return how much is met and the labels of what is missing; nothing where nothing is explained."""
+    services = current_services()
+    try:
+        told = queries.explain(services.db, row["person"], row["certification"], at, services.now())
+    except RuleError:
+        return {"missing": [], "met": None, "of": None}
+    return {"missing": [node.label for node in told.tree if not node.ok], "met": told.met, "of": told.of}
+
+
+def timeline_of(person: str) -> list[Document]:
+    """Return what happened to a person, the newest first, as far as the user may read it."""
+    if not may("analytics", "people"):
+        return []
+    services = current_services()
+    whom = only(services.db, scope_of(services.db, g.principal), person)
+    try:
+        told = person_timeline(services.db, whom, person, services.now())
+    except UnknownThing:
+        return []
+    return list(reversed(told["entries"][-ENTRIES:]))

@@ -1,0 +1,1 @@
+"""Pages on certifications, their rules and plans, and who holds what."""

@@ -1,0 +1,190 @@
+"""Saved questions: what an organization asks again and again, on a page with pictures."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from bson import json_util
+from flask import Response, g
+
+from lrs.analysis import saved
+from lrs.analysis.readable_stores import scope_of
+from lrs.analysis.run import Analyst, Answer
+from lrs.api.records import analytics as api
+from lrs.console.forms import read, sent
+from lrs.console.language import mark
+from lrs.console.lists import Rows, Span, asked, listed, seek
+from lrs.console.models import asked_statements
+from lrs.console.models import question_words as words
+from lrs.console.models.chart import Drawing, drawing
+from lrs.console.records.ask import exports, given, names, people_in, shown_of, statements_of
+from lrs.console.shell import Pages, redirected, show
+from lrs.foundation.context import current_services
+from lrs.foundation.errors import InvalidField
+from statements.errors import StatementError
+from statements.query.time_buckets import in_zone
+
+Document = dict[str, Any]
+ON_BOARD: Final = 12  # pictures of one page
+COLUMNS: Final = (
+    "id",
+    "name",
+    "owner",
+    "sentence",
+    "shown_as",
+    "pinned",
+    "schedule",
+    "next_at",
+    "created_at",
+)
+SCHEDULES: Final = {
+    "": mark("Only when somebody asks"),
+    "0 * * * *": mark("Every hour"),
+    "0 5 * * *": mark("Every day"),
+    "0 5 * * 1": mark("Every Monday"),
+    "0 5 1 * *": mark("Every month"),
+}
+
+blueprint = Pages("console_questions", __name__)
+
+
+@listed(blueprint, "/console/questions", scope="analytics", template="questions.html")
+def questions(span: Span) -> Rows:
+    """List the saved questions of the organization; those on its dashboard with their pictures."""
+    services, filters = current_services(), asked("mine")
+    readable = saved.readable(g.principal.org, wide=g.principal.vendor_wide)
+    wanted = {"$and": [readable, {"owner": g.principal.id} if filters else {}]}
+    found, last = seek(services.db.saved_queries, wanted, span)
+    pinned = (
+        services.db.saved_queries.find({"$and": [readable, {"pinned": True}]}).sort("_id", 1).limit(ON_BOARD)
+    )
+    known = names()
+    board = [_told(one, known) for one in pinned] if span.after is None and not filters else []
+    return Rows(
+        COLUMNS, [_row(one, known) for one in found], last,
+        {"filters": filters, "board": board, "owners": _owners(found), "schedules": SCHEDULES},
+    )  # fmt: skip
+
+
+@blueprint.post("/console/questions", scope="analytics")
+def save() -> Response:
+    """Save a question with a name for the organization, and answer it for the first time."""
+    services, form = current_services(), sent("name", "q", "org", "as")
+    body = read(
+        api.SavedQueryBody,
+        {
+            "name": form.get("name", ""),
+            "query": given(form.get("q", "")),
+            "organizations": [form["org"]] if "org" in form else [],
+        },
+    )
+    shown_as = form.get("as", "auto")
+    if shown_as not in saved.PICTURES:
+        raise InvalidField("as", f"is one of {', '.join(saved.PICTURES)}")
+    made = saved.create(
+        services.db,
+        name=body["name"],
+        owner=g.principal.id,
+        org=g.principal.org,
+        schedule=None,
+        now=services.now(),
+        scope=scope_of(services.db, g.principal, body["organizations"]),
+        expression=body["query"],
+        shown_as=shown_as,
+    )
+    saved.run(services.db, made, services.now())
+    return redirected(f"/console/questions/{made['_id']}")
+
+
+@blueprint.get("/console/questions/<query>", scope="analytics")
+def question(query: str) -> Response:
+    """Show a saved question with its last answer."""
+    known, found = names(), api.find(query)
+    told = _told(found, known, leads=True)
+    return show(
+        "question.html", **told, names=known, schedules=SCHEDULES, people=people_in(told["shown"]),
+        short=asked_statements.short,
+        owner=_owners([found]).get(found["owner"], found["owner"]),
+        exports=exports(told["body"], _narrow(found)),
+    )  # fmt: skip
+
+
+@blueprint.post("/console/questions/<query>", scope="analytics")
+def change(query: str) -> Response:
+    """Answer a saved question anew, pin it, give it a schedule, or delete it: what the button says."""
+    services, found, action = current_services(), api.find(query), sent("action").get("action")
+    if action == "delete":
+        saved.delete(services.db, found)
+        return redirected("/console/questions")
+    if action == "run":
+        saved.run(services.db, found, services.now())
+    elif action in {"pin", "unpin"}:
+        saved.pin(services.db, found, pinned=action == "pin")
+    elif action == "schedule":
+        saved.change(services.db, found, services.now(), schedule=sent("schedule").get("schedule"))
+    else:
+        raise InvalidField("action", "is one of run, pin, unpin, schedule, delete")
+    return redirected(f"/console/questions/{query}")
+
+
+def _told(found: Document, names: Mapping[str, str], *, leads: bool = False) -> Document:
+    """Return what is shown of a saved question: its sentence, its last answer and the picture of that."""
+    services = current_services()
+    body: Document = json_util.loads(found["expression"])
+    result = saved.latest(services.db, found) or {"rows": [], "at": None}
+    wanted = _narrow(found)
+    shown, picture = None, Drawing()
+    try:
+        analyst = Analyst(services.db, saved.scope_now(services.db, found), services.now())
+        shown = shown_of(
+            analyst, body, Answer(_zoned(analyst, body, result["rows"])), found.get("shown_as", "auto"),
+            partial(statements_of, wanted=wanted) if leads else None,
+        )  # fmt: skip
+    except (StatementError, KeyError):  # asked in words of another version
+        shown = None
+    if shown is not None and shown.report is not None:
+        picture = drawing(shown.report)
+    kept = {"q": json.dumps(body, ensure_ascii=False), "as": found.get("shown_as", "auto"), **wanted}
+    return {
+        "question": found, "body": body, "result": result, "shown": shown, "drawing": picture,
+        "link": partial(statements_of, wanted=wanted), "sentence": words.sentence(body, names),
+        "again": f"/console/ask?{urlencode(kept, errors='replace')}",
+    }  # fmt: skip
+
+
+def _zoned(analyst: Analyst, body: Document, rows: list[Document]) -> list[Document]:
+    """Return kept rows with the instants of their buckets in the zone of the question."""
+    keys = [one for one in analyst.parse(body).group if one.bucket]
+    for row in rows:
+        for one in keys:
+            value = row.get(one.name)
+            if isinstance(value, dt.datetime):
+                row[one.name] = in_zone(value, one.timezone)
+    return rows
+
+
+def _narrow(found: Document) -> dict[str, str]:
+    """Return the one store that a saved question was narrowed to, where it was."""
+    names = found["organizations"]
+    return {"org": names[0]} if len(names) == 1 and not found["whole"] else {}
+
+
+def _row(found: Document, names: Mapping[str, str]) -> Document:
+    return {
+        **found, "id": found["_id"], "path": f"/console/questions/{quote(found['_id'])}",
+        "sentence": words.sentence(json_util.loads(found["expression"]), names),
+        "shown_as": found.get("shown_as", "auto"), "pinned": found.get("pinned", False),
+        "next_at": found.get("next_at"),
+    }  # fmt: skip
+
+
+def _owners(found: list[Document]) -> dict[str, str]:
+    """Return the names of the users of one's own organization who saved these questions."""
+    wanted = {"org": g.principal.org, "_id": {"$in": sorted({one["owner"] for one in found})}}
+    rows = current_services().db.users.find(wanted, {"name": 1, "email": 1})
+    return {one["_id"]: one.get("name") or one["email"] for one in rows}

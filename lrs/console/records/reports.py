@@ -1,0 +1,105 @@
+"""Ready reports: each with its filters, its picture and its rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any, Final
+
+import orjson
+from flask import Response, g, request
+
+from lrs.analysis.audience import ReportFilter, ReportRequest, audience
+from lrs.analysis.csv_cells import csv_cell
+from lrs.analysis.readable_stores import scope_of
+from lrs.analysis.reports.catalogue import REPORTS
+from lrs.analysis.reports.report import Report
+from lrs.console.instants import read_instant
+from lrs.console.language import mark
+from lrs.console.lists import asked
+from lrs.console.models.chart import drawing
+from lrs.console.organizations.partners import regions
+from lrs.console.organizations.people import org_names, titles
+from lrs.console.shell import Pages, show
+from lrs.foundation.context import current_services
+from lrs.foundation.errors import UnknownThing
+
+Document = dict[str, Any]
+FILTERS: Final = ("organization", "certification", "region", "role", "product", "tier")
+OF_ONE: Final = frozenset({"funnel"})
+SHOWN: Final = 300  # rows on a page; the twins have all
+TITLES: Final = {
+    "certified": mark("Certified people over time"),
+    "expiring": mark("What ends within 90 days"),
+    "funnel": mark("Where people stop"),
+    "time-to-certify": mark("How long it takes"),
+    "attempts": mark("Attempts and passes"),
+    "items": mark("Questions, the hardest first"),
+    "content": mark("Courses: started and completed"),
+    "inactive": mark("Who has gone quiet"),
+    "partner-health": mark("Health of partners"),
+    "leaderboard": mark("Who does most"),
+    "heatmap": mark("When people learn"),
+}
+
+blueprint = Pages("console_reports", __name__)
+
+
+@blueprint.get("/console/reports", scope="analytics")
+def reports() -> Response:
+    """List the ready reports."""
+    return show("reports.html", reports=[(name, TITLES.get(name, name)) for name in REPORTS])
+
+
+@blueprint.get("/console/reports/<name>", scope="analytics")
+def report(name: str) -> Response:
+    """Show a report: its picture, its sentence and its rows."""
+    made, filters = ask(name), narrowing(name)
+    return show(
+        "report.html",
+        name=name, title=TITLES.get(name, made.title), report=made, rows=made.rows[:SHOWN],
+        total=len(made.rows), drawing=drawing(made), filters=filters, orgs=org_names(), titles=titles(),
+        region_pairs=[(one, one) for one in regions()], query=request.query_string.decode("utf-8", "replace"),
+    )  # fmt: skip
+
+
+@blueprint.get("/console/reports/<name>.json", scope="analytics")
+def report_json(name: str) -> Response:
+    """Answer the rows of a report."""
+    made = ask(name)
+    body = {"title": made.title, "about": made.about, "items": [dict(row) for row in made.rows]}
+    return Response(orjson.dumps(body, option=orjson.OPT_UTC_Z), content_type="application/json")
+
+
+@blueprint.get("/console/reports/<name>.csv", scope="analytics")
+def report_csv(name: str) -> Response:
+    """Answer the rows of a report for a spreadsheet."""
+    made, out = ask(name), io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(made.columns)
+    writer.writerows([csv_cell(row.get(column)) for column in made.columns] for row in made.rows)
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return Response(out.getvalue(), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def narrowing(name: str) -> dict[str, Any]:
+    """Return the filters of the address; a report on one certification has the first where none is named."""
+    filters: dict[str, Any] = dict(asked(*FILTERS, "since", "until"))
+    if name in OF_ONE and "certification" not in filters and (known := titles()):
+        filters["certification"] = min(known)
+    return filters
+
+
+def ask(name: str) -> Report:
+    """Return a report over what the user reads, narrowed as the address says; raises UnknownThing."""
+    if name not in REPORTS:
+        raise UnknownThing("report", name)
+    services, filters = current_services(), narrowing(name)
+    days: dict[str, Any] = {
+        key: read_instant(key, filters.pop(key)) for key in ("since", "until") if key in filters
+    }
+    wanted = ReportFilter(**filters, **days)
+    narrowed = [wanted.organization] if wanted.organization is not None else []
+    scope_of(services.db, g.principal, narrowed)
+    whom = audience(services.db, scope_of(services.db, g.principal), wanted, services.now())
+    return REPORTS[name](ReportRequest(services.db, whom, wanted, services.now()))

@@ -1,0 +1,105 @@
+"""Statements: the list with the filters of the query language, and one of them with all that hangs on it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Final
+
+import orjson
+from flask import Response, g
+
+from lrs.analysis.readable_stores import scope_of
+from lrs.analysis.run import Analyst
+from lrs.api.rights import directory
+from lrs.console.lists import Rows, Span, asked, listed
+from lrs.console.models import asked_statements as model
+from lrs.console.organizations.people import org_names, titles
+from lrs.console.shell import Pages, may, show
+from lrs.foundation.context import current_services
+from lrs.foundation.errors import InvalidField, UnknownThing
+from rules.stored import VENDOR
+
+Document = dict[str, Any]
+FILTERS: Final = ("actor", "verb", "object", "client", "registration", "since", "until", "filter")
+SECONDS: Final = 5.0  # an answer for a page comes at once, or the filter has to be narrower
+RELATED: Final = 20
+VERBS: Final = (
+    "completed",
+    "passed",
+    "failed",
+    "scored",
+    "answered",
+    "experienced",
+    "initialized",
+    "terminated",
+)
+
+blueprint = Pages("console_statements", __name__)
+
+
+@listed(blueprint, "/console/statements", scope="analytics", template="statements.html")
+def statements(span: Span) -> Rows:
+    """List statements of the stores that the user reads, the last stored first."""
+    services, filters = current_services(), asked(*FILTERS, "org", longest=2000)
+    scope = scope_of(services.db, g.principal, [filters["org"]] if "org" in filters else ())
+    if span.after is not None and (len(span.after) != 1 or span.after[0] is None):
+        raise InvalidField("after", "is not a position of this list")
+    cursor = span.after[0] if span.after else None
+    analyst = Analyst(services.db, scope, services.now(), max_seconds=SECONDS)
+    answer = analyst.ask(model.expression(filters, span.limit, cursor))
+    items = [{**row, "id": str(row["id"])} for row in answer.rows]
+    context = {
+        "filters": filters, "orgs": {name: one for name, one in org_names().items() if name in scope.orgs},
+        "verbs": VERBS, "advice": answer.advice, "short": model.short, "short_actor": model.short_actor,
+    }  # fmt: skip
+    return Rows(model.SELECT, items, None if answer.cursor is None else [answer.cursor], context)
+
+
+@blueprint.get("/console/statements/<statement>", scope="analytics")
+def statement(statement: str) -> Response:
+    """Show one statement: as it was sent, who sent it, what refers to it, and what it decided."""
+    services = current_services()
+    scope, wanted = scope_of(services.db, g.principal), read_id(statement)
+    rows = list(services.db.statements.find({**scope.filter(), "id": wanted}).limit(RELATED))
+    if not rows:
+        raise UnknownThing("statement", statement)
+    row = rows[0]
+    return show(
+        "statement.html",
+        id=statement, row=row, others=rows[1:], text=pretty(row["raw"]), orgs=org_names(), titles=titles(),
+        person=person_of(row["actor"]), decided=decided_by(row),
+        short=model.short, short_actor=model.short_actor,
+    )  # fmt: skip
+
+
+def read_id(text: str) -> uuid.UUID:
+    """Return the id of a statement; raises UnknownThing for what is none."""
+    try:
+        return uuid.UUID(text)
+    except ValueError as error:
+        raise UnknownThing("statement", text) from error
+
+
+def pretty(raw: bytes) -> str:
+    """Return a statement with one member a line; the exact text is what the API answers."""
+    return orjson.dumps(orjson.loads(raw), option=orjson.OPT_INDENT_2).decode()
+
+
+def person_of(ifi: str) -> Document | None:
+    """Return the person who is the actor, where the user sees them."""
+    if not may("people"):
+        return None
+    found = current_services().db.people.find_one({"$and": [directory().filter(ifi=ifi)]})
+    return None if found is None else directory().present(found)
+
+
+def decided_by(row: Document) -> list[Document]:
+    """Return the awards of the actor that rest on a statement, of a person whose awards the user sees."""
+    person = person_of(row["actor"])
+    if person is None or not may("people", "rules"):
+        return []
+    rows = current_services().db.awards.find({"org": VENDOR, "person": person["_id"]})
+    known = str(row["id"])
+    return [
+        one for one in rows if any(known in map(str, period["evidence"]) for period in one.get("periods", ()))
+    ]

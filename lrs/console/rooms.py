@@ -1,0 +1,41 @@
+"""The rooms of the console: every blueprint of pages, in the order of the menu."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lrs.console.entry import home, preferences, search, second_factor, sign_in, start
+from lrs.console.organizations import clients, identities, joining, partners, people, users
+from lrs.console.programme import certifications, deciding, expiries, explained, plans, rules
+from lrs.console.records import ask, audit, content, health, inbound, questions, reports, statements, webhooks
+from lrs.console.shell import Pages
+
+BLUEPRINTS: Final[tuple[Pages, ...]] = (
+    sign_in.blueprint,
+    second_factor.blueprint,
+    preferences.blueprint,
+    start.blueprint,
+    home.blueprint,
+    search.blueprint,
+    certifications.blueprint,
+    rules.blueprint,
+    plans.blueprint,
+    expiries.blueprint,
+    people.blueprint,
+    identities.blueprint,
+    explained.blueprint,
+    deciding.blueprint,
+    partners.blueprint,
+    joining.blueprint,
+    statements.blueprint,
+    content.blueprint,
+    ask.blueprint,
+    questions.blueprint,
+    reports.blueprint,
+    inbound.blueprint,
+    clients.blueprint,
+    users.blueprint,
+    webhooks.blueprint,
+    audit.blueprint,
+    health.blueprint,
+)

@@ -1,0 +1,1 @@
+"""Content packages: launching them for a learner."""

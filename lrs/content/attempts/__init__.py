@@ -1,0 +1,1 @@
+"""A learner's tries at SCORM content: what the browser commits is merged, told as statements, and kept."""

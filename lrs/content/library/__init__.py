@@ -1,0 +1,1 @@
+"""Uploaded content as it is kept: files by hash, items and their versions, and who may see them."""

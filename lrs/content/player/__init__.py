@@ -1,0 +1,1 @@
+"""Running content for a learner: launches, the player's page and what it asks for."""

@@ -1,0 +1,1 @@
+"""Public pages, registry, verification, badge art, certificates, consent, keys."""

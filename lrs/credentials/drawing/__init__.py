@@ -1,0 +1,1 @@
+"""Badges and certificates as pictures and PDF."""

@@ -1,0 +1,36 @@
+"""The HTTP status of each error of credentials."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lrs.credentials.keys import KeyInUse
+from lrs.credentials.verifying.verify import Failed, Unsaid
+from lrs.credentials.view import MergedCredential, UnknownCredential
+from lrs.credentials.wallets.offers import WalletRefused
+from rules.credentials.baking import NotBaked
+from rules.credentials.canonical import NotCanonical
+from rules.credentials.contexts import ChangedContext, UnknownContext
+from rules.credentials.issuing import IssueConflict
+from rules.credentials.signing import InvalidToken, UnknownKey
+from rules.credentials.status_list import InvalidStatusList
+from rules.credentials.store import SeqTaken, UnknownStatusList
+
+STATUS: Final[dict[type[Exception], int]] = {
+    MergedCredential: 302,
+    UnknownCredential: 404,
+    UnknownStatusList: 404,
+    UnknownKey: 404,
+    InvalidToken: 400,
+    InvalidStatusList: 400,
+    NotBaked: 400,
+    NotCanonical: 400,
+    UnknownContext: 400,
+    ChangedContext: 503,  # of this installation, not of what was sent
+    Failed: 400,
+    Unsaid: 502,
+    WalletRefused: 400,
+    SeqTaken: 409,
+    IssueConflict: 409,
+    KeyInUse: 409,
+}

@@ -1,0 +1,1 @@
+"""Statements in and out: export, import, Parquet, the live tail."""

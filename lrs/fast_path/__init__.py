@@ -1,0 +1,1 @@
+"""Where Flask and gunicorn are made to do less for each request; nothing else touches their inner parts."""

@@ -1,0 +1,1 @@
+"""Notices by mail, webhooks, delivery, consumers of the event feed."""

@@ -1,0 +1,164 @@
+"""The words and forms of notices: catalogues per language, a text and an HTML part, a one-click way out."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import hashlib
+import hmac
+import importlib.resources
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from email.message import EmailMessage
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import jinja2
+
+from lrs.credentials.issuer import holder_link
+from lrs.credentials.keys import link_secrets
+from lrs.foundation.errors import UnknownThing
+from lrs.foundation.mail import compose
+from lrs.foundation.settings import Settings
+
+CATALOGUES: Final = importlib.resources.files("lrs").joinpath("templates/notices")
+DEFAULT_LANGUAGE: Final = "en"
+# One file, one language: a catalogue `fr.json` is all that French takes.
+LANGUAGES: Final = tuple(
+    sorted(file.name.removesuffix(".json") for file in CATALOGUES.iterdir() if file.name.endswith(".json"))
+)
+# Reminders may be refused; what ends or stops a certification is told in any case.
+REMINDERS: Final = frozenset({
+    "before_expiry", "before_due", "award.renewal_open", "award.grace", "digest", "tier.at_risk",
+    "reminder",
+})  # fmt: skip
+EXAMPLE: Final[Mapping[str, str]] = {
+    "name": "Ana Example", "holder": "Ana Example", "certification": "Acme Sales Professional",
+    "expires": "2027-03-10", "due": "2027-03-10", "days": "30", "reason": "agreement_lapsed",
+    "organization": "North",
+    "tier": "gold", "previous_tier": "silver", "falls_to": "silver", "falls_at": "2027-04-10",
+    "programme": "Acme Partners", "missing": "technical 2 of 3",
+    "count": "3", "event": "award.corrected", "link": "/registry",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing told in a message, with where to look."""
+
+    template: str
+    values: Mapping[str, str]
+
+
+def kinds() -> list[str]:
+    """Return the names of all notices."""
+    return sorted(name for name, entry in _catalogue(DEFAULT_LANGUAGE).items() if isinstance(entry, dict))
+
+
+@functools.cache
+def _catalogue(language: str) -> dict[str, Any]:
+    chosen = language if language in LANGUAGES else DEFAULT_LANGUAGE
+    text = CATALOGUES.joinpath(f"{chosen}.json").read_text("utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+@functools.cache
+def _forms() -> jinja2.Environment:
+    loader = jinja2.PackageLoader("lrs", "templates/notices")
+    return jinja2.Environment(loader=loader, autoescape=jinja2.select_autoescape(["html"]), trim_blocks=True)
+
+
+def message(
+    settings: Settings,
+    *,
+    to: str,
+    name: str | None,
+    language: str,
+    lines: Sequence[Line],
+    now: dt.datetime,
+    key: str,
+) -> EmailMessage:
+    """Return the message that tells `lines` to somebody; several lines make a digest.
+
+    The Message-ID follows from `key`, so that a mail system can drop a copy sent twice after a crash.
+    """
+    words = _catalogue(language)
+    first = lines[0]
+    kind = first.template if len(lines) == 1 else "digest"
+    subject = _fill(_entry(words, kind)["subject"], {**first.values, "count": str(len(lines))})
+    shown = [_shown(settings, words, line, now) for line in lines]
+    out = f"{settings.public_url}/unsubscribe/{token(settings, to, kind)}" if kind in REMINDERS else None
+    values = {
+        "subject": subject,
+        "language": language,
+        "issuer": settings.issuer_name,
+        "greeting": _fill(words["greeting"], {"name": name}) if name else None,
+        "lines": shown,
+        "footer": _fill(words["footer"], {"issuer": settings.issuer_name}),
+        "unsubscribe": out,
+        "unsubscribe_words": words["unsubscribe"],
+    }
+    made = compose(settings, to, subject, _forms().get_template("mail.txt").render(values), now)
+    made.add_alternative(_forms().get_template("mail.html").render(values), subtype="html")
+    made.replace_header("Message-ID", f"<{key}@{urlsplit(settings.public_url).hostname}>")
+    if out is not None:
+        made["List-Unsubscribe"] = f"<{out}>"
+        made["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return made
+
+
+def _shown(settings: Settings, words: Mapping[str, Any], line: Line, now: dt.datetime) -> dict[str, str]:
+    entry = _entry(words, line.template)
+    return {
+        "text": _fill(entry["text"], line.values),
+        "action": entry.get("action", ""),
+        "link": _address(settings, line.values, now),
+    }
+
+
+def _entry(words: Mapping[str, Any], kind: str) -> Mapping[str, str]:
+    """Return the words of a kind; an event that has none of its own is told by its name."""
+    entry: Mapping[str, str] = words.get(kind) or words["event"]
+    return entry
+
+
+def _address(settings: Settings, values: Mapping[str, str], now: dt.datetime) -> str:
+    """Return where to look; a holder's own credential opens by a signed link, displayed or not."""
+    link = values.get("link")
+    if link and values.get("award_of") == "holder":
+        award, _, below = link.removeprefix("/credentials/").partition("/")
+        return holder_link(settings, award, now, below)
+    return f"{settings.public_url}{link}" if link else ""
+
+
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    """Replace {names} by their values and by nothing else: values never become part of the form."""
+    parts = text.split("{")
+    filled = [parts[0]]
+    for part in parts[1:]:
+        name, _, rest = part.partition("}")
+        filled.append(str(values.get(name, "-")) + rest)
+    return "".join(filled)
+
+
+def token(settings: Settings, address: str, kind: str) -> str:
+    """Return the way out of one kind of reminder for one address; nobody else can make it."""
+    told = f"{address}|{kind}"
+    return quote(f"{told}|{_marks(settings, told)[0]}", safe="")
+
+
+def _marks(settings: Settings, told: str) -> list[str]:
+    """Return the marks by which a token is known as ours, that of the passphrase of now first."""
+    text = b"unsubscribe|" + told.encode()
+    return [hmac.digest(one, text, hashlib.sha256).hex()[:32] for one in link_secrets(settings)]
+
+
+def read_token(settings: Settings, text: str) -> tuple[str, str]:
+    """Return address and kind of a token; UnknownThing when it is not ours."""
+    told, _, mark = text.rpartition("|")
+    if not any(hmac.compare_digest(one.encode(), mark.encode()) for one in _marks(settings, told)):
+        raise UnknownThing("link", "unsubscribe")
+    address, _, kind = told.rpartition("|")
+    return address, kind

@@ -1,0 +1,1 @@
+"""Which version wrote the database, and the small steps that bring stored data up to date."""

@@ -1,0 +1,1 @@
+"""People, affiliations, merges, rosters, invitations, groups, erasure."""

@@ -1,0 +1,102 @@
+"""Who is admitted to an organization on first sight, by its policy."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from lrs.access.organizations import VENDOR
+from lrs.foundation.audit import Editor, new_id
+from lrs.people.affiliations import mail_domain, verified_domains
+from rules.engine import tier_queue
+
+Document = dict[str, Any]
+
+
+def admit(
+    db: Database[Document],
+    ifis: Mapping[str, str],
+    orgs: Mapping[str, str],
+    now: dt.datetime,
+    session: ClientSession | None = None,
+) -> None:
+    """Give new persons (id -> IFI, id -> store) the affiliation that the organizations' policies allow.
+
+    open: everybody seen in the organization's own store, confirmed. domain: whose mailbox is under a verified
+    domain, in the own or in the vendor's store, confirmed. invitation, roster: nobody by being seen. With the
+    session of the transaction that inserts them, many at once.
+    """
+    editor = Editor(db, {"kind": "system", "id": "first-sight", "name": "first sight"}, now)
+    editor.session = session
+    known = db.affiliations.find({"person": {"$in": list(ifis)}}, {"person": 1}, session=session)
+    affiliated = {row["person"] for row in known}
+    admitting = _admitting(db, ifis, orgs, session)
+
+    def act(session: ClientSession) -> None:
+        rows = [
+            _first_affiliation(person, admitting[person], ifis[person], now)
+            for person in ifis
+            if person in admitting and person not in affiliated
+        ]
+        if not rows:
+            return
+        db.affiliations.insert_many(rows, session=session)
+        persons = [row["person"] for row in rows]
+        db.people.update_many(
+            {"_id": {"$in": persons}}, {"$set": {"confirmed": True}, "$inc": {"version": 1}}, session=session
+        )
+        for row in rows:
+            editor.note("affiliation.begin", "affiliation", row["_id"], org=row["org"], after=row)
+        tier_queue.enqueue_people(db, persons, now, session)
+
+    editor.change(act)
+
+
+def _first_affiliation(person: str, org: str, ifi: str, now: dt.datetime) -> Document:
+    return {
+        "_id": new_id(now),
+        "org": org,
+        "person": person,
+        "from": now,
+        "until": None,
+        "primary": True,
+        "role": None,
+        "confirmed_at": now,
+        "known_as": ifi,
+    }
+
+
+def _admitting(
+    db: Database[Document],
+    ifis: Mapping[str, str],
+    orgs: Mapping[str, str],
+    session: ClientSession | None,
+) -> dict[str, str]:
+    """Return the organization whose policy admits each person first seen in a store, where there is one."""
+    domains = {domain for ifi in ifis.values() if (domain := mail_domain(ifi)) is not None}
+    verified = {"domains": {"$elemMatch": {"domain": {"$in": sorted(domains)}, "verified_at": {"$ne": None}}}}
+    wanted = {"$or": [{"_id": {"$in": sorted(set(orgs.values()))}}, verified]}
+    found = {row["_id"]: row for row in db.orgs.find(wanted, session=session)}
+    holders = {
+        domain: row
+        for row in found.values()
+        if row["status"] == "active" and row["policy"] in {"domain", "open"}
+        for domain in verified_domains(row)
+    }
+    admitting = {}
+    for person, ifi in ifis.items():
+        store, domain = orgs[person], mail_domain(ifi)
+        if store == VENDOR:
+            org = holders.get(domain or "")
+        else:
+            org = found.get(store)
+            if org is not None and org["policy"] != "open":
+                own = org["policy"] == "domain" and domain in verified_domains(org)
+                org = org if own else None
+        if org is not None:
+            admitting[person] = str(org["_id"])
+    return admitting

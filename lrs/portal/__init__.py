@@ -1,0 +1,1 @@
+"""Pages of their own for learners (`/me`) and for the managers of partners (`/partner`)."""

@@ -1,0 +1,148 @@
+"""GET /me: what I hold, what is next with the shortest way, by when, and one tap to the course."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from flask import Response, request
+
+from lrs.access.guard import AUTHENTICATED
+from lrs.analysis.audience import only
+from lrs.analysis.readable_stores import whole_scope
+from lrs.analysis.targets import asked_people
+from lrs.console.organizations.people import titles
+from lrs.content.fulfilling import courses_for_each
+from lrs.content.library.learners import learner_of
+from lrs.content.library.visibility import Visibility, may_see
+from lrs.credentials.issuer import links_of
+from lrs.credentials.pages import linkedin
+from lrs.credentials.view import until_of
+from lrs.foundation.context import current_services
+from lrs.portal.mine import Mine, me, page
+from lrs.portal.models.standing import One, Overview, overview
+from lrs.portal.models.way import Step, shortest_way
+from rules import queries
+from rules.catalogue.store import cache_of
+from rules.credentials.signing import read_compact
+from rules.credentials.store import CredentialStore
+from rules.engine.standings import StateAt, state_at
+from rules.explaining.explain import Explanation
+from rules.stored import VENDOR
+
+Document = dict[str, Any]
+EXPLAINED: Final = 12  # certifications whose way is shown; the others are links
+
+blueprint = Mine("me", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What is next in one certification: how much is met, the shortest way, courses by requirement, dates."""
+
+    one: One
+    met: int
+    of: int
+    steps: tuple[Step, ...]
+    courses: dict[str, Document]
+    dates: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a page needs of a credential: the fields of `linkedin`, and the holder's own links."""
+
+    id: str
+    url: str
+    title: str
+    issuer: str
+    valid_from: dt.date
+    valid_until: dt.date | None
+    token: str
+
+
+@blueprint.get("/me", scope=AUTHENTICATED)
+def home() -> Response:
+    """Show how the own person stands, most urgent first."""
+    services = current_services()
+    person, now = me(), services.now()
+    seen = standing_of(person["_id"], now)
+    shown = seen.next[:EXPLAINED]
+    told = queries.explain_each(services.db, person["_id"], [one.certification for one in shown], now)
+    return page(
+        "home.html",
+        person=person, titles=titles(), seen=seen, further=seen.next[EXPLAINED:],
+        cards=cards_of(person["_id"], shown, told, now),
+        credentials=credentials_of(person["_id"], now),
+        linkedin=linkedin, others=other_titles(seen), welcome="welcome" in request.args,
+        soon=now.date() + dt.timedelta(days=90),
+    )  # fmt: skip
+
+
+def other_titles(seen: Overview) -> list[tuple[str, str]]:
+    """Return id and title of each certification that the person has nothing to do with yet."""
+    known = {one.certification for one in (*seen.held, *seen.next, *seen.past)}
+    return sorted(
+        ((name, title) for name, title in titles().items() if name not in known), key=lambda one: one[1]
+    )
+
+
+def standing_of(person: str, now: dt.datetime) -> Overview:
+    """Return how a person stands in everything that they began or that is asked of them."""
+    db = current_services().db
+    standings: dict[str, StateAt] = {}
+    for row in db.standings.find({"org": VENDOR, "person": person}, {"certification": 1, "states": 1}):
+        found = state_at(row, now)
+        if found is not None and found.counts:
+            standings[row["certification"]] = found
+    whom = only(db, whole_scope(db), person)
+    asked = {
+        one.certification: (one.asked.due, one.overdue)
+        for one in asked_people(db, whom, cache_of(db).get().certifications, now)
+    }
+    return overview(standings, asked)
+
+
+def cards_of(person: str, shown: Sequence[One], told: dict[str, Explanation], now: dt.datetime) -> list[Card]:
+    """Return what is next in these certifications, with the courses that the person may open."""
+    known = [(one, told[one.certification]) for one in shown if one.certification in told]
+    services = current_services()
+    url, open_to = services.settings.public_url, opens_to(person, now)
+    courses = courses_for_each(services.db, [found for _, found in known], url, open_to)
+    return [
+        Card(
+            one,
+            found.met,
+            found.of,
+            shortest_way(found.tree),
+            {each["requirement"]: each for each in reversed(some)},
+            tuple(step.what for step in found.next if step.at is not None),
+        )
+        for (one, found), some in zip(known, courses, strict=True)
+    ]
+
+
+def opens_to(person: str, now: dt.datetime) -> Callable[[Document], bool]:
+    """Return what tells whether a person may open a content item; the person is read when one is at hand."""
+    learner = functools.cache(lambda: learner_of(current_services().db, person, now))
+    return lambda item: may_see(item["org"], Visibility.of(item["visible"]), learner(), now)
+
+
+def credentials_of(person: str, now: dt.datetime) -> dict[str, Credential]:
+    """Return the current credentials of a person by award, with the holder's links."""
+    services, names = current_services(), titles()
+    links, found = links_of(services.settings), {}
+    for one in CredentialStore(services.db).current(person=person):
+        found[one.award] = Credential(
+            id=one.award,
+            url=f"{services.settings.public_url}/credentials/{one.award}",
+            title=names.get(one.certification, one.certification),
+            issuer=services.settings.issuer_name,
+            valid_from=one.valid_from.date(),
+            valid_until=until_of(read_compact(one.jwt).claims),
+            token=links.make(one.award, "holder", now),
+        )
+    return found

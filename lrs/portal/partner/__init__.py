@@ -1,0 +1,1 @@
+"""Pages on one partner: tier, gates, people, what is due."""

@@ -1,0 +1,1 @@
+"""Processes: serve, worker, embedded MongoDB, gunicorn settings, doctor."""

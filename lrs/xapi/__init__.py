@@ -1,0 +1,1 @@
+"""Everything that speaks xAPI over HTTP: resources, versions, headers, multipart, more links."""

@@ -1,0 +1,1 @@
+"""Awards become signed credentials: document, signing, baking, status lists, their store."""

@@ -1,0 +1,1 @@
+"""Marked statements and due people -> decisions -> facts, events, standings; leases and marks."""

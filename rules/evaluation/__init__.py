@@ -1,0 +1,1 @@
+"""One person's history and the published versions in, the timeline of every award out. Pure."""

@@ -1,0 +1,1 @@
+"""Why, why not yet, what next: values and their text. Pure."""

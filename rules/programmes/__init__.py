@@ -1,0 +1,1 @@
+"""Partner tiers and gates: pure answers, and their record."""

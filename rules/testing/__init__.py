@@ -1,0 +1,1 @@
+"""Inline tests of rule files: a fake clock, rows to histories, differing answers out."""

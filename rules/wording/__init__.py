@@ -1,0 +1,1 @@
+"""Words for people: what requirements ask and what was seen, how numbers, lists and days are written."""

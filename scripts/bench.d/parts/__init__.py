@@ -1,0 +1,1 @@
+"""What can be measured, one part of a run in each file; main.py lists them."""

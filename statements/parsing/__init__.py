@@ -1,0 +1,1 @@
+"""Texts without loss: JSON, timestamps, durations, identifiers of agents, search keys. Pure."""

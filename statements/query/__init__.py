@@ -1,0 +1,1 @@
+"""Questions and answers: xAPI parameters, the analysts' language, MongoDB filters, formats. Pure."""

@@ -1,0 +1,1 @@
+"""MongoDB: statements, references and voiding, documents, attachments, definitions, transactions."""

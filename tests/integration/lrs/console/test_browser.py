@@ -1,0 +1,198 @@
+"""The console in a browser: accessible in both themes, narrow screens, the policy, and two stories to their end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser import CHROMIUM, Page, browsing
+from console_world import World
+from factories_packages import scorm_files, zipped
+from served_pages import AXE, TAGS, served
+
+from lrs.access import sessions
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+
+
+@pytest.fixture(scope="module")
+def site(world: World) -> Iterator[str]:
+    with served(world.app) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def page(world: World, site: str) -> Iterator[Page]:
+    """A tab in which the vendor's administrator is logged in."""
+    settings = world.app.extensions["laurel"].settings
+    cookie = world.ada.client.get_cookie(sessions.cookie_name(settings), domain="localhost")
+    assert cookie is not None
+    with browsing() as browser:
+        tab = browser.open("about:blank")
+        tab.call("Network.setCookie", name=cookie.key, value=cookie.value, url=site)
+        yield tab
+
+
+def visit(page: Page, address: str, *, width: int = 1280, theme: str = "light") -> None:
+    """Open an address and wait for its scripts."""
+    origin, path = (
+        address[: address.index("/", 8)],
+        address[address.index("/", 8) :].split("?", maxsplit=1)[0],
+    )
+    page.call("Network.setCookie", name="laurel-theme", value=theme, url=origin)
+    page.call(
+        "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600
+    )
+    page.go(address)
+    page.wait(f"document.readyState === 'complete' && location.pathname === {json.dumps(path)}")
+
+
+def paths(world: World) -> list[str]:
+    sven = f"/console/people/{world.person('Sven Dahl')}"
+    statement = world.db.statements.find_one({"org": "aurora"})["id"]
+    return [
+        "/console", "/console/search?q=a", "/console/certifications", "/console/certifications/sales-pro",
+        "/console/certifications/sales-pro/holders", "/console/people", sven,
+        f"{sven}/certifications/sales-pro", "/console/partners", "/console/partners/aurora",
+        "/console/partners/aurora/roster", "/console/expiries?days=365", "/console/rules",
+        "/console/rules/new?from=sales-pro", "/console/statements", f"/console/statements/{statement}",
+        "/console/inbound", "/console/clients", "/console/reports", "/console/reports/certified",
+        "/console/second-factor", "/console/reports/heatmap", "/console/ask",
+        "/console/content", "/console/health", "/console/partners/aurora/join", f"/console/content/{world.db.content_items.find_one({})['_id']}",
+        f"{sven}/merge", f"{sven}/split", f"{sven}/certifications/sales-pro/decisions",
+        "/console/ask?q=%7B%22group%22:[%22org%22,%22verb%22]%7D", "/console/questions",
+        "/console/users", "/console/webhooks", "/console/audit",
+    ]  # fmt: skip
+
+
+def test_every_page_is_accessible_in_both_themes(world: World, site: str, page: Page) -> None:
+    if not AXE.exists():
+        pytest.skip("tests/node_modules is missing; scripts/test installs it where npm is at hand")
+    script = f"axe.run({{runOnly: {json.dumps(TAGS)}}}).then(found => found.violations.map(v => v.id))"
+    for path in paths(world):
+        for theme in ("light", "dark"):
+            visit(page, f"{site}{path}", theme=theme)
+            page.run(AXE.read_text("utf-8") + ";0")
+            assert page.run(script) == [], (path, theme)
+    page.run("document.querySelector('main').append(document.createElement('input'))")
+    assert page.run(script) == ["label"], "axe does look"
+
+
+def test_narrow_pages_do_not_scroll_sideways_and_nothing_is_refused_or_foreign(
+    world: World, site: str, page: Page
+) -> None:
+    page.browser.events.clear()
+    for path in paths(world):
+        visit(page, f"{site}{path}", width=390)
+        assert page.run("document.documentElement.scrollWidth <= innerWidth"), path
+    events = page.browser.events
+    asked = [
+        one["params"]["request"]["url"] for one in events if one["method"] == "Network.requestWillBeSent"
+    ]
+    assert [url for url in asked if not url.startswith((site, "data:"))] == []
+    said = [one["params"] for one in events if one["method"] in {"Log.entryAdded", "Runtime.exceptionThrown"}]
+    assert said == [], "an error of a script, or a breach of the policy"
+
+
+def test_injected_markup_runs_nothing(world: World, site: str, page: Page) -> None:
+    visit(page, f"{site}/console/people?q=%3Cimg%20src%3Dx%20onerror%3D%22window.hit%3D1%22%3E")
+    refused = "try { document.body.innerHTML = '<b>x</b>'; 'done' } catch (error) { error.name }"
+    assert page.run(refused) == "TypeError", "Trusted Types without any policy"
+    inline = "document.createElement('a').setAttribute('onclick', 'window.hit = 1')"
+    assert page.run(f"try {{ {inline}; 'done' }} catch (error) {{ error.name }}") == "TypeError"
+    assert page.run("document.querySelector('main img') === null && window.hit === undefined")
+
+
+def test_somebody_is_found_by_keyboard(world: World, site: str, page: Page) -> None:
+    visit(page, f"{site}/console")
+    page.run(
+        "document.dispatchEvent(new KeyboardEvent('keydown', {key: '/', bubbles: true, cancelable: true}))"
+    )
+    assert page.run("document.activeElement.id") == "search"
+    page.call("Input.insertText", text="lima")
+    assert page.wait("document.querySelector('.hits a b')?.textContent") == "Ana Lima"
+    page.run(
+        "document.getElementById('search').dispatchEvent("
+        "new KeyboardEvent('keydown', {key: 'ArrowDown', bubbles: true}))"
+    )
+    assert page.run("document.activeElement.closest('.hits') !== null")
+    page.press("Enter")
+    page.wait("document.querySelector('h1')?.textContent === 'Ana Lima'")
+
+
+def test_why_somebody_is_not_certified_and_how_it_was_then(world: World, site: str, page: Page) -> None:
+    """From the search to the failing requirement, and back in time by the line of states."""
+    visit(page, f"{site}/console/people/{world.person('Sven Dahl')}")
+    page.run("document.querySelector('.rows a[href*=sales-pro]').click()")
+    page.wait(
+        "location.pathname.endsWith('/sales-pro') && document.querySelector('details[open] .near') !== null"
+    )
+    page.run("document.querySelector('.drawing a').dispatchEvent(new MouseEvent('click', {bubbles: true}))")
+    page.wait("location.search.startsWith('?at=') && document.querySelector('.notice') !== null")
+    assert page.run("document.querySelector('.head .pill').textContent").endswith("Valid")
+
+
+def test_a_rule_is_written_with_the_checker_beside_and_planned(world: World, site: str, page: Page) -> None:
+    visit(page, f"{site}/console/rules/new?from=sales-pro")
+    write = "(text.value = text.value.replace({}), text.dispatchEvent(new Event('input')), true)"
+    page.run(write.format("'validity:', 'validty:'"))
+    page.wait("document.getElementById('problems').textContent.includes('validity')")
+    assert page.run("document.getElementById('plan').disabled")
+    page.run("document.querySelector('#problems .place').click()")
+    assert page.run("document.activeElement.id") == "text"
+    page.run(write.format("'validty:', 'validity:'"))
+    page.run(write.format("""'version: "3"', 'version: "4"'"""))
+    page.run(write.format("'at_least: 0.80', 'at_least: 0.90'"))
+    page.run(write.format("'tests:', 'transition: {existing: re_evaluate}\\ntests:'"))
+    page.wait("!document.getElementById('plan').disabled")
+    assert page.run("document.querySelectorAll('#cases .good').length") == 3
+    page.run("document.getElementById('plan').click()")
+    page.wait("location.pathname.startsWith('/console/plans/')")
+    page.wait("document.querySelector('.danger')?.textContent === 'Apply: 3 people lose'")
+    page.wait("document.readyState === 'complete'")
+    assert page.run("document.querySelectorAll('tbody tr').length") == 3
+
+
+def test_a_question_is_asked_by_the_form_and_a_bar_opens_its_statements(
+    world: World, site: str, page: Page
+) -> None:
+    """From the empty form to a picture, by a bar to its statements, and saved for everybody."""
+    visit(page, f"{site}/console/ask")
+    choose = "document.querySelector({}).value = {}"
+    for place, value in (
+        ("[name=field]", "verb"), ("[name=value]", "passed"), ("[name=function]", "count"), ("#g0", "person.organization"),
+    ):  # fmt: skip
+        page.run(choose.format(json.dumps(place), json.dumps(value)))
+    page.run("document.querySelector('form.builder').requestSubmit()")
+    page.wait("location.search.startsWith('?q=') && document.querySelector('.bars a') !== null")
+    said = page.run("document.querySelector('.head').textContent")
+    assert "Number of statements by partner of the person, where verb is passed." in said
+    page.wait("document.readyState === 'complete'")
+    count = int(page.run("document.querySelector('.bars .number').textContent"))
+    page.run("document.querySelector('.bars th a').click()")
+    page.wait("location.pathname === '/console/statements' && document.readyState === 'complete'")
+    assert page.run("document.querySelectorAll('tbody tr').length") == min(count, 50)
+
+
+def test_a_package_is_uploaded_by_the_page_and_its_page_follows(
+    world: World, site: str, page: Page, tmp_path: Path
+) -> None:
+    """The script that shows progress sends what the form would send, under the policy."""
+    package = tmp_path / "quiz.zip"
+    package.write_bytes(zipped(scorm_files()))
+    visit(page, f"{site}/console/content")
+    page.browser.events.clear()
+    root = page.call("DOM.getDocument")["root"]["nodeId"]
+    field = page.call("DOM.querySelector", nodeId=root, selector="#file")["nodeId"]
+    page.call("DOM.setFileInputFiles", nodeId=field, files=[str(package)])
+    page.run("document.querySelector('form.upload').requestSubmit()")
+    page.wait("location.pathname.startsWith('/console/content/versions/')")
+    page.wait("document.querySelector('h1')?.textContent.includes('quiz.zip')")
+    said = [one for one in page.browser.events if one["method"] == "Log.entryAdded"]
+    assert said == [], "no breach of the policy"
+    version = page.run("location.pathname.split('/').pop()")
+    page.go("about:blank")
+    page.wait("location.href === 'about:blank'")
+    world.db.content_versions.delete_one({"_id": version})

@@ -1,0 +1,96 @@
+"""Content in the console: uploaded by a plain form, looked at, published, withdrawn; who learns, sealed."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from factories_access import Browser, log_in, make_user
+from factories_packages import scorm_files, zipped
+from flask import Flask
+from pymongo.database import Database
+
+from lrs.content.library import intake
+from lrs.content.library.intake import Intake
+from lrs.content.opening import open_content
+from lrs.content.player.launches import Wanted
+from lrs.foundation.audit import Editor
+from lrs.foundation.context import utc_now
+from lrs.foundation.settings import Settings
+
+Db = Database[dict[str, Any]]
+ANA = {"objectType": "Agent", "mbox": "mailto:ana@north.example"}
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return replace(settings, content_url="http://*.content.example", content_max_mb=1)
+
+
+def upload(browser: Browser, data: bytes, **form: str) -> Any:
+    return browser.open("/console/content", "POST", data={"file": (io.BytesIO(data), "quiz.zip"), **form})
+
+
+def test_a_package_is_uploaded_read_published_opened_and_withdrawn(
+    app: Flask, db: Db, settings: Settings, ada: Browser
+) -> None:
+    sent = upload(ada, zipped(scorm_files()))
+    assert sent.status_code == 303
+    place = sent.location
+    assert "waits to be read" in ada.open(place).text
+    assert "Not published" in ada.open("/console/content").text
+    intake.work(Intake(settings, db, utc_now))
+    page = ada.open(place).text
+    assert "draft" in page
+    assert "What is in it" in page
+    done = ada.open(place, "POST", data={"action": "publish"})
+    item = db.content_items.find_one({})
+    assert item is not None
+    assert done.location == f"/console/content/{item['_id']}"
+    assert f"/start/{item['_id']}" in ada.open(done.location).text
+    assert "Nobody has opened it" in ada.open(f"{done.location}/learners").text
+    who = Editor(db, {"kind": "test", "id": "test", "name": "test"}, utc_now())
+    opened = open_content(settings, who, Wanted("vendor", item["_id"], ANA), None)
+    (learner,) = ada.open(f"{done.location}/learners.json").json["items"]
+    assert (learner["registration"], learner["identifier"]) == (
+        str(opened.registration),
+        "mbox::mailto:ana@north.example",
+    )
+    assert "Attempt 1" in ada.open(f"{done.location}/learners/{opened.registration}").text
+    assert ada.open(f"{done.location}/learners/none").status_code == 404
+    assert ada.open(place, "POST", data={"action": "discard"}).status_code == 409
+    assert ada.open(place, "POST", data={"action": "withdraw"}).status_code == 303
+    assert "none published" in ada.open("/console/content").text
+    assert ada.open(place, "POST", data={"action": "odd"}).status_code == 422
+
+
+def test_what_is_no_package_is_refused_with_its_findings_and_can_be_discarded(
+    db: Db, settings: Settings, ada: Browser
+) -> None:
+    place = upload(ada, zipped({"a.txt": b"nothing"})).location
+    intake.work(Intake(settings, db, utc_now))
+    page = ada.open(place).text
+    assert "refused" in page
+    assert "1 finding" in page
+    assert ada.open(place, "POST", data={"action": "discard"}).location == "/console/content"
+    assert ada.open(place).status_code == 404
+    assert ada.open("/console/content", "POST", data={}).status_code == 422
+    large = {"data": bytes(3 * 1024 * 1024), "content_type": "multipart/form-data; boundary=x"}
+    assert ada.open("/console/content", "POST", **large).status_code == 413
+
+
+def test_a_partner_reads_its_own_content_only_and_uploads_none(
+    app: Flask, db: Db, settings: Settings, ada: Browser
+) -> None:
+    pat = log_in(app, make_user(db, "north", "partner_admin", "pat@north.example"))
+    place = upload(ada, zipped(scorm_files())).location
+    intake.work(Intake(settings, db, utc_now))
+    item = db.content_items.find_one({})
+    assert item is not None
+    for path in (place, f"/console/content/{item['_id']}", f"/console/content/{item['_id']}/learners.csv"):
+        assert pat.open(path).status_code == 404, path
+    assert pat.open("/console/content.json").json["items"] == []
+    assert pat.open("/console/content.json?org=vendor").status_code == 404
+    assert upload(pat, zipped(scorm_files())).status_code == 403
