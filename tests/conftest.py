@@ -102,6 +102,9 @@ def _is_xdist() -> bool:
 def keep_mongod(folder: Path, watched: int) -> None:
     """Run MongoDB until SIGTERM or until the process `watched` is gone (a killed pytest leaves nothing)."""
     server = start_mongod(find_mongod().program, folder / "mongo", cache_gb=0.5)
+    with MongoClient[dict[str, Any]](server.uri) as client:
+        # tests live at instants of their own, long past for MongoDB, which would remove their rows once a minute
+        client.admin.command("setParameter", 1, ttlMonitorEnabled=False)
     asked: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
     (folder / "uri.new").write_text(server.uri)

@@ -308,6 +308,9 @@ def loop(services: WorkerServices, live: Sequence[Step] = (), backlog: Sequence[
             services.news.note()
             seconds = REST
         else:
+            services.stop.wait(
+                POLL
+            )  # each write is news, and a stream of them would keep it looking for ever
             services.news.wait(heard, seconds, services.stop)
             seconds = min(2 * seconds, LONGEST_REST)
 

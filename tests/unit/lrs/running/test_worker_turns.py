@@ -85,6 +85,23 @@ def test_a_loop_without_work_rests_until_there_is_news(monkeypatch: pytest.Monke
     assert told == ["idle", "idle"]
 
 
+def test_a_stream_of_writes_without_work_does_not_keep_a_loop_looking(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    services, told = workshop(3)
+    pauses: list[float] = []
+
+    def busy(services: Any) -> bool:
+        services.news.note()  # somebody writes while it looks
+        return idle(services)
+
+    monkeypatch.setattr(services, "stop", SimpleNamespace(
+        is_set=lambda: len(told) >= 3, wait=pauses.append, set=lambda: None
+    ))  # fmt: skip
+    worker.loop(services, [busy])
+    assert pauses == [worker.POLL] * 3
+
+
 def test_a_job_without_news_is_left() -> None:
     services, told = workshop(99)
     job = worker.WhenNews(lambda services: services.note("job"))
