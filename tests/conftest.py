@@ -15,7 +15,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
 from pymongo import MongoClient
 from pymongo.database import Database
+from werkzeug.routing import Rule
 
 from lrs.foundation.settings import Settings
 from lrs.running.mongod import find_mongod, free_port, start_mongod
@@ -135,13 +136,30 @@ def empty(db: Database[dict[str, Any]]) -> None:
     """Remove every document and keep collections and indexes: much cheaper than dropping the database."""
     from lrs.indexes import ensure_indexes
 
+    kept = set()
     for info in db.list_collections():
         if info["type"] == "collection" and not info["name"].startswith("system."):
             if info.get("options", {}).get("capped"):
                 db.drop_collection(info["name"])
             else:
-                db[info["name"]].delete_many({})
-    ensure_indexes(db)
+                kept.add(info["name"])
+    for name in filled(db, kept):
+        db[name].delete_many({})
+    if not kept or kept != INDEXED.get(db.name):  # a test that drops an index makes it again itself
+        ensure_indexes(db)
+        INDEXED[db.name] = kept | set(db.list_collection_names(filter={"type": "collection"}))
+
+
+INDEXED: dict[str, set[str]] = {}  # the collections of a database when its indexes were made last
+
+
+def filled(db: Database[dict[str, Any]], names: Iterable[str]) -> list[str]:
+    """Return which of these collections hold documents, all asked for at once: most are empty."""
+    looks = [
+        {"$unionWith": {"coll": name, "pipeline": [{"$limit": 1}, {"$project": {"_id": {"$literal": name}}}]}}
+        for name in names
+    ]
+    return [row["_id"] for row in db.aggregate([{"$documents": []}, *looks])] if looks else []
 
 
 @pytest.fixture
@@ -156,6 +174,27 @@ def db(mongo_client: MongoClient[dict[str, Any]]) -> Database[dict[str, Any]]:
 def own_order_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test's late `now` push the `stored` of the next test's statements beyond its own."""
     monkeypatch.setattr("statements.ingest.CLOCK", OrderClock())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def remembered_builders() -> Iterator[None]:
+    """Let Werkzeug write the code that builds a route's address once, not again for each test's application.
+
+    It takes four fifths of making an application, and depends on nothing but the rule.
+    """
+    made: dict[object, Any] = {}
+    write = Rule._compile_builder
+
+    def remembered(self: Rule, append_unknown: bool = True) -> Any:
+        defaults = sorted((self.defaults or {}).items())
+        asked = (self.rule, tuple(self._trace), str(defaults), append_unknown)
+        if asked not in made:
+            made[asked] = write(self, append_unknown)
+        return made[asked]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", remembered)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -196,7 +235,9 @@ def app(settings: Settings, db: Database[dict[str, Any]], request: pytest.Fixtur
 
     from lrs.app import create_app
 
-    made = create_app(settings, db)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lrs.app.ensure_indexes", lambda _db: None)  # the fixture `db` has just done it
+        made = create_app(settings, db)
     lies = watch(made) if request.node.get_closest_marker("described") else []
     yield made
     assert sorted(set(lies)) == []

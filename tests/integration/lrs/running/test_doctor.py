@@ -27,6 +27,7 @@ from lrs.cli import cli
 from lrs.credentials.keys import key_store
 from lrs.foundation.context import Services
 from lrs.foundation.settings import Settings
+from lrs.indexes import ensure_indexes
 from lrs.running import serve
 from lrs.running.doctor import (
     Finding,
@@ -75,8 +76,11 @@ def test_the_content_origin_is_judged(services: Services, url: str, level: str) 
 
 def test_a_missing_index_is_named(services: Services) -> None:
     services.db.statements.drop_index("keys")
-    assert "statements.keys" in findings(services)["indexes"].fact
-    assert findings(services)["indexes"].level == "bad"
+    found = findings(services)["indexes"]
+    ensure_indexes(services.db)  # the next test finds them as the one before did
+    assert "statements.keys" in found.fact
+    assert found.level == "bad"
+    assert findings(services)["indexes"].level == "good"
 
 
 def test_statements_that_wait_too_long_point_to_the_worker(services: Services) -> None:
