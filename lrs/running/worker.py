@@ -25,6 +25,7 @@ from lrs.content.player import silence
 from lrs.credentials import issuer
 from lrs.fast_path.processes import collect_rarely
 from lrs.foundation import telemetry
+from lrs.foundation.bell import listening
 from lrs.foundation.context import utc_now
 from lrs.foundation.database import Document, connect
 from lrs.foundation.disk import Disk
@@ -40,8 +41,8 @@ from lrs.people import retention, retention_work
 from lrs.people.auto_enrolment import admit
 from lrs.running.backpressure import Backpressure
 from lrs.running.clock import clock_faults
-from lrs.running.news import News
-from lrs.xapi.consistent_through import board, board_path
+from lrs.running.news import Heard, News
+from lrs.xapi.consistent_through import bells_path, board, board_path
 from rules.catalogue.store import cache_of
 from rules.engine import evaluation_queue, outbox
 from rules.engine.engine import BATCH, Engine
@@ -210,7 +211,8 @@ def run(settings: Settings) -> None:
     watching = threading.Thread(target=watch, args=[services, scheduler], name="news")
     watching.start()
     try:
-        loop(services, DECISIONS, BACKLOG)
+        with listening(bells_path(settings.mongodb_uri, settings.database), services.news.note):
+            loop(services, DECISIONS, BACKLOG)
     finally:
         services.stop.set()
         consequences.join()
@@ -254,11 +256,11 @@ class WhenNews:
     """A job that looks only where there is news since it looked last."""
 
     run: Callable[[WorkerServices], None]
-    heard: int = -1
+    heard: Heard | None = None
 
     def __call__(self, services: WorkerServices) -> None:
         """Run, or leave it."""
-        if (count := services.news.count()) != self.heard:
+        if (count := services.news.heard()) != self.heard:
             self.heard = count
             self.run(services)
 
@@ -268,11 +270,11 @@ def watch(services: WorkerServices, scheduler: BackgroundScheduler) -> None:
 
     What rests costs nothing meanwhile: a scheduler that runs wakes for each job's time.
     """
-    heard, since, pause = services.news.count(), time.monotonic(), POLL
+    heard, since, pause = services.news.heard(), time.monotonic(), POLL
     while not services.stop.wait(pause):
         if time.monotonic() - since >= QUIET:
             services.news.note()
-        if (count := services.news.count()) != heard:
+        if (count := services.news.heard()) != heard:
             heard, since, pause = count, time.monotonic(), POLL
             services.news.wake()
             scheduler.resume()
@@ -294,7 +296,7 @@ def loop(services: WorkerServices, live: Sequence[Step] = (), backlog: Sequence[
         if services.disk.lack() is not None:
             services.stop.wait(PAUSE_AFTER_FAILURE)
             continue
-        heard = services.news.count()
+        heard = services.news.heard()
         done = [attempt(services, step) for step in live]
         if True not in done or time.monotonic() - served >= SHARE:
             for step in islice(turns, len(backlog)):

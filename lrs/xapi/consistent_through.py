@@ -154,6 +154,11 @@ def board_path(mongodb_uri: str, database: str) -> Path:
     return Path(tempfile.gettempdir()) / f"laurel-{os.getuid()}" / f"{digest}.board"
 
 
+def bells_path(mongodb_uri: str, database: str) -> Path:
+    """Return the folder in which this machine's workers of one database listen for the bell."""
+    return board_path(mongodb_uri, database).with_suffix(".bells")
+
+
 def announce_writes(app: Flask, settings: Settings) -> None:
     """Let each request that may have changed something count on the board, for a worker that rests."""
     place = board_path(settings.mongodb_uri, settings.database)

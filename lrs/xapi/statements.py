@@ -19,9 +19,11 @@ from lrs.access.launch_tokens import LaunchLimit, permit_statements
 from lrs.access.limits import Limits
 from lrs.access.organizations import get_org
 from lrs.foundation import telemetry
-from lrs.foundation.context import current_services
+from lrs.foundation.bell import Bell, Noticed, bell
+from lrs.foundation.context import Services, current_services
 from lrs.foundation.metrics import STORED
 from lrs.xapi import inbound_log, multipart, protocol
+from lrs.xapi.consistent_through import bells_path
 from lrs.xapi.errors import InvalidRequest
 from lrs.xapi.handling import Parts, repair_all, store_good
 from lrs.xapi.more_links import MoreTokens, more_tokens
@@ -117,7 +119,7 @@ def _store(
     services, principal = current_services(), current_principal()
     services.part(Limits).admit_statements(principal, len(batch))
     session = session_of(principal, statement_id)
-    writing = protocol.consistency(services).writing()
+    writing, noticed = protocol.consistency(services).writing(), Noticed(relevance(services.db))
     with telemetry.span("ingest"), session or nullcontext(), writing as now:
         ids = store_statements(
             StatementStore(services.db, principal.org, longest_chain=services.settings.longest_chain),
@@ -126,13 +128,20 @@ def _store(
             version=version,
             now=now,
             attachments=parts,
-            is_relevant=relevance(services.db),
+            is_relevant=noticed,
             statement_id=statement_id,
             root=root,
             permit=_permit(principal, session, root),
         )
     STORED.inc(len(ids))
+    if noticed.any:
+        services.part(_bell).ring()
     return ids
+
+
+def _bell(services: Services) -> Bell:
+    """Return what wakes the workers of this machine; for `Services.part`."""
+    return bell(bells_path(services.settings.mongodb_uri, services.settings.database))
 
 
 def _permit(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from lrs.foundation.bell import Bell, listening
 from lrs.running import worker
 from lrs.running.backpressure import Backpressure
 from lrs.running.news import News
@@ -85,21 +87,23 @@ def test_a_loop_without_work_rests_until_there_is_news(monkeypatch: pytest.Monke
     assert told == ["idle", "idle"]
 
 
-def test_a_stream_of_writes_without_work_does_not_keep_a_loop_looking(
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_stream_of_writes_does_not_keep_a_loop_looking_and_the_bell_wakes_it_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    services, told = workshop(3)
-    pauses: list[float] = []
-
-    def busy(services: Any) -> bool:
-        services.news.note()  # somebody writes while it looks
-        return idle(services)
-
-    monkeypatch.setattr(services, "stop", SimpleNamespace(
-        is_set=lambda: len(told) >= 3, wait=pauses.append, set=lambda: None
-    ))  # fmt: skip
-    worker.loop(services, [busy])
-    assert pauses == [worker.POLL] * 3
+    monkeypatch.setattr("lrs.running.news.PAUSE", 3600.0)
+    services, told = workshop(2)
+    services.news.board = Board(tmp_path / "board")
+    resting = threading.Thread(target=worker.loop, args=[services, [idle]])
+    resting.start()
+    while not told:
+        pass
+    Board(tmp_path / "board").touch()
+    services.news.wake()
+    assert told == ["idle"], "another process wrote, and the pause is not over"
+    with closing(Bell(tmp_path / "bells")) as bell, listening(tmp_path / "bells", services.news.note):
+        bell.ring()
+        resting.join()
+    assert told == ["idle", "idle"]
 
 
 def test_a_job_without_news_is_left() -> None:
@@ -140,14 +144,14 @@ def test_the_scheduler_rests_too_until_there_is_news_or_it_was_quiet_for_long(
 def test_what_a_write_finished_is_news(tmp_path: Path) -> None:
     board = Board(tmp_path / "board")
     news = News(board)
-    before = news.count()
+    before = news.heard()
     ticket = board.enter(1)
-    assert news.count() == before, "it cannot be read yet"
+    assert news.heard() == before, "it cannot be read yet"
     board.leave(ticket)
-    assert news.count() != before
-    before = news.count()
+    assert news.heard() != before
+    before = news.heard()
     Board(tmp_path / "board").touch()  # another process of the machine
-    assert news.count() != before
+    assert news.heard() != before
 
 
 def test_a_step_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
