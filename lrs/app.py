@@ -15,6 +15,7 @@ from lrs.console import rooms as console
 from lrs.console import shell
 from lrs.content import errors as content_errors
 from lrs.content.cmi5 import gate
+from lrs.content.lti import pages as lti_pages
 from lrs.credentials import errors as credential_errors
 from lrs.credentials import hosted_assertions, learner_record, registry
 from lrs.credentials import pages as credential_pages
@@ -44,6 +45,7 @@ BLUEPRINTS: list[Blueprint] = [
     learner_record.blp,
     wallet_pages.blp,
     registry.blp,
+    lti_pages.blueprint,
     *console.BLUEPRINTS,
     *portal.BLUEPRINTS,
     unsubscribe.blp,

@@ -17,6 +17,9 @@ from lrs.console.programme import drafts
 from lrs.content.attempts import store as attempt_store
 from lrs.content.cmi5 import registrations
 from lrs.content.library import items as content_items
+from lrs.content.lti import grades as lti_grades
+from lrs.content.lti import logins as lti_logins
+from lrs.content.lti import platforms as lti_platforms
 from lrs.content.player import launches as content_launches
 from lrs.credentials import branding, consent, keys
 from lrs.credentials.wallets import offers as wallet_offers
@@ -47,6 +50,9 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     attempt_store.INDEXES,
     registrations.INDEXES,
     content_launches.INDEXES,
+    lti_platforms.INDEXES,
+    lti_logins.INDEXES,
+    lti_grades.INDEXES,
     audit.INDEXES,
     affiliations.INDEXES,
     records.INDEXES,

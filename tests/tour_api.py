@@ -7,12 +7,14 @@ import datetime as dt
 import io
 import re
 import uuid
+from dataclasses import asdict
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from conftest import basic
 from factories import make_statement
 from factories_access import PASSWORD, log_in
+from factories_lti import CLAIM, CLIENT, running_lms
 from factories_packages import scorm_files, tincan_document, zipped
 from PIL import Image
 from tour import ACTIVITY, AGENT, Tour
@@ -561,6 +563,34 @@ def second_factor(tour: Tour) -> None:
             tour.ids["user"] = was
 
 
+def lti(tour: Tour, browser: Any) -> None:
+    """Register a learning system in the console and open an item from it."""
+    author = {"client": browser.client, "headers": {CSRF_HEADER: browser.csrf}}
+    place = "/console/platforms"
+    with running_lms() as lms:
+        lms.tool_keys = tour.go("GET /lti/keys").json
+        registered = asdict(lms.registration)
+        made = tour.go(f"POST {place}", data={k: v for k, v in registered.items() if v}, **author)
+        tour.ids["platform"] = made.location.rsplit("/", 1)[-1]
+        for org, deployment in (("vendor", "1"), ("aurora", "2")):
+            data = {"action": "deploy", "deployment": deployment, "org": org}
+            tour.go(f"POST {place}/<platform>", data=data, **author)
+        for method in ("GET", "POST"):
+            learner = tour.app.test_client()
+            asked = {"iss": lms.url, "login_hint": "u-17", "client_id": CLIENT}
+            sent = tour.go(f"{method} /lti/login", client=learner, query_string=asked)
+            query = dict(parse_qsl(urlsplit(sent.location).query))
+            claims = lms.claims(
+                query["nonce"], **{f"{CLAIM}custom": {"item": tour.ids["item"]}}, **lms.grading()
+            )
+            answer = {"state": query["state"], "id_token": lms.sign(claims)}
+            tour.go("POST /lti/launch", client=learner, data=answer)
+        tour.settle()
+        for form_of in ("", ".json", ".csv"):
+            tour.go(f"GET {place}{form_of}", client=browser.client)
+        tour.go(f"GET {place}/<platform>", client=browser.client)
+
+
 def console_content(tour: Tour, browser: Any) -> None:
     """Upload a package in the console, look at it, publish and withdraw it, and look who learns."""
     author = {"client": browser.client, "headers": {CSRF_HEADER: browser.csrf}}
@@ -578,6 +608,8 @@ def console_content(tour: Tour, browser: Any) -> None:
     tour.go(f"GET {place}/versions/<version>", client=browser.client)
     for action in ("publish", "withdraw"):
         tour.go(f"POST {place}/versions/<version>", data={"action": action}, **author)
+        if action == "publish":
+            lti(tour, browser)
 
 
 def console_identities(tour: Tour, browser: Any) -> None:

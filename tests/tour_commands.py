@@ -135,6 +135,20 @@ def lines(tour: Tour, files: dict[str, str]) -> Iterator[list[str]]:
     ]
 
 
+def lti(tour: Tour) -> Iterator[list[str]]:
+    """Yield the runs about learning systems."""
+    urls = [f"--{name}-url=http://127.0.0.1:9/{name}" for name in ("login", "token", "keys")]
+    yield ["lti", "tool"]
+    yield ["lti", "add", "http://127.0.0.1:9", "--client-id", "typed", *urls, "--deployment", "1"]
+    made = tour.look.lti_platforms.find_one({"client_id": "typed"}) or {}
+    yield ["lti", "list"]
+    yield ["lti", "deploy", made["_id"], "2", "aurora"]
+    yield ["lti", "results", made["_id"]]
+    yield ["lti", "withdraw", made["_id"], "2"]
+    yield ["lti", "remove", made["_id"]]
+    yield ["lti", "new-key"]
+
+
 def with_files(tour: Tour, files: dict[str, str]) -> Iterator[list[str]]:
     """Yield the runs that need files, or ids that only the database knows."""
 
@@ -158,6 +172,7 @@ def with_files(tour: Tour, files: dict[str, str]) -> Iterator[list[str]]:
     yield ["content", "visible", draft["item"], "--org", "aurora"]
     yield ["content", "publish", draft["_id"]]
     yield ["content", "open", draft["item"], ANA_MAIL]
+    yield from lti(tour)
     yield ["content", "withdraw", draft["_id"]]
     yield ["content", "discard", one("content_versions", {"item": draft["item"], "state": "draft"})]
     credential = tour.look.credentials.find_one({"certification": "sales-pro"}) or {}

@@ -54,6 +54,7 @@ MENU: Final[tuple[Group, ...]] = (
         (
             Entry(mark("Clients"), "/console/clients", ("orgs",)),
             Entry(mark("Webhooks"), "/console/webhooks", ("orgs",)),
+            Entry(mark("Learning systems"), "/console/platforms", ("orgs",), vendor=True),
             Entry(mark("Users"), "/console/users", ("orgs",)),
             Entry(mark("Audit"), "/console/audit", ("orgs",)),
             Entry(mark("Health"), "/console/health", ("rules",), vendor=True),

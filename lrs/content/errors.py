@@ -7,6 +7,7 @@ from typing import Final
 from lrs.content.attempts.deciding import AttemptOver
 from lrs.content.attempts.receiving import UnknownRun
 from lrs.content.cmi5.rules import SessionRefused
+from lrs.content.lti.logins import LaunchRefused
 from lrs.content.player.commits import BadCommit
 
 STATUS: Final[dict[type[Exception], int]] = {
@@ -14,4 +15,5 @@ STATUS: Final[dict[type[Exception], int]] = {
     UnknownRun: 409,
     BadCommit: 400,
     SessionRefused: 403,
+    LaunchRefused: 400,
 }

@@ -339,6 +339,7 @@ def _drop_attempts(db: Database[Document], ifis: list[str]) -> int:
     for kept in (db.attempt_outbox, db.attempt_scos):
         kept.delete_many({"attempt": {"$in": attempts}})
     db.content_launches.delete_many(theirs)
+    db.lti_grades.delete_many(mine)
     db.cmi5_registrations.delete_many({"_id": {"$in": registrations}})
     db.attempts.delete_many(theirs)
     db.content_enrolments.delete_many(mine)

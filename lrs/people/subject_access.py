@@ -115,6 +115,7 @@ HELD: Final[tuple[tuple[str, Question], ...]] = (
     ("deals", _by("person")),
     ("attempts", _by("person")),
     ("content_launches", _by("person")),
+    ("lti_grades", lambda of: {"ifi": {"$in": list(of.ifis)}}),
     ("content_enrolments", lambda of: {"ifi": {"$in": list(of.ifis)}}),
     ("launches", lambda of: {"limit.actor": {"$in": list(of.ifis)}}),
     ("quiet_imports", lambda of: {"org": VENDOR, "_id": {"$in": list(of.ifis)}}),

@@ -21,6 +21,7 @@ from lrs.content.attempts import sending
 from lrs.content.cmi5.sessions import abandon_silent
 from lrs.content.library import housekeeping, intake
 from lrs.content.library.intake import Intake
+from lrs.content.lti import grades as lti_grades
 from lrs.content.player import silence
 from lrs.credentials import issuer
 from lrs.fast_path.processes import collect_rarely
@@ -152,6 +153,11 @@ def send_content_statements(services: WorkerServices) -> None:
         services.news.note()
 
 
+def send_lti_results(services: WorkerServices) -> None:
+    """Tell other learning systems of the results of learners whom they sent."""
+    lti_grades.send_due(services.settings, services.db, services.now)
+
+
 def end_silent_content(services: WorkerServices) -> None:
     """End the runs and sessions of content that fell silent."""
     silence.sweep(services.db, services.now())
@@ -175,6 +181,7 @@ JOBS: list[Job] = [
     Job("due notices", plan_due_notices, dt.timedelta(seconds=60)),
     Job("award statements", write_award_statements, dt.timedelta(seconds=2)),
     Job("content statements", send_content_statements, dt.timedelta(seconds=1)),
+    Job("LTI results", send_lti_results, dt.timedelta(seconds=5)),
     Job("silent content", end_silent_content, dt.timedelta(seconds=60)),
     Job("webhooks", deliver_events, dt.timedelta(seconds=1)),
     Job("status lists", republish_status_lists, dt.timedelta(seconds=30)),

@@ -54,6 +54,8 @@ READ_WHOLE = {
     "saved_queries": "dozens in each organization; the command line finds them by name among all",
     "signing_keys": "one more with each rotation",
     "launch_keys": "one more with each rotation",
+    "lti_keys": "one more with each rotation",
+    "lti_platforms": "the learning systems of partners: dozens",
 }
 # Answers that may be sorted in memory: (collection, a field that the filter names), each with its reason.
 SORTED = {

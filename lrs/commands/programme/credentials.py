@@ -14,6 +14,7 @@ from pymongo.database import Database
 
 from lrs.access import second_factor
 from lrs.commands import DONE, PROBLEMS, USAGE, fail, json_option, print_rows, with_services
+from lrs.content.lti import keys as lti_keys
 from lrs.credentials.consent import DisplayStore
 from lrs.credentials.issuer import issuer_of, links_of, republish
 from lrs.credentials.keys import key_store
@@ -254,6 +255,7 @@ def relock_all(settings: Settings, db: Database[Document]) -> dict[str, int]:
             "signing keys": key_store(settings, db).relock(session),
             "webhook endpoints": webhooks.reseal(settings, db, session),
             "second factors": second_factor.reseal_all(settings, db, session),
+            "LTI keys": lti_keys.reseal(settings, db, session),
         }
 
     with db.client.start_session() as session:

@@ -294,6 +294,14 @@ LINES = [
     line("POST /api/v1/credentials/verify", body={}),
     line("GET /api/v1/orgs/<org>/brand", "orgs"),
     line("PUT /api/v1/orgs/<org>/brand", "orgs", body={}),
+    line("GET /lti/keys", kind="public", why="public keys"),
+    line("GET /lti/login", kind="public", why="sends the browser on to a registered platform"),
+    line("POST /lti/login", kind="public", why="sends the browser on to a registered platform"),
+    line(
+        "POST /lti/launch",
+        kind="public",
+        why="a platform's signature, and state and nonce of this browser, once",
+    ),
     line("GET /unsubscribe/<path:token>", kind="public", why="the token of the mail"),
     line("POST /unsubscribe/<path:token>", kind="public", why="the token of the mail"),
     line("GET /console", "orgs", "people", "analytics", "rules", kind="page"),
@@ -337,6 +345,10 @@ LINES = [
     line("POST /console/users", "orgs", kind="page"),
     line("POST /console/users/<user>/disable", "orgs", kind="page"),
     line("POST /console/users/<user>/enable", "orgs", kind="page"),
+    *listing("/console/platforms", "orgs"),
+    line("POST /console/platforms", "orgs", kind="page"),
+    line("GET /console/platforms/<platform>", "orgs", kind="page"),
+    line("POST /console/platforms/<platform>", "orgs", kind="page"),
     *listing("/console/webhooks", "orgs"),
     line("POST /console/webhooks", "orgs", kind="page"),
     *listing("/console/webhooks/<endpoint>", "orgs"),
@@ -762,8 +774,9 @@ def test_pages_are_for_users_of_the_realm(world: World, one: Line) -> None:
         assert (response.status_code, response.location.split("?")[0]) == (302, "/login")
         assert leaks(one, response, world.ids) == []
     response = world.ask_as_admin(one)
-    # a password of a partner's proves no person: it opens no course, and no page on one
-    forbidden = one.rule.startswith(("/start/", "/me")) or not principal_may(one)
+    # a password of a partner's proves no person: it opens no course, and no page on one; learning systems are
+    # registered by the vendor alone
+    forbidden = one.rule.startswith(("/start/", "/me", "/console/platforms")) or not principal_may(one)
     theirs = "<" in one.rule or "org" in one.query
     expected = 403 if forbidden else 404 if theirs else 422 if one.method == "POST" else 200
     assert response.status_code == expected, response.text
