@@ -203,6 +203,8 @@ def rules(tour: Tour) -> None:
         tour.go("POST /api/v1/rules/test", json=files)
         tour.ids["plan_id"] = tour.go("POST /api/v1/rules/plans", json=files).json["plan_id"]
         tour.go("GET /api/v1/rules/plans/<plan_id>")
+        said = {"verdict": "comment", "comment": "looks right"}
+        tour.go("POST /api/v1/rules/plans/<plan_id>/reviews", json=said)
         tour.go("POST /api/v1/rules/plans/<plan_id>/apply")
         who = {"actor": AGENT, "verb": {"id": "http://adlnet.gov/expapi/verbs/passed"}}
         tour.go(
@@ -486,6 +488,8 @@ def console(tour: Tour) -> None:
     for form_of in ("", ".json", ".csv"):
         tour.go(f"GET /console/plans/<plan>{form_of}", client=browser.client)
     tour.go("POST /console/plans/<plan>/again", **author)
+    said = {"verdict": "comment", "comment": "looks right"}
+    tour.go("POST /console/plans/<plan>/reviews", data=said, **author)
     tour.go("POST /console/plans/<plan>/apply", **author)
     tour.go("POST /console/rules/drafts", data={**form, "action": "discard"}, **author)
     tour.go("GET /console/reports", client=browser.client)

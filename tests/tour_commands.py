@@ -170,6 +170,7 @@ def with_files(tour: Tour, files: dict[str, str]) -> Iterator[list[str]]:
     yield ["rules", "check", files["rules.yaml"]]
     yield ["rules", "test", files["rules.yaml"]]
     yield ["rules", "plan", files["rules.yaml"]]
+    yield ["rules", "review", one("plans", {"applied_at": None}), "approve", "--by", "second", "-m", "well"]
     yield ["rules", "apply", one("plans", {"applied_at": None})]
     yield ["rules", "retire", "impl-pro"]
     yield ["rules", "retire", "impl-pro", "--withdraw"]

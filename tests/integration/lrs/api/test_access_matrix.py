@@ -255,6 +255,7 @@ LINES = [
     line("POST /api/v1/rules/plans", "rules", kind="vendor", body={}),
     line("GET /api/v1/rules/plans/<plan_id>", "rules", kind="vendor"),
     line("POST /api/v1/rules/plans/<plan_id>/apply", "rules", kind="vendor", body={}),
+    line("POST /api/v1/rules/plans/<plan_id>/reviews", "rules", kind="vendor", body={"verdict": "approve"}),
     line("GET /api/v1/content", "content/read"),
     line("POST /api/v1/content", "content/write", query={"item": VICTIM}),
     line("GET /api/v1/content/visible", "content/read", query={"person": VICTIM}),
@@ -355,6 +356,7 @@ LINES = [
     *listing("/console/plans/<plan>", "rules"),
     line("POST /console/plans/<plan>/apply", "rules", kind="page"),
     line("POST /console/plans/<plan>/again", "rules", kind="page"),
+    line("POST /console/plans/<plan>/reviews", "rules", kind="page"),
     *listing("/console/statements", "analytics", query={"org": VICTIM}),
     line("GET /console/statements/<statement>", "analytics", kind="page"),
     *(
