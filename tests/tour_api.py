@@ -475,6 +475,9 @@ def console(tour: Tour) -> None:
     }
     tour.go("GET /console/statements/<statement>", client=browser.client)
     tour.go("GET /console/inbound/<refusal>", client=browser.client)
+    for query in ({}, {"org": "aurora"}, {"client": "academy"}, {"since": "2026-01-01T00:00:00Z"}):
+        for form in ("", ".json", ".csv"):
+            tour.go(f"GET /console/live{form}", client=browser.client, query_string=query)
     source = tour.go("GET /api/v1/rules/<rule_id>").json["source"]
     tour.go("GET /console/rules/new", client=browser.client, query_string={"from": "sales-pro"})
     tour.go("POST /console/rules/check", data={"text": source}, **author)

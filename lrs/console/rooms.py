@@ -7,7 +7,18 @@ from typing import Final
 from lrs.console.entry import home, preferences, search, second_factor, sign_in, start
 from lrs.console.organizations import clients, identities, joining, partners, people, users
 from lrs.console.programme import certifications, deciding, expiries, explained, plans, rules
-from lrs.console.records import ask, audit, content, health, inbound, questions, reports, statements, webhooks
+from lrs.console.records import (
+    ask,
+    audit,
+    content,
+    health,
+    inbound,
+    live,
+    questions,
+    reports,
+    statements,
+    webhooks,
+)
 from lrs.console.shell import Pages
 
 BLUEPRINTS: Final[tuple[Pages, ...]] = (
@@ -28,6 +39,7 @@ BLUEPRINTS: Final[tuple[Pages, ...]] = (
     partners.blueprint,
     joining.blueprint,
     statements.blueprint,
+    live.blueprint,
     content.blueprint,
     ask.blueprint,
     questions.blueprint,

@@ -59,7 +59,10 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("plan", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=7 * 24 * 3600),
     ],
-    "plans": [IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=7 * 24 * 3600)],
+    "plans": [
+        IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=7 * 24 * 3600),
+        IndexModel([("org", ASCENDING), ("applied_at", ASCENDING), ("expires_at", ASCENDING)]),
+    ],
 }
 
 

@@ -359,6 +359,7 @@ LINES = [
     line("POST /console/plans/<plan>/reviews", "rules", kind="page"),
     *listing("/console/statements", "analytics", query={"org": VICTIM}),
     line("GET /console/statements/<statement>", "analytics", kind="page"),
+    *listing("/console/live", "analytics", query={"org": VICTIM}),
     *(
         line(
             f"GET /console/ask{form}",
