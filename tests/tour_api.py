@@ -536,10 +536,23 @@ def console(tour: Tour) -> None:
     for form_of in ("", ".json", ".csv"):
         tour.go(f"GET /console/webhooks/<endpoint>{form_of}", client=browser.client)
     tour.go("POST /console/webhooks/<endpoint>/resend", **author)
+    invited(tour, author)
     second_factor(tour)
     tour.go("POST /preferences", client=browser.client, data={"theme": "dark"})
     tour.go("GET /start/<item>", client=browser.client, ok=404)
     tour.go("POST /logout", client=browser.client, headers={CSRF_HEADER: browser.csrf})
+
+
+def invited(tour: Tour, author: dict[str, Any]) -> None:
+    """Invite a user by mail, who chooses a password."""
+    wish = {"org": "vendor", "email": "invited@tour.example", "role": "analyst"}
+    was, tour.ids["user"] = tour.ids["user"], tour.go("POST /api/v1/users", json=wish).json["id"]
+    tour.go("POST /api/v1/users/<user>/invite")
+    tour.go("POST /console/users/<user>/invite", **author)
+    code = {"code": tour.code("To: invited@tour.example")}
+    tour.go("GET /welcome", client=tour.app.test_client(), query_string=code)
+    tour.go("POST /welcome", client=tour.app.test_client(), data={**code, "password": PASSWORD})
+    tour.ids["user"] = was
 
 
 def second_factor(tour: Tour) -> None:

@@ -166,6 +166,7 @@ def with_files(tour: Tour, files: dict[str, str]) -> Iterator[list[str]]:
     yield ["credentials", "keys", "retire", "k1"]
     yield ["deals", "import", files["deals.csv"]]
     yield ["people", "import", "tour", files["roster.csv"]]
+    yield ["users", "invite", "invited@tour.example", "--role", "analyst"]
     yield ["rules", "new", "certification", files["folder"] + "/new.yaml"]
     yield ["rules", "check", files["rules.yaml"]]
     yield ["rules", "test", files["rules.yaml"]]
