@@ -45,12 +45,14 @@ def store_statements(
     permit: Callable[[Sequence[Any]], None] | None = None,
     root: str = "$",
     clock: OrderClock | None = None,
+    repeated: Callable[[list[str]], None] | None = None,
 ) -> list[str]:
     """Store a batch, all or nothing; return the ids in request order, durable when this returns.
 
     `attachments` maps the lower-case sha2 of each received part to it (None for a request without parts);
     `statement_id` is the parameter of PUT; `permit` may refuse the valid statements by an error of its own;
-    `clock` hands out `stored`, by default that of the process, which never goes back behind what it stored.
+    `clock` hands out `stored`, by default that of the process, which never goes back behind what it stored;
+    `repeated` is told the ids of what was stored before as it is.
     Raises InvalidStatement, DuplicateStatementId, StatementConflict,
     AttachmentMismatch, VoidingRefused, StoreBusy.
     """
@@ -80,7 +82,11 @@ def store_statements(
         stored = store.in_transaction(partial(_insert_linked, store, documents, version))
     if writer.may_define:
         _learn(store, list(zip(documents, values, strict=True)), stored, names, writer.vouches_for)
-    return [str(document["id"]) for document in documents]
+    ids = [str(document["id"]) for document in documents]
+    if repeated is not None and len(stored) < len(documents):
+        new = {str(document["id"]) for document in stored}
+        repeated([one for one in ids if one not in new])
+    return ids
 
 
 def _insert_linked(

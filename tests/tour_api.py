@@ -205,6 +205,8 @@ def rules(tour: Tour) -> None:
         tour.go("POST /api/v1/rules/test", json=files)
         tour.ids["plan_id"] = tour.go("POST /api/v1/rules/plans", json=files).json["plan_id"]
         tour.go("GET /api/v1/rules/plans/<plan_id>")
+        said = {"verdict": "comment", "comment": "looks right"}
+        tour.go("POST /api/v1/rules/plans/<plan_id>/reviews", json=said)
         tour.go("POST /api/v1/rules/plans/<plan_id>/apply")
         who = {"actor": AGENT, "verb": {"id": "http://adlnet.gov/expapi/verbs/passed"}}
         tour.go(
@@ -475,6 +477,9 @@ def console(tour: Tour) -> None:
     }
     tour.go("GET /console/statements/<statement>", client=browser.client)
     tour.go("GET /console/inbound/<refusal>", client=browser.client)
+    for query in ({}, {"org": "aurora"}, {"client": "academy"}, {"since": "2026-01-01T00:00:00Z"}):
+        for form in ("", ".json", ".csv"):
+            tour.go(f"GET /console/live{form}", client=browser.client, query_string=query)
     source = tour.go("GET /api/v1/rules/<rule_id>").json["source"]
     tour.go("GET /console/rules/new", client=browser.client, query_string={"from": "sales-pro"})
     tour.go("POST /console/rules/check", data={"text": source}, **author)
@@ -488,6 +493,8 @@ def console(tour: Tour) -> None:
     for form_of in ("", ".json", ".csv"):
         tour.go(f"GET /console/plans/<plan>{form_of}", client=browser.client)
     tour.go("POST /console/plans/<plan>/again", **author)
+    said = {"verdict": "comment", "comment": "looks right"}
+    tour.go("POST /console/plans/<plan>/reviews", data=said, **author)
     tour.go("POST /console/plans/<plan>/apply", **author)
     tour.go("POST /console/rules/drafts", data={**form, "action": "discard"}, **author)
     tour.go("GET /console/reports", client=browser.client)
@@ -531,10 +538,23 @@ def console(tour: Tour) -> None:
     for form_of in ("", ".json", ".csv"):
         tour.go(f"GET /console/webhooks/<endpoint>{form_of}", client=browser.client)
     tour.go("POST /console/webhooks/<endpoint>/resend", **author)
+    invited(tour, author)
     second_factor(tour)
     tour.go("POST /preferences", client=browser.client, data={"theme": "dark"})
     tour.go("GET /start/<item>", client=browser.client, ok=404)
     tour.go("POST /logout", client=browser.client, headers={CSRF_HEADER: browser.csrf})
+
+
+def invited(tour: Tour, author: dict[str, Any]) -> None:
+    """Invite a user by mail, who chooses a password."""
+    wish = {"org": "vendor", "email": "invited@tour.example", "role": "analyst"}
+    was, tour.ids["user"] = tour.ids["user"], tour.go("POST /api/v1/users", json=wish).json["id"]
+    tour.go("POST /api/v1/users/<user>/invite")
+    tour.go("POST /console/users/<user>/invite", **author)
+    code = {"code": tour.code("To: invited@tour.example")}
+    tour.go("GET /welcome", client=tour.app.test_client(), query_string=code)
+    tour.go("POST /welcome", client=tour.app.test_client(), data={**code, "password": PASSWORD})
+    tour.ids["user"] = was
 
 
 def second_factor(tour: Tour) -> None:

@@ -22,6 +22,8 @@ STATUS: Final[dict[type[Exception], int]] = {
     store.VersionTaken: 409,
     plans.UnknownPlan: 404,
     plans.SamePerson: 403,
+    plans.ReviewMissing: 422,
+    plans.ObjectedPlan: 409,
     manual_decisions.InvalidFact: 422,
     gate_checks.UnknownOrganization: 404,
     gate_checks.GateDisabled: 409,

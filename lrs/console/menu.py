@@ -43,6 +43,7 @@ MENU: Final[tuple[Group, ...]] = (
         (
             Entry(mark("Content"), "/console/content", ("content/read",)),
             Entry(mark("Statements"), "/console/statements", ("analytics",)),
+            Entry(mark("Live"), "/console/live", ("analytics",)),
             Entry(mark("Ask"), "/console/ask", ("analytics",)),
             Entry(mark("Questions"), "/console/questions", ("analytics",)),
             Entry(mark("Reports"), "/console/reports", ("analytics",)),

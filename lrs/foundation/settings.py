@@ -124,7 +124,9 @@ class Settings:
     mail_from: str = setting("laurel@localhost", "sender of mail")
     mail_folder: str = setting("", "where mail is written without a server; default DATA_FOLDER/mail")
     programme_owner: str | None = setting(None, "mail address that notices `to: programme_owner` go to")
-    two_persons: bool = setting(False, "a plan of rules is applied by somebody else than who made it")
+    two_persons: bool = setting(
+        False, "a plan of rules is approved or applied by somebody else than who made it"
+    )
     award_statements: bool = setting(True, "write awards back to the vendor's store as xAPI statements")
     issuer_name: str = setting("Laurel", "name of the issuer on credentials and public pages")
     issuer_tenant: str = setting(

@@ -173,3 +173,63 @@ def log_in_by_link(editor: Editor, code: str) -> Document:
         return user if user.get("mailbox") else users.prove(editor, user, found["email"])
 
     return editor.change(act)
+
+
+def invite_user(editor: Editor, settings: Settings, mailer: Mailer, user: Document) -> Document:
+    """Send a user a link by which they choose their password; return the user.
+
+    An earlier link ends. Raises Collision for who is disabled, or logs in already.
+    """
+    _refuse_settled(user)
+    organization, code = get_org(editor.db, user["org"]), invitations.new_code()
+
+    def act(session: ClientSession) -> None:
+        about = {"purpose": "user", "org": user["org"], "email": user["email"], "user": user["_id"]}
+        invitations.keep_code(editor, code, about, invitations.INVITATION_LASTS, session)
+        editor.note("user.invite", "user", user["_id"], org=user["org"], after={"email": user["email"]})
+
+    editor.change(act)
+    text = (
+        f"{organization['name']} has made an account for you.\n\n"
+        f"Choose your password before {(editor.now + invitations.INVITATION_LASTS):%Y-%m-%d}; the link works "
+        f"once:\n{settings.public_url}/welcome?code={code}\n\n"
+        "If you do not know why, do nothing: without a password nobody gets in.\n"
+    )
+    mailer.send(compose(settings, user["email"], f"{organization['name']}: your account", text, editor.now))
+    return user
+
+
+def find_user_invitation(db: Database[Document], code: str, now: dt.datetime) -> Document:
+    """Return the user whom a code invites; raises UnknownThing without telling why it cannot be used."""
+    found = invitations.find_code(db, code, "user", now)
+    user = db.users.find_one({"_id": found["user"], "email": found["email"]})
+    if user is None or is_settled(user):
+        raise UnknownThing("code", "that is valid")
+    return user
+
+
+def accept_user(editor: Editor, code: str, password: str) -> Document:
+    """Give an invited user the password that they chose; return the user, the mailbox proven.
+
+    Raises UnknownThing for the code, InvalidField for the password; then nothing is changed.
+    """
+    user = find_user_invitation(editor.db, code, editor.now)
+    users.check_password(password, user["email"])
+
+    def act(session: ClientSession) -> Document:
+        invitations.use_code(editor, invitations.find_code(editor.db, code, "user", editor.now), session)
+        users.prove(editor, user, user["email"])
+        users.choose_password(editor, user["_id"], password, keep="")
+        return users.get_user(editor.db, user["_id"], session)
+
+    return editor.change(act)
+
+
+def is_settled(user: Mapping[str, Any]) -> bool:
+    """Tell whether a user needs no invitation: they log in already, or must not."""
+    return any(user.get(name) is not None for name in ("password", "subject", "disabled_at"))
+
+
+def _refuse_settled(user: Mapping[str, Any]) -> None:
+    if is_settled(user):
+        raise Collision("this user is disabled, or logs in already: there is nothing to invite to")

@@ -3,10 +3,13 @@
 inbound {_id (rises with time), at, org, client, label, source, ring, method, resource, version, status,
          error, path, message, size, text}
 inbound_rings {_id "org source", n, at}
+inbound_repeats {_id "org client minute", at, org, client, label, count, ids}
 Each client has RING places, which are taken in turn: the newest refusals stay, and a client that fails in a
 loop drives out its own alone. Refused log-ins have places of their own. `text` is the offending statement, or
 what stands around the place where a body ceases to be JSON. An entry goes after KEPT_FOR, or when a person
 who is named in it is erased.
+
+What a client sends again is no refusal; how much came is counted by the minute, with the ids of the last.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from flask import Request
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
+from pymongo.write_concern import WriteConcern
 
 from lrs.access.auth import Principal, current_principal, split_basic
 from lrs.foundation.audit import new_id
@@ -33,6 +37,8 @@ log = logging.getLogger("lrs.inbound")
 
 RING: Final = 500  # entries of one client
 KEPT_FOR: Final = 30 * 24 * 3600
+REPEATS_KEPT_FOR: Final = 24 * 3600
+REPEATS_NAMED: Final = 20  # ids of one client's minute
 LOGGED: Final = frozenset({400, 401, 403, 405, 409, 412, 413, 415})  # 404 is an answer, no refusal
 MAX_TEXT: Final = 16 * 1024
 AROUND: Final = 2 * 1024
@@ -46,6 +52,10 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("error", ASCENDING), ("_id", DESCENDING)]),
         IndexModel([("org", ASCENDING), ("source", ASCENDING), ("ring", ASCENDING)]),
         IndexModel([("at", ASCENDING)], expireAfterSeconds=KEPT_FOR),
+    ],
+    "inbound_repeats": [
+        IndexModel([("org", ASCENDING), ("at", DESCENDING)]),
+        IndexModel([("at", ASCENDING)], expireAfterSeconds=REPEATS_KEPT_FOR),
     ],
     "inbound_rings": [IndexModel([("at", ASCENDING)], expireAfterSeconds=KEPT_FOR)],
 }
@@ -72,6 +82,23 @@ def note_left_out(facts: Mapping[str, Any], statement: bytes) -> None:
         write(services, sender_of(current_principal()), request, facts, status=200, statement=statement)
     except PyMongoError as failure:
         log.warning("a refusal could not be noted: %s", failure)
+
+
+def note_repeats(ids: list[str]) -> None:
+    """Count statements of the present request that were stored before as they are (answered as stored)."""
+    services, sender = current_services(), sender_of(current_principal())
+    now = services.now()
+    minute = {"_id": f"{sender['org']} {sender['source']} {now:%Y-%m-%dT%H:%M}"}
+    change = {
+        "$set": {"at": now, **{name: sender[name] for name in ("org", "client", "label")}},
+        "$inc": {"count": len(ids)},
+        "$push": {"ids": {"$each": ids[:REPEATS_NAMED], "$slice": -REPEATS_NAMED}},
+    }
+    try:
+        quick = services.db.inbound_repeats.with_options(write_concern=WriteConcern(w=1))
+        quick.update_one(minute, change, upsert=True)
+    except PyMongoError as failure:
+        log.warning("repeated statements could not be counted: %s", failure)
 
 
 def write(

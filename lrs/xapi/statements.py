@@ -132,6 +132,7 @@ def _store(
             statement_id=statement_id,
             root=root,
             permit=_permit(principal, session, root),
+            repeated=inbound_log.note_repeats,
         )
     STORED.inc(len(ids))
     if noticed.any:

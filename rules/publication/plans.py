@@ -1,7 +1,8 @@
 """Plans: what a publication or a withdrawal would change, kept for a day; and their application (cert#6).
 
 plans       {_id, org: "vendor", sources, withdraw?, reason?, document_hash, documents, base, computed_at,
-             expires_at, by, summary, tiers, applied_at?, applied_by?}
+             expires_at, by, summary, tiers, applied_at?, applied_by?,
+             reviews?, approved_by?, objecting? (rules.publication.reviews)}
 plan_people {plan, person, certification, change, at, before, after, missing, reason?, name, expires_at}
 plan_asked  {plan, person, certification, change, at, before, after, name, expires_at}
 
@@ -58,7 +59,10 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("plan", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=7 * 24 * 3600),
     ],
-    "plans": [IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=7 * 24 * 3600)],
+    "plans": [
+        IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=7 * 24 * 3600),
+        IndexModel([("org", ASCENDING), ("applied_at", ASCENDING), ("expires_at", ASCENDING)]),
+    ],
 }
 
 
@@ -75,7 +79,23 @@ class SamePerson(RuleError):
 
     def __init__(self, plan: str, by: str) -> None:
         self.plan, self.by = plan, by
-        super().__init__(f"plan {plan} was made by {by}; somebody else has to apply it")
+        super().__init__(f"plan {plan} was made by {by}; somebody else has to approve or apply it")
+
+
+class ReviewMissing(RuleError):
+    """An objection or a comment without a word."""
+
+    def __init__(self, plan: str, verdict: str) -> None:
+        self.plan, self.verdict = plan, verdict
+        super().__init__("say what you mean: an objection or a comment needs a text")
+
+
+class ObjectedPlan(RuleError):
+    """Somebody objects to the plan; it waits until they approve, or is made anew (cert#6-2)."""
+
+    def __init__(self, plan: str, by: Sequence[str]) -> None:
+        self.plan, self.by = plan, tuple(by)
+        super().__init__(f"{', '.join(by)} object to plan {plan}; they approve it, or it is planned again")
 
 
 def read_files(
@@ -259,16 +279,16 @@ def apply_plan(
 ) -> list[Document]:
     """Publish what a plan says, if it would still do what the plan says; returns the rule records.
 
-    Raises UnknownPlan, SamePerson, and StalePlan where it expired, the base is no longer the newest, or facts
-    that arrived since would change or lose what is not in the plan (cert#6-2; they are listed in its reason).
+    Raises UnknownPlan, ObjectedPlan, SamePerson where two persons are asked for and there was one, and
+    StalePlan where it expired, the base is no longer the newest, or facts that arrived since would change or
+    lose what is not in the plan (cert#6-2; they are listed in its reason).
     """
     plan = get_plan(db, plan_id)
     if plan.get("applied_at") is not None:
         raise StalePlan(plan_id, f"it was applied at {plan['applied_at']:%Y-%m-%dT%H:%M:%SZ}")
     if plan["expires_at"] <= now:
         raise StalePlan(plan_id, f"it expired at {plan['expires_at']:%Y-%m-%dT%H:%M:%SZ}; plan again")
-    if two_persons and plan["by"] == by:
-        raise SamePerson(plan_id, by)
+    refuse_unreviewed(plan, by, two_persons=two_persons)
     rules = RuleStore(db).rule_set()
     names = publishing.published_names(db, rules, now)
     known = [records[-1].document for records in rules.documents.values()]
@@ -283,12 +303,12 @@ def apply_plan(
 
     def change(session: ClientSession) -> list[Document]:
         claimed = db.plans.update_one(
-            {"_id": plan_id, "applied_at": None},
+            {"_id": plan_id, "applied_at": None, "objecting": {"$in": [None, []]}},
             {"$set": {"applied_at": now, "applied_by": by}},
             session=session,
         )
         if not claimed.modified_count:
-            raise StalePlan(plan_id, "it is being applied")
+            raise StalePlan(plan_id, "it is being applied, or somebody objected just now")
         rows = publishing.publish(db, documents, now, by, session, plan=plan_id, planned_by=plan["by"])
         start_backfill(db, plan_id, [document for document, _ in documents], now, session)
         if ending := plan.get("withdraw"):
@@ -309,6 +329,14 @@ def apply_plan(
 
     with db.client.start_session() as session:
         return session.with_transaction(change)
+
+
+def refuse_unreviewed(plan: Mapping[str, Any], by: str, *, two_persons: bool) -> None:
+    """Refuse what somebody objects to, and where two persons are asked for, what only its planner wants."""
+    if objecting := plan.get("objecting"):
+        raise ObjectedPlan(plan["_id"], objecting)
+    if two_persons and plan["by"] == by and not plan.get("approved_by"):
+        raise SamePerson(plan["_id"], by)
 
 
 def start_backfill(
@@ -378,6 +406,7 @@ def reply(plan: Mapping[str, Any]) -> Document:
         "expires_at": plan["expires_at"],
         "by": plan["by"],
         "applied_at": plan.get("applied_at"),
+        "reviews": plan.get("reviews", []),
         "summary": plan["summary"],
         "people": plan["people"],
         "asked": plan["asked"],

@@ -13,6 +13,8 @@ from lrs.api.resource import Resource, visible
 from lrs.api.rights import editor, visible_org
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import Forbidden
+from lrs.foundation.mail import mailer
+from lrs.people import accounts
 
 blp = Blueprint("users", __name__, url_prefix="/users", description="People who administer.")
 
@@ -37,7 +39,7 @@ class UserSchema(Schema):
 
 
 class NewUser(Schema):
-    """A new user; without a password they log in by the OpenID Connect provider."""
+    """A new user; without a password they are invited, or log in by the OpenID Connect provider."""
 
     org = fields.String(required=True)
     email = fields.Email(required=True)
@@ -110,3 +112,11 @@ def reset_second_factor(user: Document) -> Document:
     """Take the second factor of somebody who lost it away; their sessions end."""
     check_grant(current_principal(), user["role"])
     return second_factor.remove(editor(), user["_id"])
+
+
+@USERS.acts("/invite")
+def invite(user: Document) -> Document:
+    """Send a user without a password a link by which they choose one; an earlier link ends."""
+    check_grant(current_principal(), user["role"])
+    settings = current_services().settings
+    return accounts.invite_user(editor(), settings, mailer(settings), user)

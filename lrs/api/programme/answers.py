@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from marshmallow import INCLUDE, Schema, fields, validate
 
+from rules.publication.reviews import VERDICTS
+
 Field = fields.Field[Any]
 NONE: Final[dict[str, Any]] = {"allow_none": True}
 
@@ -87,6 +89,15 @@ class RuleTests(Schema):
     tests = fields.List(fields.Nested(RuleTest))
 
 
+class PlanReview(Schema):
+    """What somebody said of a plan before it was applied (cert#6-2)."""
+
+    by = fields.String()
+    at = fields.DateTime()
+    verdict = fields.String(validate=validate.OneOf(VERDICTS))
+    comment = fields.String()
+
+
 class Plan(Schema):
     """Who would gain, change and lose, and of whom something else would be asked (cert#6-1)."""
 
@@ -98,6 +109,7 @@ class Plan(Schema):
     expires_at = fields.DateTime()
     by = fields.String()
     applied_at = fields.DateTime(**NONE)
+    reviews = fields.List(fields.Nested(PlanReview))
     summary = fields.Dict()
     people = fields.List(fields.Dict())
     asked = fields.List(

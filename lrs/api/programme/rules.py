@@ -17,7 +17,7 @@ from lrs.foundation.context import current_services
 from lrs.people.auto_enrolment import admit
 from rules import queries
 from rules.explaining.explain import as_dict
-from rules.publication import plans
+from rules.publication import plans, reviews
 from rules.publication.publishing import retire as retire_now
 from rules.publication.publishing import surroundings
 from rules.testing import files as check_files
@@ -55,6 +55,13 @@ class Retirement(Schema):
         load_default=False,
         metadata={"description": "Answer the plan that ends all running periods, to apply."},
     )
+
+
+class ReviewBody(Schema):
+    """What somebody says of a plan."""
+
+    verdict = fields.String(required=True, validate=validate.OneOf(reviews.VERDICTS))
+    comment = fields.String(load_default="", validate=validate.Length(max=reviews.LONGEST))
 
 
 class Version(Schema):
@@ -112,6 +119,19 @@ def get_plan(plan_id: str) -> Response:
     """Answer a stored plan."""
     vendor_only()
     return answer(plans.reply(plans.get_plan(current_services().db, plan_id)))
+
+
+@blp.post("/rules/plans/<plan_id>/reviews", scope="rules")
+@blp.arguments(ReviewBody)
+@blp.response(201, answers.Plan)
+def review(body: dict[str, str], plan_id: str) -> Response:
+    """Approve a plan, object to it, or comment (cert#6-2); nobody approves what they made themselves."""
+    principal, services = vendor_only(), current_services()
+    reviews.review_plan(
+        services.db, plan_id, services.now(), who(principal),
+        verdict=body["verdict"], comment=body["comment"].strip(),
+    )  # fmt: skip
+    return answer(plans.reply(plans.get_plan(services.db, plan_id)), 201)
 
 
 @blp.post("/rules/plans/<plan_id>/apply", scope="rules")

@@ -12,6 +12,8 @@ from lrs.access.organizations import VENDOR
 from lrs.commands import fail, json_option, print_rows, with_services
 from lrs.commands.operator import operator, refusals_as_exit
 from lrs.foundation.context import Services
+from lrs.foundation.mail import mailer
+from lrs.people import accounts
 
 COLUMNS = ("id", "email", "name", "role", "org", "second_factor", "disabled_at", "last_login_at")
 HIDDEN = frozenset({"_id", "password", "subject", "mailbox", "second_factor", "factor_wanted"})
@@ -53,6 +55,21 @@ def add_user(
     password = None if no_password else _password(password_stdin)
     made = users.add_user(operator(services), org, {**properties, "password": password})
     click.echo(f"added {made['email']} ({made['role']} of {org})")
+
+
+@group.command("invite")
+@click.argument("email")
+@click.option("--role", type=click.Choice(tuple(users.ROLES)), default="vendor_admin", show_default=True)
+@click.option("--org", default=VENDOR, show_default=True)
+@click.option("--name")
+@with_services
+@refusals_as_exit
+def invite_user(services: Services, org: str, **properties: Any) -> None:
+    """Add a user, unless there is one, and mail them a link by which they choose a password."""
+    who, settings = operator(services), services.settings
+    user = services.db.users.find_one({"email": properties["email"].lower()})
+    user = accounts.invite_user(who, settings, mailer(settings), user or users.add_user(who, org, properties))
+    click.echo(f"invited {user['email']} ({user['role']} of {user['org']})")
 
 
 @group.command("edit")

@@ -20,7 +20,7 @@ from rules import queries
 from rules.errors import AlreadyEnded, InvalidRuleFile, RuleError, StalePlan
 from rules.explaining.explain import as_dict
 from rules.explaining.text import as_text
-from rules.publication import plans
+from rules.publication import plans, reviews
 from rules.publication.preview import SYMBOLS
 from rules.publication.publishing import retire as retire_now
 
@@ -138,6 +138,28 @@ def _becomes(before: dict[str, Any], after: dict[str, Any]) -> str:
 
 def _called(one: dict[str, Any]) -> str:
     return str(one.get("name") or one["person"])
+
+
+@group.command()
+@click.argument("plan_id", metavar="PLAN")
+@click.argument("verdict", type=click.Choice(reviews.VERDICTS))
+@click.option("--comment", "-m", default="", help="What you say of it; an objection needs it.")
+@by_option
+@json_option
+@with_services
+def review(
+    services: Services, plan_id: str, verdict: str, comment: str, by: str | None, *, as_json: bool
+) -> None:
+    """Approve PLAN, object to it, or comment; nobody approves what they planned themselves."""
+    with exit_statuses():
+        said = comment.strip()[: reviews.LONGEST]
+        plan = reviews.review_plan(
+            services.db, plan_id, services.now(), operator(by), verdict=verdict, comment=said
+        )
+        if as_json:
+            print_json(plans.reply(plans.get_plan(services.db, plan_id)))
+        for one in plan["reviews"] if not as_json else ():
+            click.echo(f"{one['at']:%Y-%m-%dT%H:%MZ}  {one['verdict']:8}  {one['by']}  {one['comment']}")
 
 
 @group.command()

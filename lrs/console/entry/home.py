@@ -78,6 +78,9 @@ def tiles() -> Iterator[Tile]:
         yield Tile(
             open_reviews, mark("reviews are open"), "/console/certifications", "late" if open_reviews else ""
         )
+        wanted = {"org": VENDOR, "applied_at": None, "expires_at": {"$gt": now}}
+        waiting = services.db.plans.count_documents(wanted, limit=MANY)
+        yield Tile(waiting, mark("plans wait"), "/console/rules", "late" if waiting else "")
     if may("orgs"):
         day = now - dt.timedelta(days=1)
         refused = services.db.inbound.count_documents({**org_filter(), "at": {"$gte": day}}, limit=MANY)

@@ -244,3 +244,37 @@ def join() -> Response:
     except (UnknownThing, InvalidField):
         return show_join(problem=t(INVALID), status=404)
     return show_join(done=True) if user is None else go_on(user, "/me?welcome=1")
+
+
+@blueprint.get("/welcome", scope=PUBLIC)
+def welcome_page() -> Response:
+    """Ask who was invited to administer for a password; opening the page changes nothing."""
+    return show_welcome(request.args.get("code", ""))
+
+
+def show_welcome(code: str, *, problem: str | None = None, status: int = 200) -> Response:
+    """Return the page on which an invited user chooses a password."""
+    services = current_services()
+    try:
+        user = accounts.find_user_invitation(services.db, code, services.now())
+    except UnknownThing:
+        return show("welcome.html", 404, problem=t(INVALID), user=None)
+    org = services.db.orgs.find_one({"_id": user["org"]}, {"name": 1})
+    return show("welcome.html", status, problem=problem, user=user, org=org, code=code)
+
+
+@blueprint.post("/welcome", scope=PUBLIC)
+def welcome() -> Response:
+    """Keep the password that an invited user chose, and log them in."""
+    services, code = current_services(), request.form.get("code", "")
+    sessions.check_origin(services.settings, request)
+    try:
+        users.count_address(services.db, f"code {request.remote_addr}", services.now())
+        user = accounts.accept_user(anybody("invitation"), code, request.form.get("password", ""))
+    except TooManyTries as error:
+        return show_welcome(code, problem=str(error), status=429)
+    except InvalidField as error:
+        return show_welcome(code, problem=str(error), status=422)
+    except UnknownThing:
+        return show_welcome("")
+    return go_on(user, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from flask import Response, g
+from flask import Response, g, request
 
 from lrs.access.users import ROLES
 from lrs.api.organizations import users as api
@@ -15,6 +15,7 @@ from lrs.console.lists import Rows, Span, asked, listed, seek
 from lrs.console.organizations.people import org_names
 from lrs.console.shell import Pages, redirected
 from lrs.foundation.context import current_services
+from lrs.people import accounts
 
 Document = dict[str, Any]
 COLUMNS: Final = ("_id", "email", "name", "org", "role", "last_login_at", "disabled_at", "created_at")
@@ -36,6 +37,7 @@ def users(span: Span) -> Rows:
     found, last = seek(current_services().db.users, {"$and": [org_filter(), filters]}, span)
     roles = [name for name, role in ROLES.items() if all(g.principal.may(scope) for scope in role.scopes)]
     context = {
+        "invited": "invited" in request.args, "is_settled": accounts.is_settled,
         "filters": filters, "orgs": org_names(), "words": WORDS, "me": g.principal.id,
         "roles": [name for name in roles if g.principal.vendor_wide or not ROLES[name].of_vendor],
     }  # fmt: skip
@@ -44,9 +46,21 @@ def users(span: Span) -> Rows:
 
 @blueprint.post("/console/users", scope="orgs")
 def add() -> Response:
-    """Add a user; without a password they log in by the login provider."""
-    api.add_user(read(api.NewUser, sent("org", "email", "name", "role", "password")))
-    return redirected("/console/users")
+    """Add a user with a password, or invite them to choose one; or neither, where a provider logs in."""
+    body = read(api.NewUser, sent("org", "email", "name", "role", "password"))
+    if sent("action").get("action") != "invite":
+        api.add_user(body)
+        return redirected("/console/users")
+    body.pop("password", None)
+    api.invite(api.add_user(body))
+    return redirected("/console/users?invited=1")
+
+
+@blueprint.post("/console/users/<user>/invite", scope="orgs")
+def invite(user: str) -> Response:
+    """Send the link once more to who has not chosen a password yet."""
+    api.invite(api.USERS.find(user))
+    return redirected("/console/users?invited=1")
 
 
 @blueprint.post("/console/users/<user>/disable", scope="orgs")

@@ -8,9 +8,10 @@ from bson import ObjectId
 from bson.errors import InvalidId
 from flask import Response, request
 
-from lrs.api.programme.rules import who
+from lrs.api.programme.rules import ReviewBody, who
 from lrs.api.rights import vendor_only
-from lrs.console.language import t
+from lrs.console.forms import read, sent
+from lrs.console.language import mark, t
 from lrs.console.lists import PAGE, Rows, Span, asked, listed
 from lrs.console.models.planned import head
 from lrs.console.organizations.people import org_names, titles
@@ -19,10 +20,16 @@ from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
 from lrs.people.auto_enrolment import admit
 from rules.errors import StalePlan
-from rules.publication import plans
+from rules.publication import plans, reviews
 from rules.stored import VENDOR
 
 Document = dict[str, Any]
+SAID: Final = {
+    "approve": (mark("approves"), "good"),
+    "object": (mark("objects"), "bad"),
+    "comment": (mark("comments"), "open"),
+}
+"""What a review says of a plan: word and tone."""
 COLUMNS: Final = ("change", "person", "name", "certification", "at", "before", "after", "reason", "missing")
 
 blueprint = Pages("console_plans", __name__)
@@ -60,12 +67,27 @@ def rows_of(found: Document, span: Span) -> tuple[list[Document], list[Any] | No
             raise InvalidField("after", "is not a position of this list") from error
     seen = list(lines.find(wanted).sort("_id", 1).limit(span.limit + 1))
     shown = seen[: span.limit]
+    me, two_persons = who(vendor_only()), services.settings.two_persons
+    said = found.get("reviews", [])
     context = {
-        "plan": found, "head": top, "titles": titles(), "orgs": org_names(),
-        "author": name_of(found["by"]),
-        "two_persons": services.settings.two_persons, "by_me": found["by"] == who(vendor_only()),
+        "plan": found, "head": top, "titles": titles(), "orgs": org_names(), "said": SAID,
+        "names": {by: name_of(by) for by in {found["by"], *(one["by"] for one in said)}}, "reviews": said,
+        "blocked": blocked(found, me, two_persons=two_persons), "by_me": found["by"] == me,
+        "longest": reviews.LONGEST,
     }  # fmt: skip
     return shown, [str(shown[-1]["_id"])] if len(seen) > len(shown) else None, context
+
+
+def blocked(found: Document, me: str, *, two_persons: bool) -> str | None:
+    """Return why this reader cannot apply a plan as its reviews stand, or None."""
+    try:
+        plans.refuse_unreviewed(found, me, two_persons=two_persons)
+    except plans.ObjectedPlan as error:
+        names = ", ".join(map(name_of, error.by))
+        return t("%(names)s objects: approval, or a new plan, opens it.", names=names)
+    except plans.SamePerson:
+        return t("This installation asks for two persons: somebody else has to approve or apply it.")
+    return None
 
 
 def name_of(by: str) -> str:
@@ -88,7 +110,24 @@ def apply(plan: str) -> Response:
         )
     except StalePlan as error:
         return again_with(found_plan(plan), str(error), 409)
+    except plans.ObjectedPlan:
+        return again_with(found_plan(plan), t("Somebody objects to this plan."), 409)
     return redirected(f"/console/rules?applied={plan}")
+
+
+@blueprint.post("/console/plans/<plan>/reviews", scope="rules")
+def review(plan: str) -> Response:
+    """Approve a plan, object to it, or comment: what the button says."""
+    principal, services = vendor_only(), current_services()
+    body = read(ReviewBody, sent("verdict", "comment"))
+    try:
+        reviews.review_plan(services.db, plan, services.now(), who(principal), **body)
+    except plans.ReviewMissing:
+        said = t("Say why: an objection or a comment needs a text.")
+        return again_with(found_plan(plan), said, 422)
+    except (StalePlan, plans.SamePerson) as error:
+        return again_with(found_plan(plan), str(error), 409)
+    return redirected(f"/console/plans/{plan}#reviews")
 
 
 def again_with(found: Document, problem: str, status: int) -> Response:

@@ -76,7 +76,7 @@ def waiting_plans() -> list[Document]:
     """Return the plans that could still be applied, the newest first."""
     services = current_services()
     wanted = {"org": "vendor", "applied_at": None, "expires_at": {"$gt": services.now()}}
-    fields = {"documents": 1, "summary": 1, "computed_at": 1, "by": 1}
+    fields = {"documents": 1, "summary": 1, "computed_at": 1, "by": 1, "approved_by": 1, "objecting": 1}
     return list(services.db.plans.find(wanted, fields).sort("expires_at", -1).limit(WAITING))
 
 

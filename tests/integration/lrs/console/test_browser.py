@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from browser import CHROMIUM, Page, browsing
 from console_world import World
+from factories import make_statement
+from factories_access import make_client
 from factories_packages import scorm_files, zipped
 from served_pages import AXE, TAGS, served
 
@@ -63,7 +66,7 @@ def paths(world: World) -> list[str]:
         "/console/content", "/console/health", "/console/partners/aurora/join", f"/console/content/{world.db.content_items.find_one({})['_id']}",
         f"{sven}/merge", f"{sven}/split", f"{sven}/certifications/sales-pro/decisions",
         "/console/ask?q=%7B%22group%22:[%22org%22,%22verb%22]%7D", "/console/questions",
-        "/console/users", "/console/webhooks", "/console/audit",
+        "/console/users", "/console/webhooks", "/console/audit", "/console/live",
     ]  # fmt: skip
 
 
@@ -196,3 +199,33 @@ def test_a_package_is_uploaded_by_the_page_and_its_page_follows(
     page.go("about:blank")
     page.wait("location.href === 'about:blank'")
     world.db.content_versions.delete_one({"_id": version})
+
+
+def test_what_arrives_appears_by_itself_and_waits_while_somebody_reads(
+    world: World, site: str, page: Page
+) -> None:
+    headers = {**make_client(world.db, "aurora", label="tail"), "X-Experience-API-Version": "1.0.3"}
+    visit(page, f"{site}/console/live?client=tail")
+    page.browser.events.clear()
+
+    def send(who: str) -> None:
+        statement = make_statement(id=str(uuid.uuid4()), actor={"mbox": f"mailto:{who}@x.example"})
+        answer = world.app.test_client().post("/xapi/statements", json=statement, headers=headers)
+        assert answer.status_code == 200
+
+    send("first")
+    page.wait("document.querySelector('#tail a')?.textContent.startsWith('first@x.example')")
+    page.run("document.querySelector('#tail a').focus()")
+    send("second")
+    page.wait("!document.getElementById('held').hidden")
+    assert page.run("document.querySelectorAll('#tail li').length") == 1
+    page.run("document.getElementById('held').click()")
+    assert page.run("document.querySelector('#tail a').textContent").startswith("second@x.example")
+    said = [
+        one["params"]
+        for one in page.browser.events
+        if one["method"] in {"Log.entryAdded", "Runtime.exceptionThrown"}
+    ]
+    assert said == [], "no breach of the policy, no error of the script"
+    page.go("about:blank")
+    page.wait("location.href === 'about:blank'")

@@ -18,6 +18,7 @@ from pymongo.database import Database
 
 from lrs.analysis.reports.catalogue import REPORTS
 from lrs.console.records import audit
+from lrs.foundation.settings import Settings
 
 Db = Database[dict[str, Any]]
 
@@ -139,6 +140,63 @@ def test_a_user_is_added_and_loses_the_right_to_log_in(
     assert "ada@vendor.example" not in pat.open("/console/users").text
     twice = ada.open("/console/users", "POST", data=form)
     assert (twice.status_code, "Something changed meanwhile" in twice.text) == (409, True)
+
+
+def invitation(settings: Settings) -> str:
+    """The code of the newest mail with a link to choose a password."""
+    newest = max((settings.data_folder / "mail").glob("*.eml"))
+    return re.findall(r"/welcome\?code=([A-Z2-9-]+)", newest.read_text("utf-8"))[0]
+
+
+def test_an_invited_user_chooses_a_password_and_is_in(
+    app: Flask, db: Db, ada: Browser, settings: Settings
+) -> None:
+    form = {
+        "org": "north",
+        "email": "ivy@north.example",
+        "role": "partner_admin",
+        "password": "ignored-123456",
+    }
+    assert ada.open("/console/users", "POST", data={**form, "action": "invite"}).status_code == 303
+    user = db.users.find_one({"email": "ivy@north.example"})
+    assert user["password"] is None, "whoever invites knows no password"
+    assert "no password yet" in ada.open("/console/users").text
+    first = invitation(settings)
+    assert ada.open(f"/console/users/{user['_id']}/invite", "POST").status_code == 303
+    code = invitation(settings)
+    guest = app.test_client()
+    assert guest.get("/welcome", query_string={"code": first}).status_code == 404, "an earlier link ended"
+    page = guest.get("/welcome", query_string={"code": code})
+    assert "ivy@north.example" in page.text
+    for weak in ("short", "aaaaaaaaaaaaaaaa"):
+        assert guest.post("/welcome", data={"code": code, "password": weak}).status_code == 422
+    assert db.users.find_one({"_id": user["_id"]})["password"] is None
+    foreign = {"Origin": "https://evil.example"}
+    chosen = {"code": code, "password": "a long sentence"}
+    assert guest.post("/welcome", data=chosen, headers=foreign).status_code == 403
+    entered = guest.post("/welcome", data=chosen)
+    assert (entered.status_code, entered.location) == (303, "/partner")
+    assert guest.get("/partner").status_code == 200
+    assert app.test_client().post("/welcome", data=chosen).status_code == 404, "a link works once"
+    again = {"email": "ivy@north.example", "password": "a long sentence"}
+    assert app.test_client().post("/login", data=again).status_code == 303
+    assert ada.open(f"/console/users/{user['_id']}/invite", "POST").status_code == 409
+    assert db.users.find_one({"_id": user["_id"]})["mailbox"] == "ivy@north.example"
+
+
+def test_nobody_gets_in_by_the_invitation_of_who_was_disabled_or_moved(
+    app: Flask, db: Db, ada: Browser, pat: Browser, settings: Settings
+) -> None:
+    form = {"org": "north", "email": "ivy@north.example", "role": "partner_admin", "action": "invite"}
+    assert pat.open("/console/users", "POST", data={**form, "org": "south"}).status_code == 404
+    assert pat.open("/console/users", "POST", data={**form, "org": "vendor"}).status_code in {403, 404}
+    assert pat.open("/console/users", "POST", data=form).status_code == 303
+    user, code = db.users.find_one({"email": "ivy@north.example"})["_id"], invitation(settings)
+    ada.open(f"/console/users/{user}/disable", "POST")
+    chosen = {"code": code, "password": "a long sentence"}
+    assert app.test_client().post("/welcome", data=chosen).status_code == 404
+    assert pat.open(f"/console/users/{user}/invite", "POST").status_code == 409
+    assert db.users.find_one({"_id": user})["password"] is None
 
 
 def test_an_endpoint_is_made_and_its_secret_is_shown_once(db: Db, ada: Browser, pat: Browser) -> None:

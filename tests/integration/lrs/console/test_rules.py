@@ -109,6 +109,27 @@ def test_who_loses_comes_first_and_has_to_be_counted(app: Flask, db: Db, ada: Br
     assert "at_least: 0.9" in compared
 
 
+def test_a_colleague_objects_then_approves_and_each_says_why(app: Flask, db: Db, ada: Browser) -> None:
+    made = plan(ada, RULE)
+    assert 'value="approve"' not in ada.open(made).text, "nobody approves what they planned"
+    assert post(ada, f"{made}/reviews", verdict="approve").status_code == 409
+    bob = log_in(app, make_user(db, "vendor", "rule_author", "bob@vendor.example"))
+    assert post(bob, f"{made}/reviews", verdict="object").status_code == 422, "without a reason"
+    assert post(bob, f"{made}/reviews", verdict="refuse", comment="x").status_code == 422
+    assert post(bob, f"{made}/reviews", verdict="object", comment="half is <b>low</b>").status_code == 303
+    page = ada.open(made).text
+    assert "half is &lt;b&gt;low&lt;/b&gt;" in page
+    assert "bob@vendor.example objects" in page
+    assert f'action="{made}/apply"' not in page
+    assert post(ada, f"{made}/apply").status_code == 409
+    assert db.rule_versions.count_documents({}) == 0
+    assert "objected to" in ada.open("/console/rules").text
+    assert post(bob, f"{made}/reviews", verdict="approve", comment="as agreed").status_code == 303
+    assert "approved" in ada.open("/console/rules").text
+    assert post(ada, f"{made}/apply").status_code == 303
+    assert "as agreed" in ada.open(made).text, "the record stays with the applied plan"
+
+
 def test_who_is_newly_asked_has_a_list_of_its_own(db: Db, ada: Browser) -> None:
     make_org(db, "north")
     person = make_person(db, "bo@north.example", "north", name="Bo")

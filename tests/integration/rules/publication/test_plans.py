@@ -12,7 +12,7 @@ from rules.catalogue.store import RuleStore, VersionTaken
 from rules.engine import evaluation_queue
 from rules.engine.standings import state_at
 from rules.errors import AlreadyEnded, InvalidRuleFile, StalePlan
-from rules.publication import backfill, plans, publishing
+from rules.publication import backfill, plans, publishing, reviews
 
 STRICTER = "transition: {existing: re_evaluate}"
 
@@ -187,6 +187,47 @@ def test_where_two_persons_are_asked_for_the_planner_cannot_apply(world: World) 
         plans.apply_plan(world.db, plan["_id"], world.clock(), "ann", two_persons=True)
     rows = plans.apply_plan(world.db, plan["_id"], world.clock(), "ben", two_persons=True)
     assert (rows[0]["planned_by"], rows[0]["by"]) == ("ann", "ben")
+
+
+def say(world: World, plan: str, who: str, verdict: str, comment: str = "") -> None:
+    reviews.review_plan(world.db, plan, world.clock(), who, verdict=verdict, comment=comment)
+
+
+def test_6_2_the_planner_applies_what_somebody_else_approved(world: World) -> None:
+    plan = plan_of(world, simple(version="2"), by="ann")["_id"]
+    with pytest.raises(plans.SamePerson):
+        say(world, plan, "ann", "approve")
+    say(world, plan, "ben", "comment", "who asked for this?")
+    with pytest.raises(plans.SamePerson):
+        plans.apply_plan(world.db, plan, world.clock(), "ann", two_persons=True)
+    say(world, plan, "ben", "approve")
+    rows = plans.apply_plan(world.db, plan, world.clock(), "ann", two_persons=True)
+    assert (rows[0]["planned_by"], rows[0]["by"]) == ("ann", "ann")
+    kept = plans.reply(plans.get_plan(world.db, plan))["reviews"]
+    assert [(one["by"], one["verdict"]) for one in kept] == [("ben", "comment"), ("ben", "approve")]
+
+
+def test_6_2_an_objection_holds_a_plan_until_the_same_person_approves(world: World) -> None:
+    plan = plan_of(world, simple(version="2"), by="ann")["_id"]
+    say(world, plan, "ben", "object", "too strict")
+    say(world, plan, "cy", "approve")
+    with pytest.raises(plans.ObjectedPlan, match="ben"):
+        plans.apply_plan(world.db, plan, world.clock(), "cy")
+    assert world.db.rule_versions.count_documents({"plan": plan}) == 0
+    say(world, plan, "ben", "approve")
+    assert plans.apply_plan(world.db, plan, world.clock(), "ann", two_persons=True)
+
+
+def test_a_review_says_something_of_a_plan_that_is_open(world: World) -> None:
+    plan = plan_of(world, simple(version="2"), by="ann")["_id"]
+    with pytest.raises(plans.UnknownPlan):
+        say(world, "none", "ben", "approve")
+    with pytest.raises(plans.ReviewMissing):
+        say(world, plan, "ben", "object")
+    world.clock.forward(days=2)
+    with pytest.raises(StalePlan):
+        say(world, plan, "ben", "approve")
+    assert plans.get_plan(world.db, plan).get("reviews") is None
 
 
 def test_a_file_with_problems_or_failing_tests_gets_no_plan(world: World) -> None:
