@@ -19,6 +19,7 @@ from lrs.content.cmi5 import registrations
 from lrs.content.library import items as content_items
 from lrs.content.player import launches as content_launches
 from lrs.credentials import branding, consent, keys
+from lrs.credentials.recognising import store as recognitions
 from lrs.credentials.wallets import offers as wallet_offers
 from lrs.foundation import audit
 from lrs.foundation.database import Document
@@ -66,6 +67,7 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     branding.INDEXES,
     keys.INDEXES,
     wallet_offers.INDEXES,
+    recognitions.INDEXES,
     store.INDEXES,
     evaluation_queue.INDEXES,
     tier_queue.INDEXES,
