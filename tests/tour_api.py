@@ -624,9 +624,23 @@ def learner(tour: Tour, client: Any) -> None:
     assert session is not None
     mine = {"client": client, "headers": {CSRF_HEADER: session["csrf"]}}
     tour.ids["certification"] = "sales-pro"
-    for path in ("", "/certifications/<certification>", "/record", "/elsewhere", "/settings", "/data.json"):
+    for path in (
+        "",
+        "/certifications/<certification>",
+        "/record",
+        "/elsewhere",
+        "/history",
+        "/settings",
+        "/data.json",
+    ):
         tour.go(f"GET /me{path}", client=client)
     tour.go("POST /me/certifications/<certification>/question", data={"text": "Why not yet?"}, **mine)
+    first = (
+        tour.go("GET /me/history", client=client)
+        .text.partition('name="attempt" value="')[2]
+        .partition('"')[0]
+    )
+    tour.go("POST /me/history", data={"attempt": first}, **mine)
     tour.go("POST /me/elsewhere", data={"copy": "no credential"}, ok=422, **mine)
     tour.go("POST /me/settings/sharing", data={"shown": "yes", "name": "full"}, **mine)
     tour.go("POST /me/settings/mail", data={"language": "de", "kinds": ["award.grace"]}, **mine)

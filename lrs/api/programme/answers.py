@@ -454,6 +454,7 @@ class RecognisedCredential(Schema):
     counts = fields.Boolean()
     person = fields.String()
     issuer = fields.String()
+    issuer_name = fields.String(**NONE)
     credential = fields.String()
     achievement = fields.String()
     name = fields.String()

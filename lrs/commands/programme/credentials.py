@@ -12,8 +12,16 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from lrs.access import second_factor
-from lrs.commands import DONE, PROBLEMS, USAGE, fail, json_option, print_rows, with_services
-from lrs.commands.programme import recognised
+from lrs.commands import (
+    DONE,
+    PROBLEMS,
+    USAGE,
+    fail,
+    json_option,
+    print_rows,
+    recognised_credentials,
+    with_services,
+)
 from lrs.credentials.consent import DisplayStore
 from lrs.credentials.issuer import issuer_of, links_of, republish
 from lrs.credentials.keys import key_store
@@ -114,7 +122,7 @@ def verify(
     fetcher = Fetcher(allow_private=allow_private)
     is_url = copy.startswith(("https://", "http://"))
     try:
-        data = fetcher.get(copy, JWT_TYPES).body if is_url else recognised.read_file(copy)
+        data = fetcher.get(copy, JWT_TYPES).body if is_url else recognised_credentials.read_file(copy)
     except FetchRefused as error:
         hint = "; --allow-private admits it" if "private" in error.reason or copy.startswith("http:") else ""
         fail(f"{error}{hint}", USAGE)
@@ -160,7 +168,11 @@ def print_report(report: Verification, *, as_json: bool) -> None:
     click.echo(f"{SHOUTED[report.verdict]}: {name}")
 
 
-for one in (recognised.bring, recognised.list_recognised, recognised.take_back):
+for one in (
+    recognised_credentials.bring,
+    recognised_credentials.list_recognised,
+    recognised_credentials.take_back,
+):
     group.add_command(one)
 
 

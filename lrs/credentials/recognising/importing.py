@@ -141,10 +141,10 @@ class Importer:
         start, end = instant(claims["validFrom"]), instant(claims.get("validUntil"))
         name = "rec_" + new_id(now)
         return {
-            "_id": name, "person": person["_id"], "issuer": earned.issuer,
-            "credential": str(claims.get("id")),
-            "valid_from": start, "valid_until": end, "awarded_at": earned.awarded_at,
-            "achievement": earned.achievement, "name": part.name, "copy": part.text, "by": self.editor.who,
+            "_id": name, "person": person["_id"], "issuer": earned.issuer, "issuer_name": issuer_name(claims),
+            "credential": str(claims.get("id")), "valid_from": start, "valid_until": end,
+            "awarded_at": earned.awarded_at, "achievement": earned.achievement, "name": part.name,
+            "copy": part.text, "by": self.editor.who,
             "statement": telling.statement_id(name), "imported_at": now, "told": False, "checked_at": now,
             "check_at": first_check(now), "problem": None, "taken_back_at": None, "reason": None,
         }  # fmt: skip
@@ -198,6 +198,13 @@ def achievement_of(claims: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the achievement of a credential, nothing for one that is no object."""
     found = subject_of(claims).get("achievement")
     return found if isinstance(found, dict) else {}
+
+
+def issuer_name(claims: Mapping[str, Any]) -> str | None:
+    """Return what an issuer calls itself, None where it does not say."""
+    issuer = claims.get("issuer")
+    name = issuer.get("name") if isinstance(issuer, dict) else None
+    return str(name)[:200] if name else None
 
 
 def mailboxes(person: Document) -> list[str]:

@@ -1,8 +1,8 @@
 """The credentials of other issuers that were imported, each with its copy, to ask its issuer again.
 
-recognitions {_id, org "vendor", person, issuer, credential, valid_from, valid_until, awarded_at, achievement,
-              name, copy, certifications, statement, actor, by, imported_at, told, stands?, checked_at,
-              check_at?, problem, taken_back_at, reason}
+recognitions {_id, org "vendor", person, issuer, issuer_name, credential, valid_from, valid_until,
+              awarded_at, achievement, name, copy, certifications, statement, actor, by, imported_at,
+              told, stands?, checked_at, check_at?, problem, taken_back_at, reason}
 `stands` is there while it counts, `check_at` while its issuer is asked; `told` once its statement is stored;
 `problem` is what the last check could not settle. What was taken back stays, without its copy.
 """
@@ -26,6 +26,11 @@ EVERY: Final = dt.timedelta(days=1)
 EVERY_WHEN_OVER: Final = dt.timedelta(days=7)  # its issuer may still revoke what has run out
 AGAIN: Final = dt.timedelta(hours=6)  # after an answer that settled nothing
 LEASE: Final = dt.timedelta(minutes=10)
+
+SHOWN: Final = (
+    "person", "issuer", "issuer_name", "credential", "achievement", "name", "awarded_at", "valid_until",
+    "imported_at", "checked_at", "problem", "taken_back_at", "reason", "statement",
+)  # fmt: skip
 
 INDEXES: dict[str, list[IndexModel]] = {
     "recognitions": [
@@ -118,9 +123,7 @@ def first_check(now: dt.datetime) -> dt.datetime:
 
 def shown(row: Document) -> Document:
     """Return an import as it is shown to people."""
-    names = ("person", "issuer", "credential", "achievement", "name", "awarded_at", "valid_until",
-             "imported_at", "checked_at", "problem", "taken_back_at", "reason", "statement")  # fmt: skip
-    return {"id": row["_id"], "counts": row.get("stands", False), **{name: row[name] for name in names}}
+    return {"id": row["_id"], "counts": row.get("stands", False), **{name: row[name] for name in SHOWN}}
 
 
 def listed(rows: Iterable[Document]) -> list[Document]:

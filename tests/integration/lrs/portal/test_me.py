@@ -69,7 +69,7 @@ def test_a_page_of_mine_shows_nobody_else_and_opens_no_other_room(world: Any) ->
 
 
 def test_who_proves_no_mailbox_sees_no_person(world: Any) -> None:
-    for path in ("/me", "/me/record", "/me/elsewhere", "/me/settings", "/me/data.json"):
+    for path in ("/me", "/me/record", "/me/elsewhere", "/me/history", "/me/settings", "/me/data.json"):
         answer = world.paul.open(path)
         assert (answer.status_code, "Is this your mailbox?" in answer.text) == (403, True)
     stranger = me(world, "Nobody", "nobody@else.example")
