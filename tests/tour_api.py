@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from conftest import basic
 from factories import make_statement
+from factories_academy import RULE, self_named
 from factories_access import PASSWORD, log_in
 from factories_lti import CLAIM, CLIENT, running_lms
 from factories_packages import scorm_files, tincan_document, zipped
@@ -27,6 +28,7 @@ from lrs.messaging import notice_texts
 from lrs.people import merge as people_merge
 from lrs.people.erasure import MODES
 from rules.engine.identity import person_id
+from rules.publication import plans
 
 ANA, BEA = "mbox::mailto:ana.lima@drift.example", "mbox::mailto:bea.lindqvist@aurora.example"
 
@@ -293,6 +295,22 @@ def credentials(tour: Tour) -> None:
         tour.go(f"GET {route}")
     for route in ("/did.json", "/<tenant>/did.json"):  # the issuer of a test has no path
         tour.go(f"GET {route}", ok=404)
+
+
+def elsewhere(tour: Tour) -> None:
+    """Bring what another issuer certified, look at it, and take it back."""
+    plan = plans.make_plan(tour.look, [("elsewhere.yaml", RULE)], dt.datetime.now(dt.UTC), "test")
+    plans.apply_plan(tour.look, plan["_id"], dt.datetime.now(dt.UTC), "test")
+    route = "/api/v1/people/<person>/recognised-credentials"
+    copy = self_named(BEA.rpartition(":")[2], dt.datetime.now(dt.UTC)).decode()
+    found = tour.go(f"POST {route}", json={"credential": copy}).json["items"]
+    tour.ids["recognised"] = found[0]["id"]
+    tour.settle()
+    tour.look.recognitions.update_many({}, {"$set": {"check_at": dt.datetime(2020, 1, 1, tzinfo=dt.UTC)}})
+    tour.settle()
+    tour.go(f"GET {route}")
+    tour.go(f"POST {route}/<recognised>/take-back", json={"reason": "asked"})
+    tour.settle()
 
 
 def wallet(tour: Tour, token: dict[str, str]) -> None:
@@ -658,9 +676,24 @@ def learner(tour: Tour, client: Any) -> None:
     assert session is not None
     mine = {"client": client, "headers": {CSRF_HEADER: session["csrf"]}}
     tour.ids["certification"] = "sales-pro"
-    for path in ("", "/certifications/<certification>", "/record", "/settings", "/data.json"):
+    for path in (
+        "",
+        "/certifications/<certification>",
+        "/record",
+        "/elsewhere",
+        "/history",
+        "/settings",
+        "/data.json",
+    ):
         tour.go(f"GET /me{path}", client=client)
     tour.go("POST /me/certifications/<certification>/question", data={"text": "Why not yet?"}, **mine)
+    first = (
+        tour.go("GET /me/history", client=client)
+        .text.partition('name="attempt" value="')[2]
+        .partition('"')[0]
+    )
+    tour.go("POST /me/history", data={"attempt": first}, **mine)
+    tour.go("POST /me/elsewhere", data={"copy": "no credential"}, ok=422, **mine)
     tour.go("POST /me/settings/sharing", data={"shown": "yes", "name": "full"}, **mine)
     tour.go("POST /me/settings/mail", data={"language": "de", "kinds": ["award.grace"]}, **mine)
     tour.go("POST /me/settings/password", data={"password": PASSWORD}, **mine)
@@ -756,6 +789,6 @@ def later(tour: Tour) -> None:
 
 
 PARTS = (
-    organizations, people, launches, rules, awards, credentials, webhooks, analysis, content, console, pages,
+    organizations, people, launches, rules, awards, credentials, elsewhere, webhooks, analysis, content, console, pages,
     retention, later,
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import click
 import orjson
 from click.testing import CliRunner
 from factories import make_statement
+from factories_academy import self_named
 from factories_packages import scorm_files, zipped
 from tour import Tour
 from tour_api import ANA, BEA, DEALS, NEWER
@@ -72,6 +74,7 @@ def write_files(tour: Tour, folder: Path) -> dict[str, str]:
         "rules.yaml": NEWER.format(version="3"),
         "statements.ndjson": orjson.dumps(make_statement()).decode() + "\n",
         "credential.jwt": credential["jwt"],
+        "elsewhere.jwt": self_named(ANA_MAIL, dt.datetime.now(dt.UTC)).decode(),
     }
     for name, text in texts.items():
         (folder / name).write_text(text)
@@ -178,6 +181,10 @@ def with_files(tour: Tour, files: dict[str, str]) -> Iterator[list[str]]:
     credential = tour.look.credentials.find_one({"certification": "sales-pro"}) or {}
     yield ["credentials", "link", credential["award"]]
     yield ["credentials", "verify", files["credential.jwt"]]
+    yield ["credentials", "recognise", ANA_MAIL, files["elsewhere.jwt"]]
+    yield ["credentials", "recognised", ANA_MAIL]
+    brought = one("recognitions", {"person": person_id(ANA)})
+    yield ["credentials", "take-back", ANA_MAIL, brought, "--reason", "asked"]
     yield ["credentials", "keys", "retire", "k1"]
     yield ["deals", "import", files["deals.csv"]]
     yield ["people", "import", "tour", files["roster.csv"]]

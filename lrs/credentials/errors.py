@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from lrs.credentials.keys import KeyInUse
+from lrs.credentials.recognising.importing import NotRecognised
 from lrs.credentials.verifying.verify import Failed, Unsaid
 from lrs.credentials.view import MergedCredential, UnknownCredential
 from lrs.credentials.wallets.offers import WalletRefused
@@ -30,6 +31,7 @@ STATUS: Final[dict[type[Exception], int]] = {
     Failed: 400,
     Unsaid: 502,
     WalletRefused: 400,
+    NotRecognised: 422,
     SeqTaken: 409,
     IssueConflict: 409,
     KeyInUse: 409,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import uuid4
 
 from flask import Response, request
@@ -26,17 +27,15 @@ blp = Blueprint("learner-record", __name__)
 def record_json(award: str) -> Response:
     """Answer all that the holder, known by a signed link, holds now, with an embedded proof."""
     services, view = current_services(), holders_view(award)
-    claims, who = record_of(services, view), issuer_of(services.settings, services.db)
-    key = who.signer.current("proof")
-    document = with_proof(without_claims(claims), who.signer, key, who.issuer.method(key), services.now())
-    return answer(view, lambda *_: (encode_json(document), "application/vc"), name="learner-record.json")
+    document = signed_record(services, view.person)
+    return answer(view, lambda *_: (document, "application/vc"), name="learner-record.json")
 
 
 @blp.get("/credentials/<award>/record.jwt", scope=PUBLIC)
 def record_jwt(award: str) -> Response:
     """Answer the same as compact JWS."""
     services, view = current_services(), holders_view(award)
-    claims, who = record_of(services, view), issuer_of(services.settings, services.db)
+    claims, who = record_of(services, view.person), issuer_of(services.settings, services.db)
     key = who.signer.current()
     token = compact(who.signer, key, claims, kid=who.issuer.kid(key))
     return answer(view, lambda *_: (token, "application/vc+jwt"), name="learner-record.jwt")
@@ -50,20 +49,30 @@ def holders_view(award: str) -> CredentialView:
     return view
 
 
-def record_of(services: Services, view: CredentialView) -> dict[str, object]:
-    """Return the claims of the record of a holder; raise UnknownCredential where nothing is in force.
+def signed_record(services: Services, person: str, only: Collection[str] | None = None) -> bytes:
+    """Return the record of a person, or of some awards alone, with an embedded proof; as `record_of`."""
+    claims, who = record_of(services, person, only), issuer_of(services.settings, services.db)
+    key = who.signer.current("proof")
+    document = with_proof(without_claims(claims), who.signer, key, who.issuer.method(key), services.now())
+    return encode_json(document)
 
-    All downloads of a person share one entry of a status list, which is set when the person is erased.
+
+def record_of(services: Services, person: str, only: Collection[str] | None = None) -> dict[str, object]:
+    """Return the claims of the record of a holder, of some of the awards where `only` names them.
+
+    All records of a person share one entry of a status list, which is set when the person is erased. Raises
+    UnknownCredential where nothing is in force.
     """
     who, now = issuer_of(services.settings, services.db), services.now()
     held = [
         view_of(services, record, Display(evidence=True), right="holder")
-        for record in listed(services, who.store.current(person=view.person))
+        for record in listed(services, who.store.current(person=person))
+        if only is None or record.award in only
     ]
     in_force = [one for one in held if one.words.tone == "good"][-MOST:]
     if not in_force:
         raise UnknownCredential
-    entry = who.store.entry_of_record(view.person, now)
+    entry = who.store.entry_of_record(person, now)
     return build_record(
         [embedded_document(services, one) for one in in_force],
         who.issuer,

@@ -97,6 +97,8 @@ def merge(editor: Editor, kept: str, gone: str, expected: str | None = None) -> 
             editor.db.affiliations.replace_one({"_id": old["_id"]}, new, session=session)
         _move_memberships(editor, other["_id"], one["_id"], session)
         _copy_facts(editor, other["_id"], one["_id"], session)
+        brought = {"org": VENDOR, "person": other["_id"]}
+        editor.db.recognitions.update_many(brought, {"$set": {"person": one["_id"]}}, session=session)
         evaluation_queue.unite_stores(editor.db, [one["_id"], other["_id"]], editor.now, session=session)
         ifis = {row["ifi"] for row in after["ifis"]}
         evaluation_queue.enqueue_signed_by(editor.db, ifis, editor.now, session=session)

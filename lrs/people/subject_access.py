@@ -108,6 +108,7 @@ HELD: Final[tuple[tuple[str, Question], ...]] = (
     ("credentials", _of_vendor("person")),
     ("credential_displays", _of_vendor("person")),
     ("credential_subjects", _by("_id")),
+    ("recognitions", _of_vendor("person")),
     ("outbox", _of_vendor("data.person")),
     ("notices", _of_vendor("person")),
     ("mails", _of_vendor("person")),

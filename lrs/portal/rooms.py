@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from lrs.console.shell import Pages
-from lrs.portal.me import certification, home, own_data, record, settings
+from lrs.portal.me import certification, elsewhere, history, home, own_data, record, settings
 from lrs.portal.partner import due, overview, people
 
 BLUEPRINTS: Final[tuple[Pages, ...]] = (
     home.blueprint,
     certification.blueprint,
     record.blueprint,
+    elsewhere.blueprint,
+    history.blueprint,
     settings.blueprint,
     own_data.blueprint,
     overview.blueprint,

@@ -24,12 +24,14 @@ from lrs.content.library.intake import Intake
 from lrs.content.lti import grades as lti_grades
 from lrs.content.player import silence
 from lrs.credentials import issuer
+from lrs.credentials.recognising.rechecking import recheck
 from lrs.fast_path.processes import collect_rarely
 from lrs.foundation import telemetry
 from lrs.foundation.bell import listening
 from lrs.foundation.context import utc_now
 from lrs.foundation.database import Document, connect
 from lrs.foundation.disk import Disk
+from lrs.foundation.fetching import Fetcher
 from lrs.foundation.mail import mailer
 from lrs.foundation.settings import Settings
 from lrs.indexes import ensure_indexes
@@ -94,6 +96,14 @@ class Job:
 def republish_status_lists(services: WorkerServices) -> None:
     """Sign the status lists that changed or grow old."""
     issuer.republish(services.settings, services.db, services.now())
+
+
+def recheck_recognised(services: WorkerServices) -> None:
+    """Ask the issuers of imported credentials whether they still stand by them."""
+    settings = services.settings
+    fetcher = Fetcher(allow_private=settings.allow_private_addresses)
+    if recheck(services.db, settings.public_url, fetcher.get, services.now, services.stop.is_set):
+        services.news.note()
 
 
 def run_saved_queries(services: WorkerServices) -> None:
@@ -185,6 +195,7 @@ JOBS: list[Job] = [
     Job("silent content", end_silent_content, dt.timedelta(seconds=60)),
     Job("webhooks", deliver_events, dt.timedelta(seconds=1)),
     Job("status lists", republish_status_lists, dt.timedelta(seconds=30)),
+    Job("recognised credentials", recheck_recognised, dt.timedelta(seconds=60)),
     Job("saved queries", run_saved_queries, dt.timedelta(seconds=30)),
     Job("retention", apply_retention, dt.timedelta(seconds=10)),
     Job("migrations", migrate, dt.timedelta(seconds=10)),

@@ -114,13 +114,16 @@ def selectors(data: Mapping[str, Any]) -> Iterator[tuple[Path, str, Mapping[str,
 
 
 def activities(selector: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, str]]:
-    """Yield the activities of a selector with their paths."""
-    value = selector.get("activity")
-    if isinstance(value, str):
-        yield (*path, "activity"), value
-    for i, each in enumerate(items(value)):
-        if isinstance(each, str):
-            yield (*path, "activity", i), each
+    """Yield the activities of a selector, or the achievements that it recognises, with their paths."""
+    for place, value in (
+        ((*path, "activity"), selector.get("activity")),
+        ((*path, "recognises", "achievement"), mapping(selector.get("recognises")).get("achievement")),
+    ):
+        if isinstance(value, str):
+            yield place, value
+        for i, each in enumerate(items(value)):
+            if isinstance(each, str):
+                yield (*place, i), each
 
 
 def demands(data: Any, path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:

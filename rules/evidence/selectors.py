@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from rules import calendar
 from rules.evidence.history import Evidence, Membership
 from rules.language.model import Selector
 from statements.query.predicate import All, AnyOf, Compare, Extension, Not, Predicate
@@ -30,6 +31,8 @@ CMI5_VERBS = frozenset(
 CMI5_CATEGORY = "https://w3id.org/xapi/cmi5/context/categories/cmi5"
 CMI5_EXTENSION = "https://w3id.org/xapi/cmi5/context/extensions/"
 RELEASE = "{release}"
+ISSUER = "https://laurel.example/extensions/issuer"
+"""The context extension by which a statement of an imported credential names its issuer."""
 
 Groups = Mapping[str, Sequence[Membership]]
 
@@ -97,8 +100,26 @@ class CompiledSelector:
         return sources == "any" or e.client_label in sources
 
     def rest(self, e: Evidence, person: str, groups: Groups) -> bool:
-        """Tell whether `signed_by`, `result` and `context` hold."""
-        return self.is_signed(e, person, groups) and _result_fits(self.selector, e) and self.in_context(e)
+        """Tell whether `signed_by`, `result`, `context` and `recognises` hold."""
+        return (
+            self.is_signed(e, person, groups)
+            and _result_fits(self.selector, e)
+            and self.in_context(e)
+            and self.trusts(e)
+            and self.is_fresh(e)
+        )
+
+    def trusts(self, e: Evidence) -> bool:
+        """Tell whether an imported credential is of an issuer that is recognised."""
+        wanted = self.selector.recognises
+        return wanted is None or e.context_extensions.get(ISSUER) in wanted.issuers
+
+    def is_fresh(self, e: Evidence) -> bool:
+        """Tell whether an imported credential was awarded no longer before its import than is asked for."""
+        wanted = self.selector.recognises
+        if wanted is None or wanted.awarded_within is None:
+            return True
+        return bool(e.stored <= calendar.later_by(e.at, wanted.awarded_within, "UTC"))
 
     def is_signed(self, e: Evidence, person: str, groups: Groups) -> bool:
         """Tell whether the signer was then a member of the group, and not the person (cert#2.4)."""
@@ -149,7 +170,8 @@ def compile_selector(selector: Selector, release: str | None = None) -> Compiled
         prefixes=tuple(a[:-1] for a in activities if a.endswith("*")),
         has_rest=selector.signed_by is not None
         or selector.result is not None
-        or selector.context is not None,
+        or selector.context is not None
+        or selector.recognises is not None,
         vendor_only=selector.sources == "vendor",
     )
 
@@ -192,7 +214,8 @@ def is_contradictory(verb: str, success: bool | None, completion: bool | None) -
 def predicate(selector: Selector) -> Predicate:
     """Return what a statement document must satisfy to match (cert#2.4); wider where it cannot say more.
 
-    A `{release}` becomes a prefix; `signed_by`, cmi5 moveOn and practice sessions are left to `Evidence`.
+    A `{release}` becomes a prefix; `signed_by`, `awarded_within`, cmi5 moveOn and practice sessions are left
+    to `Evidence`.
     """
     if selector.cmi5 is not None:
         about: list[Predicate] = [
@@ -239,6 +262,9 @@ def _results(selector: Selector) -> Iterator[Predicate]:
 
 
 def _contexts(selector: Selector) -> Iterator[Predicate]:
+    if selector.recognises is not None:
+        trusted = selector.recognises.issuers
+        yield AnyOf(tuple(Extension(ISSUER, "=", one, "context") for one in trusted))
     if selector.context is None or selector.cmi5 is not None:
         return
     for name in ("parent", "grouping", "category", "platform", "language"):

@@ -11,6 +11,7 @@ from rules.evidence import cmi5
 from rules.evidence.evidence_index import EvidenceView, order, usable_until
 from rules.evidence.history import Evidence, PersonHistory
 from rules.evidence.selectors import RELEASE, CompiledSelector, compile_selector, is_contradictory, same
+from rules.language.build import RECOGNISED
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def _reasons(
 ) -> Iterator[str]:
     """Yield why a statement does not count, the weightiest reason first."""
     if e.voided_at is not None and e.voided_at <= knowledge.at:
-        yield "voided"
+        yield "taken back, its issuer no longer stands by it" if e.verb == RECOGNISED else "voided"
     if e.practice:
         yield "practice mode"
     if e.beyond_launch:
@@ -108,6 +109,10 @@ def _differing(e: Evidence, selector: CompiledSelector) -> Iterator[str]:
                 yield f"result extension {iri} differs"
     if not selector.in_context(e):
         yield "context differs"
+    if not selector.trusts(e):
+        yield "issuer is not recognised"
+    if not selector.is_fresh(e):
+        yield "awarded too long before it was imported"
 
 
 def _outside(e: Evidence, view: EvidenceView, at: dt.datetime) -> Iterator[str]:

@@ -19,6 +19,10 @@ Data = Mapping[str, Any]
 _T = TypeVar("_T")
 ADL = "http://adlnet.gov/expapi/verbs/"
 CMI5 = "https://w3id.org/xapi/adl/verbs/"
+RECOGNISED = "https://laurel.example/verbs/recognised"
+"""The verb of Laurel's own statements that a credential of another issuer was imported (cert#2.4)."""
+OWN_SOURCE = "laurel"
+"""The label under which Laurel itself writes; no client can have it."""
 _CMI5_VERBS = frozenset({"abandoned", "satisfied", "waived"})
 
 
@@ -26,6 +30,8 @@ def verb_iri(name: str) -> str:
     """Return the IRI of a verb name of the verb table (cert#2.4); an IRI stays as it is."""
     if ":" in name:
         return name
+    if name == "recognised":
+        return RECOGNISED
     return (CMI5 if name in _CMI5_VERBS else ADL) + name
 
 
@@ -65,6 +71,8 @@ def _same(value: Any) -> Any:
 
 def selector(name: str, data: Data) -> model.Selector:
     """Make a selector (cert#2.4); one with `use` is not resolved yet."""
+    if "recognises" in data:
+        return _recognising(name, data["recognises"])
     signed = data.get("signed_by")
     sources = data.get("from", "vendor")
     return model.Selector(
@@ -78,6 +86,17 @@ def selector(name: str, data: Data) -> model.Selector:
         cmi5=_optional(data, "cmi5", lambda value: model.Cmi5(value["au"])),
         attempts=_optional(data, "attempts", _attempts),
         use=data.get("use"),
+    )
+
+
+def _recognising(name: str, data: Data) -> model.Selector:
+    """Make the selector of what was earned elsewhere: by Laurel's own statements alone."""
+    return model.Selector(
+        name=name,
+        verbs=(RECOGNISED,),
+        activities=many(data["achievement"]),
+        sources=(OWN_SOURCE,),
+        recognises=model.Recognises(many(data["issuer"]), _optional(data, "awarded_within", duration)),
     )
 
 

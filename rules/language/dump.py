@@ -94,6 +94,14 @@ def _text(value: Any) -> str | None:
 def _selector(selector: model.Selector) -> dict[str, Any]:
     if selector.use is not None:
         return {"use": selector.use}
+    if selector.recognises is not None:
+        return {
+            "recognises": {
+                "issuer": list(selector.recognises.issuers),
+                "achievement": list(selector.activities),
+                "awarded_within": _text(selector.recognises.awarded_within),
+            }
+        }
     sources = selector.sources
     data: dict[str, Any] = {
         "verb": list(selector.verbs),

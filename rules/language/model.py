@@ -75,12 +75,21 @@ class Attempts:
 
 
 @dataclass(frozen=True, slots=True)
+class Recognises:
+    """Whose credentials count: those of an issuer, imported no longer than a span after their award."""
+
+    issuers: tuple[str, ...]
+    awarded_within: Duration | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Selector:
     """A named predicate over statements (cert#2.4).
 
     `verbs` are full IRIs; `activities` are IRIs or prefixes that end in `*` and may hold `{release}`;
-    `sources` is "vendor", "any" or a tuple of client labels. `use` is `fragment/name` in a document whose
-    references are not resolved yet; `fragments.resolve` replaces such a selector.
+    `sources` is "vendor", "any" or a tuple of client labels. With `recognises`, activities are achievements
+    of others, told by Laurel's own statements of what it imported. `use` is `fragment/name` in a document
+    whose references are not resolved yet; `fragments.resolve` replaces such a selector.
     """
 
     name: str
@@ -92,6 +101,7 @@ class Selector:
     context: ContextMatch | None = None
     cmi5: Cmi5 | None = None
     attempts: Attempts | None = None
+    recognises: Recognises | None = None
     use: str | None = None
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from rules import calendar
 from rules.evidence.from_statement import number, parse_instant, score_value
 from rules.evidence.history import Evidence, Fact, Held, Membership, PersonHistory, PublishedRelease
-from rules.evidence.selectors import is_practice
-from rules.language.build import date, verb_iri
+from rules.evidence.selectors import ISSUER, is_practice
+from rules.language.build import OWN_SOURCE, date, verb_iri
 from rules.language.forms import many
 from rules.programmes.targets import Place
 
@@ -86,6 +86,8 @@ def statement(statement_id: str, row: Row, clock: Clock) -> Evidence:
     score = score if isinstance(score, Mapping) else {"scaled": score}
     context = row.get("context", {})
     extensions, result_extensions = context.get("extensions", {}), row.get("extensions", {})
+    if "issuer" in row:
+        extensions = {**extensions, ISSUER: row["issuer"]}
     return Evidence(
         id=statement_id,
         at=min(timestamp, stored),
@@ -107,7 +109,7 @@ def statement(statement_id: str, row: Row, clock: Clock) -> Evidence:
         result_extensions=result_extensions,
         context_extensions=extensions,
         signer=row.get("by"),
-        client_label=row.get("from"),
+        client_label=OWN_SOURCE if "issuer" in row else row.get("from"),
         controlled_by="partner" if "from" in row else "vendor",
         practice=any(is_practice(*pair) for pair in (*extensions.items(), *result_extensions.items())),
     )

@@ -19,6 +19,8 @@ from rules.evaluation.requirements import (
 )
 from rules.evidence.evidence_index import EvidenceView
 from rules.evidence.history import Evidence
+from rules.evidence.selectors import ISSUER
+from rules.language.build import RECOGNISED
 from rules.language.requirements import (
     AllOf,
     Another,
@@ -100,7 +102,7 @@ class Words(Generic[R]):
 
 _DONE = {"completed": "Completed", "passed": "Passed", "scored": "Scored", "attended": "Attended",
          "satisfied": "Satisfied", "waived": "Waived", "experienced": "Experienced",
-         "terminated": "Finished"}  # fmt: skip
+         "terminated": "Finished", "recognised": "Recognised"}  # fmt: skip
 
 
 def _last(rows: Sequence[Evidence], zone: dt.tzinfo) -> str:
@@ -165,7 +167,10 @@ class _Done(Words[Done]):
 
     def observed(self, one: Done, seen: Observed) -> str:
         rows = seen.rows(one.selector)
-        return f"{verb(rows[0].verb)} {seen.date(rows[0].at)}" if rows else "nothing yet"
+        if not rows:
+            return "nothing yet"
+        issuer = rows[0].context_extensions.get(ISSUER) if rows[0].verb == RECOGNISED else None
+        return f"{verb(rows[0].verb)} {seen.date(rows[0].at)}" + (f" from {issuer}" if issuer else "")
 
     def criterion(self, one: Done, _titles: Titles) -> str:
         return spoken(one.missing_key)

@@ -20,7 +20,17 @@ from schemas.rules.keywords import (
     record,
     ref,
 )
-from schemas.rules.scalars import ACTIVITY, COMPLETED_VERBS, DURATION, FRAGMENT_NAME, ID, IRI, TEXT, VERB
+from schemas.rules.scalars import (
+    ACTIVITY,
+    COMPLETED_VERBS,
+    DURATION,
+    FRAGMENT_NAME,
+    ID,
+    IRI,
+    LENGTH,
+    TEXT,
+    VERB,
+)
 
 EVIDENCE = ref("evidence")
 ROW_CONTEXT = ref("row_context")
@@ -79,6 +89,11 @@ _ATTEMPTS = record(
         },
     ),
 )
+_RECOGNISES = record(
+    must("issuer", one_or_list(IRI), "who issues what counts: a DID or another IRI, one or a list"),
+    must("achievement", one_or_list(ACTIVITY), "achievement IRI, one or a list, or a prefix ending in *"),
+    may("awarded_within", LENGTH, "longest time from the award there to the import here"),
+)
 _FROM = by_type("array", list_of(ID), choice("vendor", "any") | {"x-list-of": "id"})
 
 _KEYS = (
@@ -96,6 +111,7 @@ _KEYS = (
     may("context", _CONTEXT, "values the context must hold"),
     may("attempts", _ATTEMPTS, "how often somebody may try"),
     may("cmi5", _CMI5, "a cmi5 assignable unit whose moveOn is met"),
+    may("recognises", _RECOGNISES, "credentials of other issuers that their holders brought along"),
     may("use", FRAGMENT_NAME, "selector of a fragment: fragment/name"),
 )
 
@@ -118,7 +134,11 @@ _SELECTOR = {
     "else": {
         "if": {"required": ["cmi5"]},
         "then": _form("cmi5", "from", "signed_by", "context"),
-        "else": _only(*properties(_KEYS)) | {"required": ["verb", "activity"]},
+        "else": {
+            "if": {"required": ["recognises"]},
+            "then": _form("recognises"),
+            "else": _only(*properties(_KEYS)) | {"required": ["verb", "activity"]},
+        },
     },
 }
 

@@ -54,6 +54,11 @@ _ROW = record(
     may("extensions", mapping(IRI, empty=True), "result extensions"),
     may("by", ID, "signer"),
     may("from", ID, "client label; default a vendor client"),
+    may(
+        "issuer",
+        IRI,
+        "who issued the imported credential; its verb is recognised, its activity the achievement",
+    ),
     may("stored", MOMENT, "when it was stored; default at"),
     may("voided", BOOLEAN, "true: as if never stored"),
     may("context", ROW_CONTEXT, "context of the statement, as in a selector"),

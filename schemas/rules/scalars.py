@@ -6,6 +6,7 @@ from schemas.rules.keywords import Schema, choice, described, list_of, one_or_li
 
 ACTIVITY, COUNTED_FROM, DATE = ref("activity"), ref("counted_from"), ref("date")
 DURATION, FRAGMENT_NAME, ID, IRI = ref("duration"), ref("fragment_name"), ref("id"), ref("iri")
+LENGTH = ref("length")
 LASTS, LEVEL, MOMENT, NAMES = ref("lasts"), ref("level"), ref("moment"), ref("names")
 NAMES_LIST, PLACEHOLDER_ID, SETTLE = ref("names_list"), ref("placeholder_id"), ref("settle")
 STATUS, TEXT, VERB, VERSION, ZONE = ref("status"), ref("text"), ref("verb"), ref("version"), ref("zone")
@@ -14,9 +15,9 @@ VERBS = (
     "answered", "asked", "attempted", "attended", "commented", "completed", "exited", "experienced", "failed",
     "imported", "initialized", "interacted", "launched", "logged-in", "logged-out", "mastered", "passed",
     "preferred", "progressed", "registered", "responded", "resumed", "scored", "shared", "suspended",
-    "terminated", "voided", "abandoned", "satisfied", "waived",
+    "terminated", "voided", "abandoned", "satisfied", "waived", "recognised",
 )  # fmt: skip
-"""The verbs that have a name: the vocabulary of ADL, then what cmi5 adds."""
+"""The verbs that have a name: the vocabulary of ADL, then what cmi5 adds, then Laurel's own."""
 
 COMPLETED_VERBS: Schema = {"examples": list(VERBS)}
 """What editors complete; they look for it beside the key, not behind a reference."""

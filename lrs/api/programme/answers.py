@@ -457,5 +457,29 @@ StandingPage = listing(Standing, "StandingPage")
 ReviewList = listing(Review, "ReviewList")
 RuleList = listing(RuleRow, "RuleList")
 HistoryList = listing(HistoryRow, "HistoryList")
+
+
+class RecognisedCredential(Schema):
+    """A credential of another issuer that a person brought, and what its issuer says of it since."""
+
+    id = fields.String()
+    counts = fields.Boolean()
+    person = fields.String()
+    issuer = fields.String()
+    issuer_name = fields.String(**NONE)
+    credential = fields.String()
+    achievement = fields.String()
+    name = fields.String()
+    awarded_at = fields.String()
+    valid_until = fields.String(**NONE)
+    imported_at = fields.String()
+    checked_at = fields.String()
+    problem = fields.String(**NONE)
+    taken_back_at = fields.String(**NONE)
+    reason = fields.String(**NONE)
+    statement = fields.String()
+
+
+RecognisedCredentials = listing(RecognisedCredential, "RecognisedCredentials", total=fields.Integer())
 CredentialPage = listing(CredentialRow, "CredentialPage")
 EventPage = listing(EventSchema, "EventPage", cursor=fields.Integer())

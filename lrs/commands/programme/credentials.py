@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +12,16 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from lrs.access import second_factor
-from lrs.commands import DONE, PROBLEMS, USAGE, fail, json_option, print_rows, with_services
+from lrs.commands import (
+    DONE,
+    PROBLEMS,
+    USAGE,
+    fail,
+    json_option,
+    print_rows,
+    recognised_credentials,
+    with_services,
+)
 from lrs.content.lti import keys as lti_keys
 from lrs.credentials.consent import DisplayStore
 from lrs.credentials.issuer import issuer_of, links_of, republish
@@ -36,7 +44,6 @@ from rules.credentials.signing import (
 from rules.engine.identity import find_person
 from rules.errors import UnknownPerson
 
-MAX_FILE = 10_000_000
 MARKS = {"ok": "ok  ", "failed": "FAIL", "cannot say": "??  ", "not checked": "--  "}
 STATUS = {"valid": DONE, "not valid": PROBLEMS, "cannot say": USAGE}
 SHOUTED = {"valid": "valid", "not valid": "NOT VALID", "cannot say": "CANNOT SAY"}
@@ -116,7 +123,7 @@ def verify(
     fetcher = Fetcher(allow_private=allow_private)
     is_url = copy.startswith(("https://", "http://"))
     try:
-        data = fetcher.get(copy, JWT_TYPES).body if is_url else read_file(copy)
+        data = fetcher.get(copy, JWT_TYPES).body if is_url else recognised_credentials.read_file(copy)
     except FetchRefused as error:
         hint = "; --allow-private admits it" if "private" in error.reason or copy.startswith("http:") else ""
         fail(f"{error}{hint}", USAGE)
@@ -135,18 +142,6 @@ def local_host(data: bytes) -> str | None:
     except (Failed, InvalidToken):
         return None
     return urlsplit(name).netloc if name.startswith("http://") else None
-
-
-def read_file(name: str) -> bytes:
-    """Return the content of a file, or of standard input for `-`; status 2 when it cannot be read."""
-    try:
-        if name == "-":
-            return sys.stdin.buffer.read(MAX_FILE)
-        with Path(name).open("rb") as file:
-            return file.read(MAX_FILE)
-    except OSError as error:
-        fail(f"{name}: {error.strerror}", USAGE)
-        raise
 
 
 def print_report(report: Verification, *, as_json: bool) -> None:
@@ -172,6 +167,14 @@ def print_report(report: Verification, *, as_json: bool) -> None:
         click.echo(f"{MARKS[one.outcome]}  {one.name:<10} {one.detail}")
     name = report.claims.get("name") or report.claims.get("id") or "credential"
     click.echo(f"{SHOUTED[report.verdict]}: {name}")
+
+
+for one in (
+    recognised_credentials.bring,
+    recognised_credentials.list_recognised,
+    recognised_credentials.take_back,
+):
+    group.add_command(one)
 
 
 @group.group("keys")

@@ -11,6 +11,7 @@ from lrs.credentials.verifying.verify import (
     MIN_ENTRIES,
     Failed,
     Inquiry,
+    Revoked,
     instant,
     issuer_id,
     issuer_key,
@@ -60,7 +61,7 @@ def judge(entry: Mapping[str, Any], purpose: str, value: int, place: str) -> str
     """Say what a value means for a purpose; raise Failed where it ends the credential, or is not known."""
     if purpose in INVALIDATES:
         if value:
-            raise Failed(f"{place} is set; the issuer no longer stands by this copy")
+            raise Revoked(f"{place} is set; the issuer no longer stands by this copy")
         return f"{place} is clear"
     if purpose == "refresh":
         return f"{place} says that a newer copy is to be had" if value else f"{place} is clear"

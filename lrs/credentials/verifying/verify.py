@@ -50,10 +50,11 @@ class Check:
 
 @dataclass(slots=True)
 class Verification:
-    """Everything that was looked at, in order."""
+    """Everything that was looked at, in order; `revoked` where the issuer itself says no."""
 
     checks: list[Check] = field(default_factory=list)
     claims: Mapping[str, Any] = field(default_factory=dict)
+    revoked: bool = False
 
     @property
     def verdict(self) -> Verdict:
@@ -86,6 +87,10 @@ class Failed(Exception):
     """A check failed with this fact."""
 
 
+class Revoked(Failed):
+    """The issuer's own signed status list says that it no longer stands by the copy."""
+
+
 class Unsaid(Exception):
     """A check cannot say, for this reason."""
 
@@ -103,6 +108,7 @@ def run(report: Verification, name: str, step: Callable[[], str | None]) -> None
         return
     except REFUSALS as error:
         report.add(name, str(error), "failed")
+        report.revoked |= isinstance(error, Revoked)
         return
     report.add(name, detail or "nothing to check", "ok" if detail else "not checked")
 

@@ -185,6 +185,19 @@ LINES = [
         "POST /api/v1/people/<person>/split", "people", kind="vendor", body={"ifis": ["mbox::mailto:a@b.c"]}
     ),
     line("GET /api/v1/people/<person>/export", "people", kind="vendor"),
+    line("GET /api/v1/people/<person>/recognised-credentials", "people"),
+    line(
+        "POST /api/v1/people/<person>/recognised-credentials",
+        "people",
+        kind="vendor",
+        body={"credential": "x"},
+    ),
+    line(
+        "POST /api/v1/people/<person>/recognised-credentials/<recognised>/take-back",
+        "people",
+        kind="vendor",
+        body={"reason": "x"},
+    ),
     line("POST /api/v1/people/<person>/erase", "people", kind="vendor", body={"reason": "asked"}),
     line("POST /api/v1/people/invitations", "people", body={"org": VICTIM, "email": "n@n.example"}),
     line(
@@ -411,6 +424,10 @@ LINES = [
     line("GET /me/certifications/<certification>", kind="page"),
     line("POST /me/certifications/<certification>/question", kind="page"),
     line("GET /me/record", kind="page"),
+    line("GET /me/history", kind="page"),
+    line("POST /me/history", kind="page"),
+    line("GET /me/elsewhere", kind="page"),
+    line("POST /me/elsewhere", kind="page"),
     line("GET /me/settings", kind="page"),
     line("GET /me/data.json", kind="page"),
     *(line(f"POST /me/settings/{name}", kind="page") for name in ("sharing", "mail", "password", "sessions")),
@@ -586,7 +603,7 @@ def world(mongod: str, mongo_client: MongoClient[dict[str, Any]], tmp_path_facto
         "org": VICTIM, "key": key_of(victim), "person": person, "user": user["_id"],
         "launch": made.json["id"], "affiliation": pending["_id"], "domain": f"{MARK}.example",
         "group": "assessors", "name": "completions", "registration": str(uuid.uuid4()),
-        "attempt": str(uuid.uuid4()), "refusal": refused(app, db, victim),
+        "attempt": str(uuid.uuid4()), "recognised": "rec_x", "refusal": refused(app, db, victim),
         **retained(db, person),
     }  # fmt: skip
     yield World(

@@ -53,7 +53,14 @@ def test_a_page_of_mine_shows_nobody_else_and_opens_no_other_room(world: Any) ->
     others = [
         one["name"] for one in world.db.people.find({"name": {"$nin": [None, "Ana Lima"]}}, {"name": 1})
     ]
-    for path in ("/me", "/me/record", "/me/settings", "/me/certifications/sales-pro", "/me/data.json"):
+    for path in (
+        "/me",
+        "/me/record",
+        "/me/elsewhere",
+        "/me/settings",
+        "/me/certifications/sales-pro",
+        "/me/data.json",
+    ):
         text = world.ana.open(path).text
         assert [name for name in others if name in text] == [], path
     for path in ("/console", "/console/people", "/api/v1/people"):
@@ -62,7 +69,7 @@ def test_a_page_of_mine_shows_nobody_else_and_opens_no_other_room(world: Any) ->
 
 
 def test_who_proves_no_mailbox_sees_no_person(world: Any) -> None:
-    for path in ("/me", "/me/record", "/me/settings", "/me/data.json"):
+    for path in ("/me", "/me/record", "/me/elsewhere", "/me/history", "/me/settings", "/me/data.json"):
         answer = world.paul.open(path)
         assert (answer.status_code, "Is this your mailbox?" in answer.text) == (403, True)
     stranger = me(world, "Nobody", "nobody@else.example")

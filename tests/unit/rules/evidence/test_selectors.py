@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 
 from rules.evidence.evidence_index import is_countable
 from rules.evidence.from_statement import evidence, parse_instant
-from rules.evidence.selectors import ADL, compile_selector, has_release, is_practice, predicate, same
+from rules.evidence.selectors import ADL, ISSUER, compile_selector, has_release, is_practice, predicate, same
+from rules.language import build
+from rules.language.build import OWN_SOURCE, RECOGNISED
 from rules.language.model import ContextMatch, ResultMatch, Selector
 from statements.intake.prepare import Setting, prepare
 from statements.parsing.parse import parse_statements
@@ -260,3 +262,44 @@ def test_evidence_of_a_document_as_ingest_makes_it() -> None:
     assert (found.grouping, found.category) == ((X + "g",), (X + "c",))
     assert found.result_extensions == {X + "n": 0.1}
     assert (found.signer, found.client_label, found.controlled_by) == ("ines", "content", "vendor")
+
+
+# Earned elsewhere
+
+
+def recognised(**values: Any) -> dict[str, Any]:
+    """Return the document of a statement by which Laurel tells of an import."""
+    extensions = [{"where": "context", "k": ISSUER, "v": "did:web:a.example"}]
+    return document(verb=RECOGNISED, client_label=OWN_SOURCE, extensions=extensions) | values
+
+
+ELSEWHERE = build.selector(
+    "e", {"recognises": {"issuer": "did:web:a.example", "achievement": X + "*", "awarded_within": "6 months"}}
+)
+
+
+@pytest.mark.parametrize(
+    ("values", "counts"),
+    [
+        ({}, True),
+        ({"client_label": "lms"}, False),
+        ({"client_label": None}, False),
+        ({"extensions": [{"where": "context", "k": ISSUER, "v": "did:web:b.example"}]}, False),
+        ({"extensions": [{"where": "result", "k": ISSUER, "v": "did:web:a.example"}]}, False),
+        ({"extensions": []}, False),
+        ({"object": {"type": "Activity", "id": "https://y.example/exam"}}, False),
+        ({"verb": ADL + "passed"}, False),
+    ],
+)
+def test_only_an_import_from_a_named_issuer_is_recognised(values: Any, counts: bool) -> None:
+    row = recognised(**values)
+    assert compile_selector(ELSEWHERE).matches(evidence(row), "ana", {}) is counts
+    assert matches(predicate(ELSEWHERE), row) is counts
+
+
+@pytest.mark.parametrize(
+    ("awarded", "counts"), [("2025-11-04T23:00:00", True), ("2025-11-03T23:00:00", False)]
+)
+def test_what_was_awarded_too_long_before_its_import_is_not(awarded: str, counts: bool) -> None:
+    row = recognised(timestamp=parse_instant(awarded))
+    assert compile_selector(ELSEWHERE).matches(evidence(row), "ana", {}) is counts
