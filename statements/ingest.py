@@ -13,16 +13,18 @@ from uuid import UUID
 from pymongo.client_session import ClientSession
 
 from statements.errors import DuplicateStatementId, InvalidStatement, VoidingRefused
-from statements.intake.attachments import Part, check_attachments
+from statements.intake.attachments import Part, check_parts, wanted_parts
 from statements.intake.compare import refuse_conflicts
 from statements.intake.prepare import CLOCK, OrderClock, Setting, Writer, prepare
 from statements.intake.signatures import check_signatures
 from statements.intake.stored_id import StoredId
 from statements.intake.validate import check_statement
+from statements.parsing.lazy import changed
 from statements.parsing.parse import Parsed
 from statements.parsing.splice import append_members
 from statements.parsing.times import Version
-from statements.storage.definitions import NewName, Vouches
+from statements.storage.definitions import Lesson, NewName
+from statements.storage.gathered import Gathered, as_objects
 from statements.storage.references import link_references
 from statements.storage.store import StatementStore
 from statements.storage.voiding import void_targets
@@ -53,53 +55,137 @@ def store_statements(
     `statement_id` is the parameter of PUT; `permit` may refuse the valid statements by an error of its own;
     `clock` hands out `stored`, by default that of the process, which never goes back behind what it stored;
     `repeated` is told the ids of what was stored before as it is.
+    A lazy `batch` is gone through a statement at a time, and only what is stored of it is there as a whole.
     Raises InvalidStatement, DuplicateStatementId, StatementConflict,
     AttachmentMismatch, VoidingRefused, StoreBusy.
     """
-    paths = [f"$[{index}]" for index in range(len(batch))] if len(batch) != 1 else [root]
-    for parsed, path in zip(batch, paths, strict=True):
-        check_statement(parsed.value, version, path)
+    first = (clock or CLOCK).take(now, max(1, len(batch)))
+    intake = _Intake(store, Setting.of(store.org, writer, version, is_relevant), attachments or {}, first)
+    paths = [root] if len(batch) == 1 else [f"$[{index}]" for index in range(len(batch))]
+    if permit is not None or statement_id is not None:
+        for path, parsed in zip(paths, batch, strict=True):
+            check_statement(parsed.value, version, path)
+        intake.is_checked = True
     if permit is not None:
-        permit([parsed.value for parsed in batch])
+        permit(changed(batch, _value_of))
     if statement_id is not None:
         batch = [_with_id(batch[0], statement_id)]
-    values = [parsed.value for parsed in batch]
-    parts = check_attachments(values, attachments or {}, paths)
-    check_signatures(batch, attachments or {}, version, paths)
-    names = [
-        store.definition_store.new_names(value, writer.vouches_for) if writer.teaches(value) else []
-        for value in values
-    ]
-    setting = Setting.of(store.org, writer, version, is_relevant)
-    documents = _prepare(batch, setting, names, now, clock or CLOCK)
-    _refuse_repeated_ids(documents, paths)
-    _check_right_to_void(documents, writer, paths)
-    store.keep_parts(parts)
-    refers = any("target" in document for document in documents)
-    if not refers and store.insert_new(documents):
-        stored = documents
+    for path, parsed in zip(paths, batch, strict=True):
+        intake.take(parsed, path, len(batch))
+    intake.finish(batch, paths)
+    documents = intake.documents
+    store.keep_parts(list(intake.parts.values()))
+    if not documents.refers and store.insert_new(documents):
+        fresh = None
     else:
-        stored = store.in_transaction(partial(_insert_linked, store, documents, version))
-    if writer.may_define:
-        _learn(store, list(zip(documents, values, strict=True)), stored, names, writer.vouches_for)
-    ids = [str(document["id"]) for document in documents]
-    if repeated is not None and len(stored) < len(documents):
-        new = {str(document["id"]) for document in stored}
-        repeated([one for one in ids if one not in new])
-    return ids
+        fresh = store.in_transaction(partial(_insert_linked, store, documents, version))
+    intake.learn(fresh)
+    if repeated is not None and fresh is not None and len(fresh) < len(intake.ids):
+        repeated(intake.known_before(fresh))
+    return [str(statement_id) for statement_id in intake.ids]
+
+
+class _Intake:
+    """The statements of one request as they become documents, one after the other."""
+
+    def __init__(
+        self, store: StatementStore, setting: Setting, parts: Mapping[str, Part], first: int
+    ) -> None:
+        self.documents = Gathered()
+        self.ids: list[StoredId] = []
+        self._keys: list[bytes] = []  # `_id` of the documents
+        self.is_checked = False
+        self.parts = parts
+        self._definitions = store.definition_store
+        self._setting = setting
+        self._first = first  # `stored` of the first statement, in microseconds
+        self._seen: set[StoredId] = set()
+        self._wanted: set[str] = set()
+        self._signed: list[int] = []  # numbers of those that may bear a signature
+        self._names: list[NewName] = []
+        self._lessons: list[Lesson] = []
+        self._texts: dict[bytes, bytes] = {}  # of definitions, which repeat themselves
+
+    def take(self, parsed: Parsed, path: str, count: int) -> None:
+        """Check a statement of `count` by itself and beside those before it, and prepare its document."""
+        value, setting, writer = parsed.value, self._setting, self._setting.writer
+        if not self.is_checked:
+            check_statement(value, setting.version, path)
+        index = len(self.ids)
+        self._wanted |= wanted_parts(value, self.parts, path)
+        if "attachments" in value:
+            self._signed.append(index)
+        names: list[NewName] = []
+        teaches = writer.teaches(value)
+        if teaches:
+            names = self._definitions.new_names(value, writer.vouches_for)
+            self._names += names
+        document = prepare(
+            parsed,
+            setting,
+            self._first + index,
+            behind=count - 1 - index,
+            named=[identifier for identifier, _ in names],
+        )
+        statement_id: StoredId = document["id"]
+        if count > 1:
+            self._refuse_repeated(statement_id, path)
+        if "voids" in document and not writer.may_void:  # voiding needs a right of its own (Data 2.3.2)
+            raise VoidingRefused(path)
+        if teaches:
+            for activity_id, text in self._definitions.new_definitions(value, writer.vouches_for):
+                self._lessons.append((document["_id"], activity_id, self._texts.setdefault(text, text)))
+        self.ids.append(statement_id)
+        self._keys.append(document["_id"])
+        self.documents.append(document)
+
+    def _refuse_repeated(self, statement_id: StoredId, path: str) -> None:
+        """One id stands once in a request, whatever the letter case (IEEE 9274.1.1 4.1.6.1)."""
+        if statement_id in self._seen:
+            raise DuplicateStatementId(str(statement_id), f"{path}.id")
+        self._seen.add(statement_id)
+
+    def finish(self, batch: Sequence[Parsed], paths: Sequence[str]) -> None:
+        """Check what is only known when all statements are: whether each part is wanted, and signatures."""
+        check_parts(self.parts, self._wanted)
+        for index in self._signed:
+            check_signatures([batch[index]], self.parts, self._setting.version, [paths[index]])
+
+    def known_before(self, fresh: set[bytes]) -> list[str]:
+        """Return the ids of those that were stored before as they are."""
+        return [str(one) for one, key in zip(self.ids, self._keys, strict=True) if key not in fresh]
+
+    def learn(self, fresh: set[bytes] | None) -> None:
+        """Learn definitions and names from new statements, None for all; repeats change nothing."""
+        if fresh is None or len(fresh) == len(self.ids):
+            self._definitions.remember_names(self._names)
+            self._definitions.learn(self._lessons)
+        else:
+            self._definitions.learn([lesson for lesson in self._lessons if lesson[0] in fresh])
+
+
+def _value_of(parsed: Parsed) -> Any:
+    return parsed.value
 
 
 def _insert_linked(
-    store: StatementStore, documents: Sequence[Document], version: Version, session: ClientSession
-) -> list[Document]:
-    """Insert what refers to other statements, or whose ids are known or awaited; return what was new."""
-    documents = [{**document, "id": document["id"].as_uuid()} for document in documents]
-    named = store.named(documents, session)
-    fresh = refuse_conflicts(documents, named.statement, version)
-    linked = link_references(fresh, named, store.longest_chain)
-    void_targets(linked, named)
-    named.insert(linked)
-    return linked
+    store: StatementStore, gathered: Gathered, version: Version, session: ClientSession
+) -> set[bytes]:
+    """Insert what refers to other statements, or whose ids are known or awaited.
+
+    A window after the other, as if each arrived alone. Returns the order keys of what was new.
+    """
+    fresh: set[bytes] = set()
+    for window in gathered.windows():
+        documents = as_objects(window)
+        named = store.named(documents, session)
+        linked = link_references(
+            refuse_conflicts(documents, named.statement, version), named, store.longest_chain
+        )
+        void_targets(linked, named)
+        named.insert(linked)
+        fresh.update(document["_id"] for document in linked)
+    return fresh
 
 
 def _with_id(parsed: Parsed, statement_id: UUID) -> Parsed:
@@ -111,50 +197,3 @@ def _with_id(parsed: Parsed, statement_id: UUID) -> Parsed:
     if UUID(parsed.value["id"]) != statement_id:
         raise InvalidStatement("$.id", f"is not the statementId {statement_id} of the request")
     return parsed
-
-
-def _prepare(
-    batch: Sequence[Parsed],
-    setting: Setting,
-    names: Sequence[Sequence[NewName]],
-    now: dt.datetime,
-    clock: OrderClock,
-) -> list[Document]:
-    """Make the documents; a later statement of the batch has a later `stored`."""
-    first, last = clock.take(now, max(1, len(batch))), len(batch) - 1
-    return [
-        prepare(parsed, setting, first + i, behind=last - i, named=[identifier for identifier, _ in names[i]])
-        for i, parsed in enumerate(batch)
-    ]
-
-
-def _refuse_repeated_ids(documents: Sequence[Document], paths: Sequence[str]) -> None:
-    """One id stands once in a request, whatever the letter case (IEEE 9274.1.1 4.1.6.1)."""
-    if len(documents) > 1:
-        seen: set[StoredId] = set()
-        for document, path in zip(documents, paths, strict=True):
-            if document["id"] in seen:
-                raise DuplicateStatementId(str(document["id"]), f"{path}.id")
-            seen.add(document["id"])
-
-
-def _check_right_to_void(documents: Sequence[Document], writer: Writer, paths: Sequence[str]) -> None:
-    """Voiding needs a right of its own (Data 2.3.2)."""
-    if not writer.may_void:
-        for document, path in zip(documents, paths, strict=True):
-            if "voids" in document:
-                raise VoidingRefused(path)
-
-
-def _learn(
-    store: StatementStore,
-    pairs: Sequence[tuple[Document, Any]],
-    stored: Sequence[Document],
-    names: Sequence[Sequence[NewName]],
-    vouches_for: Vouches | None,
-) -> None:
-    """Learn definitions and names from new statements within their launch; repeats change nothing."""
-    if len(stored) == len(pairs):
-        store.definition_store.remember_names([name for brought in names for name in brought])
-    new = {document["_id"] for document in stored if "beyond_launch" not in document}
-    store.definition_store.learn([pair for pair in pairs if pair[0]["_id"] in new], vouches_for)

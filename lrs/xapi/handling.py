@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from statements.errors import (
@@ -17,6 +18,7 @@ from statements.errors import (
 from statements.intake.attachments import Part, named_hashes
 from statements.intake.examine import fault_of, own_parts
 from statements.intake.repair import repaired
+from statements.parsing.lazy import changed, chosen
 from statements.parsing.parse import Parsed
 from statements.parsing.times import Version
 
@@ -33,17 +35,17 @@ Store = Callable[
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A statement of a batch that was left out."""
+    """A statement of a batch that was left out; `id` is the one that was sent, if it is a text."""
 
     index: int
-    parsed: Parsed
+    id: str | None
     error: StatementError
 
-    @property
-    def id(self) -> str | None:
-        """The id that was sent, if it is a text."""
-        found = self.parsed.value.get("id") if isinstance(self.parsed.value, dict) else None
-        return found if isinstance(found, str) else None
+    @classmethod
+    def of(cls, index: int, parsed: Parsed, error: StatementError) -> Refused:
+        """Return what is kept of a statement that was left out."""
+        found = parsed.value.get("id") if isinstance(parsed.value, dict) else None
+        return cls(index, found if isinstance(found, str) else None, error)
 
     def told(self) -> dict[str, str | int | None]:
         """Return the facts for an answer."""
@@ -54,9 +56,9 @@ class Refused:
         }  # fmt: skip
 
 
-def repair_all(batch: Sequence[Parsed], version: Version) -> list[Parsed]:
+def repair_all(batch: Sequence[Parsed], version: Version) -> Sequence[Parsed]:
     """Return the statements, those that were nearly right repaired."""
-    return [repaired(parsed, version) for parsed in batch]
+    return changed(batch, partial(repaired, version=version))
 
 
 def store_good(
@@ -72,26 +74,31 @@ def store_good(
     except OF_ONE:
         if parts.keys() - {sha2 for parsed in batch for sha2 in named_hashes(parsed.value)}:
             raise  # a part that belongs to no statement
-    faults = [(i, one, fault_of(one, parts, version, f"$[{i}]")) for i, one in enumerate(batch)]
-    refused = [Refused(i, one, fault) for i, one, fault in faults if fault is not None]
-    right = [(i, one) for i, one, fault in faults if fault is None]
+    refused, right = [], []
+    wanted: dict[str, Part] = {}
+    for index, parsed in enumerate(batch):
+        if fault := fault_of(parsed, parts, version, f"$[{index}]"):
+            refused.append(Refused.of(index, parsed, fault))
+        else:
+            right.append(index)
+            wanted |= own_parts(parsed, parts)
     try:
-        wanted = {sha2: part for _, one in right for sha2, part in own_parts(one, parts).items()}
-        ids = store([one for _, one in right], wanted, "$")
+        ids = store(chosen(batch, right), wanted, "$")
     except OF_ONE:
-        ids, others = _one_by_one(right, parts, store)
+        ids, others = _one_by_one(batch, right, parts, store)
         refused += others
     return ids, sorted(refused, key=lambda one: one.index)
 
 
 def _one_by_one(
-    right: Sequence[tuple[int, Parsed]], parts: Parts, store: Store
+    batch: Sequence[Parsed], right: Sequence[int], parts: Parts, store: Store
 ) -> tuple[list[str], list[Refused]]:
     ids: list[str] = []
     refused: list[Refused] = []
-    for index, parsed in right:
+    for index in right:
+        parsed = batch[index]
         try:
             ids += store([parsed], own_parts(parsed, parts), f"$[{index}]")
         except OF_ONE as error:
-            refused.append(Refused(index, parsed, error))
+            refused.append(Refused.of(index, parsed, error))
     return ids, refused

@@ -51,7 +51,7 @@ def split_parts(body: bytes, boundary: bytes) -> list[BodyPart]:
         if start is not None:
             if len(parts) >= MAX_PARTS:
                 raise InvalidRequest("body", f"more than {MAX_PARTS} parts")
-            parts.append(_part(body[start:line_start], len(parts)))
+            parts.append(_part(body, start, line_start, len(parts)))
         if closing:
             if not parts:
                 raise InvalidRequest("body", "multipart without a part")
@@ -83,15 +83,15 @@ def _delimiters(body: bytes, marker: bytes) -> Iterator[tuple[int, int, bool]]:
             at = body.find(b"\r\n" + marker, after)
 
 
-def _part(text: bytes, index: int) -> BodyPart:
-    """Return the part whose text begins with the CRLF that ends its delimiter line."""
-    if text.startswith(b"\r\n\r\n"):
-        return BodyPart({}, text[4:])
-    end = text.find(b"\r\n\r\n")
-    if end < 0 or end > MAX_HEADER_BYTES:
+def _part(body: bytes, start: int, stop: int, index: int) -> BodyPart:
+    """Return the part between two places; it begins with the CRLF that ends its delimiter line."""
+    if body.startswith(b"\r\n\r\n", start, stop):
+        return BodyPart({}, body[start + 4 : stop])
+    end = body.find(b"\r\n\r\n", start, stop)
+    if end < 0 or end - start > MAX_HEADER_BYTES:
         reason = "no empty line after the headers" if end < 0 else "headers too long"
         raise InvalidRequest(f"body part {index}", reason)
-    return BodyPart(_headers(text[2:end], index), text[end + 4 :])
+    return BodyPart(_headers(body[start + 2 : end], index), body[end + 4 : stop])
 
 
 def _headers(block: bytes, index: int) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lrs.foundation.context import current_request, current_services
 from lrs.foundation.work_budget import BYTES_OF_STATEMENT, Share
@@ -11,10 +11,10 @@ from lrs.xapi.errors import InvalidRequest
 from statements.intake.attachments import Part
 from statements.parsing.parse import Parsed
 
-Parser = Callable[[bytes, int], list[Parsed]]
+Parser = Callable[[bytes, int], Sequence[Parsed]]
 
 
-def receive(parse: Parser) -> tuple[list[Parsed], dict[str, Part] | None]:
+def receive(parse: Parser) -> tuple[Sequence[Parsed], dict[str, Part] | None]:
     """Return the parsed statements and the attachment parts by lower-case sha2 (None without multipart).
 
     Raises InvalidRequest, and what `parse` raises.
@@ -35,7 +35,7 @@ def receive(parse: Parser) -> tuple[list[Parsed], dict[str, Part] | None]:
     return _counted(parse(first.body, most)), _attachments(others)
 
 
-def _counted(batch: list[Parsed]) -> list[Parsed]:
+def _counted(batch: Sequence[Parsed]) -> Sequence[Parsed]:
     """Return the batch, counted against the budget of this process; raises TooMuchInWork."""
     share: Share | None = current_request().environ.get("laurel.share")
     if share is not None:

@@ -84,7 +84,7 @@ def _post_handled(batch: Sequence[Parsed], parts: Parts, version: protocol.Versi
         return _json(ids)
     told = [one.told() for one in refused]
     for one, facts in zip(refused[:MOST_NOTED], told, strict=False):
-        inbound_log.note_left_out(facts, one.parsed.text)
+        inbound_log.note_left_out(facts, batch[one.index].text)
     return _json({"stored": ids, "refused": told})
 
 

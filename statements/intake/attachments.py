@@ -49,17 +49,18 @@ def named_hashes(value: Any) -> set[str]:
     return found
 
 
-def check_attachments(
-    statements: Sequence[Json], parts: Mapping[str, Part], paths: Sequence[str]
-) -> list[Part]:
-    """Return the parts to keep; AttachmentMismatch for a missing, superfluous or altered one.
-
-    `length` is not compared with the bytes (xapi#trap-1): the hash decides.
-    """
+def check_attachments(statements: Sequence[Json], parts: Mapping[str, Part], paths: Sequence[str]) -> None:
+    """Raise AttachmentMismatch for a missing, superfluous or altered part."""
     wanted: set[str] = set()
     for statement, path in zip(statements, paths, strict=True):
-        if "attachments" not in statement and statement["object"].get("objectType") != "SubStatement":
-            continue
+        wanted |= wanted_parts(statement, parts, path)
+    check_parts(parts, wanted)
+
+
+def wanted_parts(statement: Json, parts: Mapping[str, Part], path: str) -> set[str]:
+    """Return the hashes that a checked statement names; AttachmentMismatch for one that is nowhere."""
+    wanted: set[str] = set()
+    if "attachments" in statement or statement["object"].get("objectType") == "SubStatement":
         for steps, attachment in attachments_of(statement):
             sha2 = attachment["sha2"].lower()
             wanted.add(sha2)
@@ -67,6 +68,14 @@ def check_attachments(
                 raise AttachmentMismatch(
                     "has neither a part with its sha2 nor a fileUrl", json_path(*steps, root=path)
                 )
+    return wanted
+
+
+def check_parts(parts: Mapping[str, Part], wanted: set[str]) -> None:
+    """Raise AttachmentMismatch for a part that no statement wants, or whose bytes have another hash.
+
+    `length` is not compared with the bytes (xapi#trap-1): the hash decides.
+    """
     for sha2, part in parts.items():
         if sha2 not in wanted:
             raise AttachmentMismatch(
@@ -75,4 +84,3 @@ def check_attachments(
         algorithm = _ALGORITHMS.get(len(sha2))
         if algorithm is None or hashlib.new(algorithm, part.content).hexdigest() != sha2:
             raise AttachmentMismatch(f"the bytes of the part do not have the hash {sha2[:128]}")
-    return list(parts.values())

@@ -3,7 +3,8 @@
 The fast way decodes with orjson and proves by encoding again that nothing was lost: equal bytes mean no
 repeated key, no number that a double cannot carry, no white space. A statement that fails the proof is
 read by the scanner of the json module, which gives exact slices, all keys of an object and the digits of
-every number.
+every number. A long array is read in windows, and only where its statements stand is kept: the objects that
+its text would become take ten times its room.
 """
 
 # Compiled by mypyc, see setup.py.
@@ -11,29 +12,44 @@ every number.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from decimal import Decimal, InvalidOperation
-from json import JSONDecodeError, JSONDecoder
-from typing import Any, NamedTuple, NoReturn
+from array import array
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
 
 import orjson
 
 from statements.errors import InvalidStatement, TooLarge
 from statements.parsing.json_text import dump_text
+from statements.parsing.lazy import Lazy
+from statements.parsing.scan import (
+    MAX_DEPTH,
+    check_depth,
+    decode,
+    json_path,
+    malformed,
+    scan,
+    skip,
+)
 
-MAX_DEPTH = 200
+__all__ = [
+    "IN_ONE_PIECE", "MAX_BATCH", "MAX_DEPTH", "MAX_STATEMENT_BYTES", "MAX_VALUES", "MAX_VALUES_OF_STATEMENT",
+    "Parsed", "json_path", "parse_json", "parse_statement", "parse_statements",
+]  # fmt: skip
+
 MAX_STATEMENT_BYTES = 4 * 1024 * 1024
 MAX_BATCH = 10_000
 MAX_VALUES = 5_000_000  # numbers, texts, arrays and objects of one request, counted by their commas
-_COMMAS_OF_STATEMENT = 100  # a body with more for each verb is looked at before it is decoded
+MAX_VALUES_OF_STATEMENT = 200_000
+IN_ONE_PIECE = 256 * 1024  # bytes of a body whose statements are there together
+_WINDOW = 64 * 1024
 
+_SPACE = b" \t\r\n"
 _ZEROS = re.compile(rb"(\.[0-9]*?)0+(?=[,}\]])")
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _MARK = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
-_NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
-_SPACE = re.compile(r"[ \t\n\r]*")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_BETWEEN = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*\{")
+
+_COMPACT, _ZEROS_APART, _EXACT = range(3)  # how a statement was read, and is read again
 
 
 class Parsed(NamedTuple):
@@ -50,20 +66,37 @@ class Parsed(NamedTuple):
     repairs: tuple[str, ...] = ()
 
 
-def parse_statements(body: bytes, max_bytes: int | None = None) -> list[Parsed]:
+class _Found(NamedTuple):
+    """A statement and where it stands in a body; `form` is how it was read."""
+
+    value: Any
+    start: int
+    end: int
+    form: int
+
+
+def parse_statements(body: bytes, max_bytes: int | None = None) -> Sequence[Parsed]:
     """Parse the body of POST /statements: one object or an array of objects (Communication 2.1.2).
 
-    `max_bytes` bounds the content of each statement. Raises InvalidStatement with the place, or TooLarge.
+    `max_bytes` bounds the content of each statement. The statements of a body beyond IN_ONE_PIECE are read
+    again whenever they are asked for. Raises InvalidStatement with the place, or TooLarge.
     """
     most = MAX_STATEMENT_BYTES if max_bytes is None else max_bytes
+    commas = body.count(b",")
+    if commas > MAX_VALUES:
+        raise TooLarge("the request", MAX_VALUES, "values")
+    is_array = body.lstrip(_SPACE)[:1] == b"["
+    if is_array and len(body) > IN_ONE_PIECE:
+        return _LongArray(body, most).statements()
+    if commas > MAX_VALUES_OF_STATEMENT:
+        _refuse_many_values(body[body.index(b"[") + 1 :] if is_array else body, 0 if is_array else None)
     batch = _parse_body(body)
-    is_array = len(batch) != 1 or body.lstrip(b" \t\r\n")[:1] == b"["
     for index, parsed in enumerate(batch):
         path = f"$[{index}]" if is_array else "$"
         if len(parsed.text) > most:
             batch[index] = _bounded(parsed, most, path)
         if parsed.compact:
-            _check_depth(parsed.text, path)
+            check_depth(parsed.text, path)
     return batch
 
 
@@ -78,37 +111,31 @@ def _bounded(parsed: Parsed, max_bytes: int, path: str) -> Parsed:
     return Parsed(parsed.value, text, _encode(parsed.value) == text)
 
 
-def _refuse_too_many(body: bytes) -> None:
-    """Refuse more statements or values than a request may hold, before they become objects; TooLarge.
+def _refuse_many_values(text: bytes, first: int | None) -> None:
+    """Refuse more values than a statement may hold, before they become objects; TooLarge.
 
-    A million empty objects in 3 MB of text would be half a gigabyte of dictionaries.
+    A million empty objects in 3 MB of text would be half a gigabyte of dictionaries. `text` is one statement,
+    or the inside of an array whose first has the number `first`.
     """
-    commas = body.count(b",")
-    if commas > MAX_VALUES:
-        raise TooLarge("the request", MAX_VALUES, "values")
-    if commas >= MAX_BATCH:
-        verbs = body.count(b'"verb"')
-        if verbs > MAX_BATCH or commas > _COMMAS_OF_STATEMENT * verbs:
-            _count_batch(body)
-
-
-def _count_batch(body: bytes) -> None:
-    """Count the values of the outer array without decoding them; raises TooLarge."""
-    depth = values = 0
-    for found in _MARK.finditer(body):
+    if text.count(b",") <= MAX_VALUES_OF_STATEMENT:
+        return
+    depth = index = values = 0
+    for found in _MARK.finditer(text):
         mark = found[0]
         if mark in {b"{", b"["}:
             depth += 1
         elif mark in {b"}", b"]"}:
             depth -= 1
-        elif mark == b"," and depth == 1:
+        elif mark == b",":
             values += 1
-            if values >= MAX_BATCH and body.lstrip(b" \t\r\n")[:1] == b"[":
-                raise TooLarge("the batch", MAX_BATCH, "statements")
+            if depth <= 0:
+                index, values = index + 1, 0
+            elif values > MAX_VALUES_OF_STATEMENT:
+                path = "$" if first is None else f"$[{first + index}]"
+                raise TooLarge(f"the statement {path}", MAX_VALUES_OF_STATEMENT, "values")
 
 
 def _parse_body(body: bytes) -> list[Parsed]:
-    _refuse_too_many(body)
     try:
         value = orjson.loads(body)
     except (orjson.JSONDecodeError, RecursionError):
@@ -119,12 +146,15 @@ def _parse_body(body: bytes) -> list[Parsed]:
         raise InvalidStatement("$", "must be a statement or an array of statements")
     if len(value) > MAX_BATCH:
         raise TooLarge("the batch", MAX_BATCH, "statements")
-    return list(_parse_array(value, body))
+    return [
+        Parsed(found.value, body[found.start : found.end], found.form == _COMPACT)
+        for found in _cut(value, body, 0)
+    ]
 
 
 def parse_statement(body: bytes, max_bytes: int | None = None) -> Parsed:
     """Parse the body of PUT /statements: exactly one object (2.1.1)."""
-    if body.lstrip(b" \t\r\n")[:1] == b"[":
+    if body.lstrip(_SPACE)[:1] == b"[":
         raise InvalidStatement("$", "must be one statement, not an array")
     return parse_statements(body, max_bytes)[0]
 
@@ -138,25 +168,11 @@ def parse_json(text: bytes | str, parameter: str = "$") -> Any:
     try:
         value = orjson.loads(data)
         if orjson.dumps(value) == data:
-            _check_depth(data, parameter)
+            check_depth(data, parameter)
             return value
     except (orjson.JSONDecodeError, orjson.JSONEncodeError, RecursionError):
         pass
     return _scan_whole(data, parameter).value
-
-
-def json_path(*steps: str | int, root: str = "$") -> str:
-    """Write a JSONPath: `$.actor.mbox`, `$[2].context`, `$.result.extensions['http://e.org/x']`."""
-    path = root
-    for step in steps:
-        if isinstance(step, int):
-            path += f"[{step}]"
-        elif _PLAIN_NAME.fullmatch(step):
-            path += f".{step}"
-        else:
-            shown = step if len(step) <= 200 else step[:200] + "…"
-            path += "['" + shown.replace("\\", "\\\\").replace("'", "\\'") + "']"
-    return path
 
 
 def _encode(value: Any) -> bytes:
@@ -171,13 +187,119 @@ def _parse_one(value: Any, body: bytes) -> Parsed:
     if text == body:
         return Parsed(value, body, True)
     if text and _same_but_for_zeros(text, body):
-        _check_depth(body, "$")
+        check_depth(body, "$")
         return Parsed(value, body, False)
     return _scan_whole(body, "$")
 
 
-def _parse_array(values: list[Any], body: bytes) -> Iterator[Parsed]:
-    """Cut the array at the lengths of its encoded statements.
+class _LongArray:
+    """An array of statements that is read in windows: once to prove it, once more to use each."""
+
+    def __init__(self, body: bytes, most: int) -> None:
+        self._body, self._most = body, most
+        self._places = array("q")  # start, end and form of each statement
+
+    def statements(self) -> Lazy[Parsed]:
+        """Return the statements, each read when it is asked for; raises what `parse_statements` does."""
+        try:
+            self._survey()
+        except InvalidStatement:
+            for _ in _scan_array(self._body, 0):  # tells the place within the whole body, and keeps nothing
+                pass
+            raise
+        return Lazy(len(self._places) // 3, self._read)
+
+    def _survey(self) -> None:
+        """Note where the statements stand."""
+        body = self._body
+        position = self._after_space(body.index(b"[") + 1)
+        position = self._after_space(self._note(position))
+        while body[position : position + 1] == b",":
+            position = self._after_space(self._note(self._after_space(position + 1)))
+        if body[position : position + 1] != b"]" or body[position + 1 :].strip(_SPACE):
+            raise InvalidStatement("$", "is not JSON")
+
+    def _after_space(self, position: int) -> int:
+        while self._body[position : position + 1] in {b" ", b"\t", b"\r", b"\n"}:
+            position += 1
+        return position
+
+    def _end_of_window(self, start: int) -> int:
+        """Return where a window that begins with a statement may end: behind another, if all is well.
+
+        As many brackets are opened as closed there; what is in texts may deceive, then decoding fails.
+        """
+        body, at = self._body, start + _WINDOW
+        if len(body) - start <= 2 * _WINDOW:
+            return max(start, body.rfind(b"]"))
+        still_open = body.count(b"{", start, at) - body.count(b"}", start, at)
+        for found in _BETWEEN.finditer(body, at, start + 4 * _WINDOW):
+            end = found.start() + 1
+            still_open += body.count(b"{", at, end) - body.count(b"}", at, end)
+            if not still_open:
+                return end
+            at = end
+        return self._exact_end(start)
+
+    def _exact_end(self, start: int) -> int:
+        """Return where the first value ends that ends a window or more behind `start`, or the array."""
+        depth = 0
+        for found in _MARK.finditer(self._body, start):
+            mark = found[0]
+            if mark in {b"{", b"["}:
+                depth += 1
+            elif mark in {b"}", b"]"}:
+                depth -= 1
+            if depth < 0 or (depth == 0 and mark == b"," and found.start() >= start + _WINDOW):
+                return found.start()
+        return len(self._body)
+
+    def _note(self, start: int) -> int:
+        """Note the statements of the window that begins at `start`; return its end."""
+        first = len(self._places) // 3
+        end = self._end_of_window(start)
+        values = self._decoded(start, end, first)
+        if values is None:  # what is in texts deceived, or there is what only the exact scanner reads
+            end = self._exact_end(start)
+            values = self._decoded(start, end, first)
+        window = b"[%b]" % self._body[start:end]
+        shift = start - 1
+        for index, found in enumerate(
+            _scan_array(window, first) if values is None else _cut(values, window, first), first
+        ):
+            if index >= MAX_BATCH:
+                raise TooLarge("the batch", MAX_BATCH, "statements")
+            if found.form == _COMPACT:
+                check_depth(window[found.start : found.end], f"$[{index}]")
+            if found.end - found.start > self._most:
+                _bounded(Parsed(found.value, b"", False), self._most, f"$[{index}]")
+            self._places.extend((found.start + shift, found.end + shift, found.form))
+        if len(self._places) == 3 * first and (first or self._body[end : end + 1] != b"]"):
+            raise InvalidStatement("$", "is not JSON")
+        return end
+
+    def _decoded(self, start: int, end: int, first: int) -> list[Any] | None:
+        """Return the values of a window, None where it is not JSON that can be decoded at once."""
+        _refuse_many_values(self._body[start:end], first)
+        try:
+            values: list[Any] = orjson.loads(b"[%b]" % self._body[start:end])
+        except (orjson.JSONDecodeError, RecursionError):
+            return None
+        return values
+
+    def _read(self, index: int) -> Parsed:
+        """Read a statement again, in the way that was found right."""
+        start, end, form = self._places[3 * index : 3 * index + 3]
+        text = self._body[start:end]
+        if form == _EXACT:
+            parsed = Parsed(scan(text.decode(), 0, f"$[{index}]")[0], text, False)
+        else:
+            parsed = Parsed(orjson.loads(text), text, form == _COMPACT)
+        return _bounded(parsed, self._most, f"$[{index}]") if len(text) > self._most else parsed
+
+
+def _cut(values: list[Any], body: bytes, first: int) -> Iterator[_Found]:
+    """Cut the array at the lengths of its encoded statements; the first of them has the number `first`.
 
     Read what does not fit with the exact scanner.
     """
@@ -189,23 +311,24 @@ def _parse_array(values: list[Any], body: bytes) -> Iterator[Parsed]:
         following = _encode(values[index + 1]) if index + 1 < len(values) else b""
         end = position + len(text)
         if text and body.startswith(text, position) and body[end : end + 1] in {b",", b"]"}:
-            yield Parsed(value, body[position:end], True)  # what orjson made is larger than it looks
+            yield _Found(value, position, end, _COMPACT)
         else:
             end = body.find(b"," + following, position) if following else body.rfind(b"]")
-            parsed = _read_slice(value, text, body[position:end], f"$[{index}]") if end > 0 else None
-            if parsed is None:
-                yield from _parse_slowly(body)[index:]
+            path = f"$[{first + index}]"
+            found = _read_slice(value, text, body[position:end], position, path) if end > 0 else None
+            if found is None:
+                yield from islice(_scan_array(body, first), index, None)
                 return
-            yield parsed
+            yield found
         position, text = end + 1, following
 
 
-def _read_slice(value: Any, encoded: bytes, text: bytes, path: str) -> Parsed | None:
+def _read_slice(value: Any, encoded: bytes, text: bytes, start: int, path: str) -> _Found | None:
     """Return a statement that encodes otherwise than it was sent; None as `_scan_slice`."""
     if encoded and _same_but_for_zeros(encoded, text):
-        _check_depth(text, path)
-        return Parsed(value, text, False)
-    return _scan_slice(text, path)
+        check_depth(text, path)
+        return _Found(value, start, start + len(text), _ZEROS_APART)
+    return _scan_slice(text, start, path)
 
 
 def _same_but_for_zeros(one: bytes, other: bytes) -> bool:
@@ -217,210 +340,64 @@ def _same_but_for_zeros(one: bytes, other: bytes) -> bool:
     return _ZEROS.sub(rb"\1", one) == _ZEROS.sub(rb"\1", other)
 
 
-def _scan_slice(text: bytes, path: str) -> Parsed | None:
+def _scan_slice(text: bytes, start: int, path: str) -> _Found | None:
     """Read one statement that should fill the slice.
 
     None when it does not, so that the whole body must be read.
     """
     try:
         string = text.decode()
-        value, end = _scan(string, _skip(string, 0), path)
+        value, end = scan(string, skip(string, 0), path)
     except (InvalidStatement, UnicodeDecodeError):
         return None
-    return Parsed(value, text.strip(b" \t\r\n"), False) if not string[end:].strip(" \t\r\n") else None
+    if string[end:].strip(" \t\r\n"):
+        return None
+    start += len(text) - len(text.lstrip(_SPACE))
+    return _Found(value, start, start + len(text.strip(_SPACE)), _EXACT)
 
 
 def _parse_slowly(body: bytes) -> list[Parsed]:
-    string = _decode(body, "$")
-    start = _skip(string, 0)
-    if string[start : start + 1] != "[":
+    string = decode(body, "$")
+    if string[(start := skip(string, 0)) : start + 1] != "[":
         return [_scan_whole(body, "$")]
-    result: list[Parsed] = []
-    position = _skip(string, start + 1)
+    del string
+    return [Parsed(found.value, body[found.start : found.end], False) for found in _scan_array(body, 0)]
+
+
+def _scan_array(body: bytes, first: int) -> Iterator[_Found]:
+    """Read an array with the exact scanner, one statement after the other, numbered from `first`."""
+    string = decode(body, "$")
+    position = skip(string, string.index("[") + 1)
+    passed, at = 0, 0  # characters, and the bytes that they are
+    count = 0
     if string[position : position + 1] == "]":
         position += 1
     else:
         while True:
-            path = f"$[{len(result)}]"
-            value, end = _scan(string, position, path)
-            result.append(Parsed(value, string[position:end].encode("utf-8"), False))
-            position = _skip(string, end)
+            value, end = scan(string, position, f"$[{first + count}]")
+            start = at + len(string[passed:position].encode())
+            passed, at = end, start + len(string[position:end].encode())
+            yield _Found(value, start, at, _EXACT)
+            count += 1
+            position = skip(string, end)
             mark = string[position : position + 1]
-            position = _skip(string, position + 1)
+            position = skip(string, position + 1)
             if mark == "]":
                 break
             if mark != ",":
-                _malformed(string, position - 1, "expecting ',' or ']'", "$")
-            if len(result) >= MAX_BATCH:
+                malformed(string, position - 1, "expecting ',' or ']'", "$")
+            if first + count >= MAX_BATCH:
                 raise TooLarge("the batch", MAX_BATCH, "statements")
-    if _skip(string, position) != len(string):
-        _malformed(string, position, "something follows the array", "$")
-    return result
+    if skip(string, position) != len(string):
+        malformed(string, position, "something follows the array", "$")
 
 
 def _scan_whole(body: bytes, path: str) -> Parsed:
-    string = _decode(body, path)
-    start = _skip(string, 0)
-    value, end = _scan(string, start, path)
-    rest = _skip(string, end)
+    string = decode(body, path)
+    start = skip(string, 0)
+    value, end = scan(string, start, path)
+    rest = skip(string, end)
     if rest != len(string):
-        _malformed(string, rest, "something follows the value", path)
+        malformed(string, rest, "something follows the value", path)
     text = body if start == 0 and end == len(string) else string[start:end].encode("utf-8")
     return Parsed(value, text, False)
-
-
-def _decode(body: bytes, path: str) -> str:
-    if body[:3] == b"\xef\xbb\xbf":
-        raise InvalidStatement(path, "starts with a byte order mark; JSON is plain UTF-8")
-    if body[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\0" in body[:4]:
-        raise InvalidStatement(path, "must be UTF-8, not UTF-16 or UTF-32")
-    try:
-        return body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidStatement(path, f"is not UTF-8 at byte {error.start}") from error
-
-
-def _skip(string: str, position: int) -> int:
-    match = _SPACE.match(string, position)
-    return match.end() if match else position
-
-
-def _malformed(string: str, position: int, reason: str, path: str) -> NoReturn:
-    line = string.count("\n", 0, position) + 1
-    column = position - string.rfind("\n", 0, position)
-    raise InvalidStatement(path, f"is not JSON: {reason} at line {line} column {column}")
-
-
-class _DuplicateKey(Exception):
-    """An object names a key twice."""
-
-
-class _NoNumber(Exception):
-    """NaN or Infinity, which JSON does not have."""
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise _DuplicateKey
-    return value
-
-
-def _decimal(text: str) -> Decimal:
-    """Return the exact number; an exponent beyond Decimal's range is put to the end of that range."""
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        mantissa, _, exponent = text.lower().partition("e")
-        limit = "-999999999999999000" if exponent.startswith("-") else "999999999999999000"
-        return Decimal(f"{mantissa[:1000]}e{limit}") if len(mantissa) < 1000 else Decimal(f"1e{limit}")
-
-
-def _float(text: str) -> float | Decimal:
-    """Return a double where its shortest form is the received number, otherwise a Decimal."""
-    number = float(text)
-    if len(text) <= 16 and "e" not in text and "E" not in text:
-        return number
-    exact = _decimal(text)
-    return number if exact == _decimal(repr(number)) else exact
-
-
-def _int(text: str) -> int | Decimal:
-    return int(text) if len(text) < 4000 else Decimal(text)
-
-
-def _constant(text: str) -> NoReturn:
-    raise _NoNumber(text)
-
-
-def _scanner(hook: Callable[[list[tuple[str, Any]]], Any]) -> Callable[[str, int], tuple[Any, int]]:
-    decoder: Any = JSONDecoder(
-        object_pairs_hook=hook, parse_float=_float, parse_int=_int, parse_constant=_constant
-    )
-    scan: Callable[[str, int], tuple[Any, int]] = decoder.scan_once
-    return scan
-
-
-_scan_once = _scanner(_object)
-
-
-def _scan(string: str, position: int, path: str) -> tuple[Any, int]:
-    """Read one value at `position`; return it and where it ends."""
-    try:
-        value, end = _scan_once(string, position)
-    except JSONDecodeError as error:
-        _malformed(string, error.pos, error.msg.lower(), path)
-    except StopIteration as error:
-        _malformed(string, error.value, "expecting a value", path)
-    except RecursionError:
-        raise InvalidStatement(path, f"is nested deeper than {MAX_DEPTH} levels") from None
-    except _DuplicateKey:
-        raise InvalidStatement(*_find_duplicate(string, position, path)) from None
-    except _NoNumber as error:
-        raise InvalidStatement(path, f"is not JSON: {error} is no number of JSON") from None
-    text = string[position:end]
-    if "\\u" in text:
-        _check_surrogates(value, path)
-    _check_depth(text.encode("utf-8"), path)
-    return value, end
-
-
-class _Pairs:
-    """An object with all its keys, repeated ones too."""
-
-    __slots__ = ("items",)
-
-    def __init__(self, items: list[tuple[str, Any]]) -> None:
-        self.items = items
-
-
-def _find_duplicate(string: str, position: int, path: str) -> tuple[str, str]:
-    try:
-        value, _ = _scanner(_Pairs)(string, position)
-    except (JSONDecodeError, StopIteration, RecursionError, _NoNumber):  # what follows is not even JSON
-        return path, "a key is used twice in one object"
-    for steps, item in _walk(value):
-        if isinstance(item, _Pairs):
-            seen: set[str] = set()
-            for name, _ in item.items:
-                if name in seen:
-                    return json_path(*steps, name, root=path), "the key is used twice in one object"
-                seen.add(name)
-    return path, "a key is used twice in one object"
-
-
-def _walk(value: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-    """Yield every value with the steps to it, without recursion."""
-    stack: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
-    while stack:
-        steps, item = stack.pop()
-        yield steps, item
-        if isinstance(item, dict | _Pairs):
-            pairs = item.items() if isinstance(item, dict) else item.items
-            stack.extend((*((*steps, name), inner),) for name, inner in pairs)
-        elif isinstance(item, list):
-            stack.extend(((*steps, index), inner) for index, inner in enumerate(item))
-
-
-def _check_surrogates(value: Any, path: str) -> None:
-    """Refuse unpaired surrogates, which UTF-8 cannot carry (xapi#decision-10)."""
-    for steps, item in _walk(value):
-        texts = list(item) if isinstance(item, dict) else [item] if isinstance(item, str) else []
-        for text in texts:
-            if _SURROGATE.search(text):
-                raise InvalidStatement(
-                    json_path(*steps, root=path), "holds an unpaired surrogate (\\ud800 to \\udfff)"
-                )
-
-
-def _check_depth(text: bytes, path: str) -> None:
-    """Refuse more than MAX_DEPTH levels; texts with fewer brackets than that pass at once."""
-    if text.count(b"{") + text.count(b"[") <= MAX_DEPTH:
-        return
-    brackets = _STRING.sub(b"", text).translate(None, _NOT_BRACKETS)
-    for _ in range(MAX_DEPTH):
-        if not brackets:
-            return
-        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
-    if brackets:
-        raise InvalidStatement(path, f"is nested deeper than {MAX_DEPTH} levels")

@@ -9,9 +9,10 @@ and writes only what is new. Merging the same statement again changes nothing, s
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from hashlib import blake2b
+from itertools import islice
 from threading import Lock
 from typing import Any
 
@@ -31,6 +32,7 @@ Json = Mapping[str, Any]
 Document = dict[str, Any]
 Vouches = Callable[[str], bool]  # whether a writer is believed about an activity id or an agent's identifier
 NewName = tuple[str, str]  # the identifier of an agent or group, and its name
+Lesson = tuple[bytes, str, bytes]  # the order key of a statement, an activity and its definition (JSON)
 
 INDEXES: dict[str, list[IndexModel]] = {
     "activities": [IndexModel([("id", ASCENDING), ("org", ASCENDING)], name="id")],
@@ -38,6 +40,7 @@ INDEXES: dict[str, list[IndexModel]] = {
 MERGED_MAPS = ("name", "description", "extensions")
 MAX_NAMES = 200
 MAX_DEFINITION_BYTES = 1024 * 1024
+MERGED_AT_ONCE = 200
 
 
 class RecentMemory:
@@ -85,29 +88,34 @@ class DefinitionStore:
     def _activities(self) -> Collection[Document]:
         return self._db.get_collection("activities", write_concern=DURABLE)
 
-    def learn(self, pairs: Sequence[tuple[Document, Json]], vouches_for: Vouches | None = None) -> None:
-        """Merge the definitions of statements that were stored: each document with its parsed content.
+    def new_definitions(
+        self, statement: Json, vouches_for: Vouches | None = None
+    ) -> Iterator[tuple[str, bytes]]:
+        """Yield id and definition (JSON) of the activities that a statement defines otherwise than known.
 
-        Of activities for which `vouches_for` is false nothing is learned, wherever in a statement they stand.
+        Known is what this process has merged lately. Of activities for which `vouches_for` is false there are
+        none, wherever in a statement they stand.
         """
-        lessons: dict[str, list[tuple[bytes, Json]]] = {}
-        news: dict[tuple[object, str, str], int] = {}
-        for document, value in pairs:
-            for activity in _defined(value):
-                if vouches_for is not None and not vouches_for(activity["id"]):
-                    continue
-                definition = activity["definition"]
-                text = dump_text(definition)
-                memory_key = (*self._scope, activity["id"])
-                if _RECENT.knows(memory_key, hash(text)) or len(text) > MAX_DEFINITION_BYTES:
-                    continue
-                if news.get(memory_key) != hash(text):
-                    news[memory_key] = hash(text)
-                    lessons.setdefault(activity["id"], []).append((document["_id"], definition))
-        if lessons:
-            self._merge(lessons)
-            for memory_key, known in news.items():
-                _RECENT.remember(memory_key, known)
+        for activity in _defined(statement):
+            if vouches_for is None or vouches_for(activity["id"]):
+                text = dump_text(activity["definition"])
+                if len(text) <= MAX_DEFINITION_BYTES and not _RECENT.knows(
+                    (*self._scope, activity["id"]), hash(text)
+                ):
+                    yield activity["id"], text
+
+    def learn(self, lessons: Iterable[Lesson]) -> None:
+        """Merge the definitions that stored statements brought."""
+        merged: dict[str, list[tuple[bytes, bytes]]] = {}
+        latest: dict[str, int] = {}
+        for order_key, activity_id, text in lessons:
+            if latest.get(activity_id) != hash(text):
+                latest[activity_id] = hash(text)
+                merged.setdefault(activity_id, []).append((order_key, text))
+        for some in _portions(merged):
+            self._merge(some)
+        for activity_id, known in latest.items():
+            _RECENT.remember((*self._scope, activity_id), known)
 
     def new_names(self, statement: Json, vouches_for: Vouches | None = None) -> list[NewName]:
         """Return the names that a statement may bring: not those that this process has stored lately.
@@ -153,7 +161,7 @@ class DefinitionStore:
     def _key(self, text: str) -> bytes:
         return blake2b(f"{self._org}\0{text}".encode(), digest_size=16).digest()
 
-    def _merge(self, lessons: Mapping[str, Sequence[tuple[bytes, Json]]]) -> None:
+    def _merge(self, lessons: Mapping[str, Sequence[tuple[bytes, bytes]]]) -> None:
         """Merge definitions by activity id, each with the order key of its statement, in two round trips.
 
         When another process wrote one of them meanwhile, all are merged again, which changes nothing twice.
@@ -171,7 +179,11 @@ class DefinitionStore:
                 return
 
     def _write(
-        self, primary: bytes, activity_id: str, learned: Iterable[tuple[bytes, Json]], stored: Document | None
+        self,
+        primary: bytes,
+        activity_id: str,
+        learned: Iterable[tuple[bytes, bytes]],
+        stored: Document | None,
     ) -> InsertOne[Document] | UpdateOne | None:
         """Return what makes the merged definition the stored one, as long as nobody else changes it.
 
@@ -179,7 +191,8 @@ class DefinitionStore:
         """
         merged = parse_json(stored["definition"]) if stored else {}
         newest = stored["newest"] if stored else b""
-        for order_key, definition in learned:
+        for order_key, brought in learned:
+            definition = parse_json(brought)
             if order_key > newest:
                 merged, newest = merge_definitions(merged, definition), order_key
             else:
@@ -204,6 +217,15 @@ class DefinitionStore:
                 raise
             return False
         return done.inserted_count + done.matched_count == len(writes)
+
+
+def _portions(
+    lessons: Mapping[str, list[tuple[bytes, bytes]]],
+) -> Iterator[dict[str, list[tuple[bytes, bytes]]]]:
+    """Yield what is merged together: so few that what is known of them takes little room."""
+    some = iter(lessons.items())
+    while portion := dict(islice(some, MERGED_AT_ONCE)):
+        yield portion
 
 
 def merge_definitions(older: Json, newer: Json) -> dict[str, Any]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any
 from uuid import UUID
 
-from bson.binary import UuidRepresentation
-from bson.codec_options import CodecOptions
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
@@ -24,6 +22,7 @@ from statements.parsing.times import from_microseconds
 from statements.query.parameters import StatementQuery
 from statements.storage.attachment_store import PartStore
 from statements.storage.definitions import DefinitionStore
+from statements.storage.gathered import CODEC, Gathered
 from statements.storage.group_commit import GroupCommit
 from statements.storage.named_statements import NamedStatements
 from statements.storage.references import MAX_CHAIN
@@ -45,9 +44,6 @@ INDEXES: dict[str, list[IndexModel]] = {
 }
 MAX_GROUPED_BYTES = 1024 * 1024  # a large request travels alone: it cannot hold up or spoil those of others
 MAX_PAGE_BYTES = 16 * 1024 * 1024
-CODEC: CodecOptions[Document] = CodecOptions(
-    tz_aware=True, tzinfo=dt.UTC, uuid_representation=UuidRepresentation.STANDARD
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +115,7 @@ class StatementStore:
         self.only_client = only_client
         self._statements = statements_of(db)
 
-    def insert_new(self, documents: Sequence[Document]) -> bool:
+    def insert_new(self, documents: Gathered) -> bool:
         """Insert documents that refer to no statement, all or none; false where an id is known or awaited.
 
         The unique index tells; then nothing is inserted.
@@ -132,15 +128,17 @@ class StatementStore:
             return False
         return True
 
-    def _insert_plain(self, documents: Sequence[Document]) -> None:
+    def _insert_plain(self, documents: Gathered) -> None:
         """Insert documents, small requests together with those of other callers."""
-        if sum(len(document["raw"]) for document in documents) <= MAX_GROUPED_BYTES:
-            if documents:
-                _group_commit(_Place(self.db)).insert(documents)
-        elif len(documents) == 1:
-            self._statements.insert_one(documents[0])
+        if documents.size <= MAX_GROUPED_BYTES:
+            if plain := documents.all():
+                _group_commit(_Place(self.db)).insert(plain)
         else:
-            self.in_transaction(lambda session: self._statements.insert_many(documents, session=session))
+            self.in_transaction(partial(self._insert_windows, documents))
+
+    def _insert_windows(self, documents: Gathered, session: ClientSession) -> None:
+        for window in documents.windows():
+            self._statements.insert_many(window, session=session)
 
     def in_transaction(self, work: Callable[[ClientSession], Result]) -> Result:
         """Run `work` in one durable transaction, as often as conflicts with other writers ask for it."""

@@ -23,7 +23,7 @@ from lrs.foundation.context import current_services
 from rules.catalogue.relevance import relevance_of
 from rules.catalogue.store import cache_of
 from rules.stored import VENDOR
-from statements.storage.store import CODEC
+from statements.storage.gathered import CODEC
 
 Document = dict[str, Any]
 COLUMNS: Final = (

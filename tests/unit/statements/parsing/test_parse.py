@@ -213,35 +213,111 @@ def test_a_repeated_key_is_found_beside_zeros() -> None:
         parse_statement(b'{"a":0.10,"a":0.10}')
 
 
-@pytest.mark.parametrize(
-    "item", [b"{}", b"[]", b"1", b'"a"', b'{"a":"' + b"x" * 30 + b'"}', b'{"verb":"]{,"}']
-)
-def test_too_many_values_are_refused_before_they_become_objects(
-    item: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("statements.parsing.parse.orjson.loads", lambda _: pytest.fail("it was decoded"))
-    for space in (b"", b"\n "):
-        body = space + b"[" + b",".join([item] * (MAX_BATCH + 1)) + b"]"
+@pytest.mark.parametrize("item", [b"{}", b"[]", b"1", b'"a"', b'{"a":"xxxxxxxxxx"}', b'{"verb":"]{,"}'])
+@pytest.mark.parametrize("space", [b"", b"\n "])
+def test_more_statements_than_a_batch_may_hold_are_refused(item: bytes, space: bytes) -> None:
+    body = space + b"[" + b",".join([item] * (MAX_BATCH + 1)) + b"]"
+    for rest in (b"", b" " * parse.IN_ONE_PIECE):
         with pytest.raises(TooLarge, match=r"10,?000 statements"):
-            parse_statements(body)
+            parse_statements(body + rest)
 
 
+@pytest.mark.parametrize("value", [b"{}", b"[]", b"0", b'{"a":{"":0}}'])
+@pytest.mark.parametrize("before", [b"", b"[", b"[{},", b'[{"a":"' + b"x" * 300_000 + b'"},'])
+def test_more_values_than_a_statement_may_hold_are_refused_before_they_become_objects(
+    value: bytes, before: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = b",".join([value] * (parse.MAX_VALUES_OF_STATEMENT + 2))
+    loads = orjson.loads
+
+    def watched(text: bytes) -> Any:
+        assert many not in text, "it was decoded"
+        return loads(text)
+
+    monkeypatch.setattr("statements.parsing.parse.orjson.loads", watched)
+    body = before + b'{"a":[' + many + b"]}" + (b"]" if before else b"")
+    place = "$" if not before else f"$[{before.count(b',')}]"
+    with pytest.raises(TooLarge) as caught:
+        parse_statements(body)
+    assert str(caught.value) == f"the statement {place} is larger than 100000 values"
+
+
+def test_commas_in_texts_and_of_other_statements_are_no_values() -> None:
+    texts = b'{"a":"' + b"," * 150_000 + b'"}'
+    assert parse_statement(texts).text == texts
+    numbers = b'{"a":[' + b",".join([b"0"] * 60_000) + b"]}"
+    for body in (b"[" + b",".join([numbers] * 2) + b"]", b"[" + b",".join([texts, numbers] * 3) + b"]"):
+        assert b"[" + b",".join(parsed.text for parsed in parse_statements(body)) + b"]" == body
+
+
+ITEMS = st.one_of(
+    st.recursive(st.none() | st.text('a,"\\{}[]'), lambda inner: st.lists(inner, max_size=3)).map(json.dumps),
+    st.dictionaries(st.text("ab},{\u00e9\U0001f600", max_size=3), VALUES, max_size=3).map(
+        lambda value: dump_text(value).decode()
+    ),
+    st.dictionaries(st.text("ab", max_size=1), st.lists(st.just({})), max_size=2).map(json.dumps),
+    st.sampled_from(['{"a":1e400}', '{"a":0.50}', '{ "a":"\\ud83d\\ude00" }', '{"a":"},{"}', '{"a":1,"a":2}',
+                     '{"a":"\\ud800"}', "NaN", "", "]", '{"a":"}"', '{"x":' + "[" * 250 + "]" * 250 + "}"]),
+)  # fmt: skip
+
+
+@settings(max_examples=400)
 @given(
-    st.lists(
-        st.recursive(st.none() | st.text('a,"\\{}[]'), lambda inner: st.lists(inner, max_size=3)), max_size=9
-    )
+    items=st.lists(ITEMS, max_size=12),
+    between=st.sampled_from([",", ", ", " ,\n"]),
+    around=st.sampled_from([("[", "]"), (" [ ", " ]\n"), ("[", ""), ("[", "] ]"), ("[", ",]")]),
+    window=st.sampled_from([1, 8, 40]),
 )
-def test_counting_agrees_with_decoding(values: list[Any]) -> None:
-    """Whatever stands in texts and inner values, an array is refused for its own length alone."""
-    body = json.dumps(values).encode()
-    for most in range(len(values) + 2):
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(parse, "MAX_BATCH", most)
-            if len(values) > max(most, 1):
-                with pytest.raises(TooLarge):
-                    parse._count_batch(body)
-            else:
-                parse._count_batch(body)
+def test_reading_in_windows_is_reading(
+    items: list[str], between: str, around: tuple[str, str], window: int
+) -> None:
+    """Whatever comes, a long array gives the same statements, or is refused in the same words."""
+    body = (around[0] + between.join(items) + around[1]).encode()
+    with pytest.MonkeyPatch.context() as patched:
+        whole = outcome(body)
+        patched.setattr(parse, "IN_ONE_PIECE", 0)
+        patched.setattr(parse, "_WINDOW", window)
+        assert outcome(body) == whole
+
+
+def outcome(body: bytes) -> object:
+    """Return what is read, or the refusal."""
+    try:
+        batch = parse_statements(body, 1000)
+        assert all(orjson.dumps(one.value) == one.text for one in batch if one.compact)
+        return [(one.value, one.text) for one in batch], [batch[n].text for n in range(len(batch))]
+    except StatementError as error:
+        return type(error), str(error), getattr(error, "path", None)
+
+
+@settings(max_examples=200)
+@given(
+    body=st.text('[]{}",:01e.-\\u tfn\ud800', max_size=40).map(lambda t: t.encode("utf-8", "surrogatepass"))
+)
+def test_any_text_is_refused_in_the_same_words_in_windows(body: bytes) -> None:
+    test_reading_in_windows_is_reading.hypothesis.inner_test(
+        [body.decode("utf-8", "replace")], ",", ("[", "]"), 4
+    )
+
+
+def test_a_long_array_is_not_there_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each statement is read when it is asked for, and no more than a window is decoded at once."""
+    statement = orjson.dumps({"id": "x" * 1000, "a": [{"b": "},{"}] * 20})
+    body = b"[" + b",".join([statement] * 500) + b"]"
+    longest, loads = 0, orjson.loads
+
+    def watched(text: bytes) -> Any:
+        nonlocal longest
+        longest = max(longest, len(text))
+        return loads(text)
+
+    monkeypatch.setattr("statements.parsing.parse.orjson.loads", watched)
+    batch = parse_statements(body)
+    assert len(batch) == 500
+    assert longest < 3 * 64 * 1024
+    longest = 0
+    assert [parsed.text for parsed in batch[490:]] == [statement] * 10
+    assert longest == len(statement)
 
 
 @pytest.mark.parametrize("rest", [b"", b",", b',"b":[NaN', b',"b":NaN}', b',"b":' + b"[" * 100_000])
@@ -250,13 +326,9 @@ def test_a_repeated_key_before_what_is_no_json_is_refused(rest: bytes) -> None:
         parse_statements(b'{"x":{"a":1,"a":2}' + rest)
 
 
-@given(st.binary(max_size=60).map(lambda data: data.replace(b"q", b'"').replace(b"s", b"\\")))
-def test_counting_reads_any_bytes(data: bytes) -> None:
-    parse._count_batch(data)
-
-
-def test_a_text_that_never_ends_is_counted_in_one_go() -> None:
-    parse._count_batch(b'[{},"' + b'\\"' * 3_000_000)
+def test_a_text_that_never_ends_is_looked_through_in_one_go() -> None:
+    with pytest.raises(InvalidStatement, match="not JSON"):
+        parse_statements(b'[{},"' + b'\\"' * 3_000_000)
 
 
 def test_the_bound_on_a_statement_counts_content_not_spelling() -> None:
