@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from importlib.resources import files
 from typing import Final
 
 from flask import Flask, Response, request
@@ -35,7 +36,10 @@ PARTS: Final[tuple[Callable[[Flask], None], ...]] = (
 def create_content_app(settings: Settings, db: Database[Document] | None = None) -> Flask:
     """Make the WSGI application of the content origin; `db` is given by tests."""
     check_origins(settings)
-    app = Flask("lrs.content", static_folder=None)  # without a secret key Flask has no sessions
+    templates = str(files("lrs").joinpath("templates"))
+    app = Flask(
+        "lrs.content", static_folder=None, template_folder=templates
+    )  # without a secret key Flask has no sessions
     app.extensions["laurel"] = Services(settings, connect(settings) if db is None else db)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_mb * 1024 * 1024
     for register in PARTS:

@@ -113,7 +113,7 @@ def check_urls(
     if taken:
         raise InvalidField("url", f"carries the launch parameter {min(taken)!r} already")
     if wish.return_url is not None:
-        homes = {origin, origin_of(public_url), *allowed}
+        homes = {origin, origin_of(public_url), own_content, *allowed}
         if origin_of(wish.return_url) not in homes:
             raise InvalidField("return_url", "leads to an origin that the organization does not allow")
 

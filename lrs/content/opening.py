@@ -41,27 +41,26 @@ class Opening:
     reason: str = ""  # why nothing that happens counts, or why no new attempt was begun
 
 
-def open_content(settings: Settings, editor: Editor, wanted: Wanted, part: str | None = None) -> Opening:
+def open_content(
+    settings: Settings, editor: Editor, wanted: Wanted, part: str | None = None, *, menu: bool = False
+) -> Opening:
     """Open an item for a learner: the part that is named, else the one to go on with.
 
+    With `menu` a cmi5 course of several units opens at the page that lists them, where no part is named.
     Raises UnknownThing, Collision where nothing is published, InvalidField.
     """
     shelf = Shelf(editor.db)
     current = shelf.newest(wanted.item)
     if current.package.kind in PLAYED:
-        token, found = launch(editor.db, shelf, wanted, editor.now)
-        return Opening(
-            url=player_url(settings, token, found),
-            kind=current.package.kind,
-            registration=UUID(found["registration"]),
-            version=found["version"],
-            mode=found["mode"],
-            reason=found["reason"],
-        )
+        return _opened(settings, current.package.kind, *launch(editor.db, shelf, wanted, editor.now))
     registration = enrol(editor.db, wanted, editor.now)
     if current.package.kind is Kind.CMI5:
-        course = Course(settings, editor, principal_of(settings, wanted), current, registration)
-        return _open_unit(course, wanted, part)
+        course = course_of(settings, editor, wanted, shelf, registration)
+        if menu and part is None and len(list(course.package.launchable())) > 1:
+            course.begin(wanted.actor)
+            made = launch(editor.db, shelf, wanted, editor.now, course.version)
+            return _opened(settings, Kind.CMI5, *made)
+        return open_unit(course, wanted, part)
     item = _item(current, part)
     url, origin = _address(settings, current, item, registration)
     wish = replace(_wish(wanted, registration, url), activity=item.id)
@@ -69,7 +68,26 @@ def open_content(settings: Settings, editor: Editor, wanted: Wanted, part: str |
     return Opening(address, current.package.kind, registration, current.id)
 
 
-def _open_unit(course: Course, wanted: Wanted, part: str | None) -> Opening:
+def _opened(settings: Settings, kind: Kind, token: str, found: Document) -> Opening:
+    return Opening(
+        url=player_url(settings, token, found),
+        kind=kind,
+        registration=UUID(found["registration"]),
+        version=found["version"],
+        mode=found["mode"],
+        reason=found["reason"],
+    )
+
+
+def course_of(settings: Settings, editor: Editor, wanted: Wanted, shelf: Shelf, registration: UUID) -> Course:
+    """Return a learner's registration in the version that it was begun at, else in the newest."""
+    known = editor.db.cmi5_registrations.find_one({"_id": str(registration)}, {"version": 1})
+    version = shelf.version(known["version"]) if known else shelf.newest(wanted.item)
+    return Course(settings, editor, principal_of(settings, wanted), version, registration)
+
+
+def open_unit(course: Course, wanted: Wanted, part: str | None) -> Opening:
+    """Launch a unit in a new session: the one that is named, else the first that is not met."""
     settings, version, registration = course.settings, course.version, course.registration
     unit = _item(version, part or course.next_unit(wanted.actor))
     url, origin = _address(settings, version, unit, registration)
@@ -91,10 +109,11 @@ def _item(version: Shelved, part: str | None) -> Item:
 
 
 def _address(settings: Settings, version: Shelved, item: Item, registration: UUID) -> tuple[str, str | None]:
-    """Return the address of an item's page and, where it is kept by us, its origin."""
+    """Return the address of an item's page, and our own origin for its version where there is one."""
     path, tag = item.launch or "", tag_of(registration)
     if path.startswith(("http://", "https://")):
-        return path + item.query, None
+        origin = content_origin(settings, version.id, tag) if settings.content_url else None
+        return path + item.query, origin  # the page that it returns to may be ours
     origin = content_origin(settings, version.id, tag)
     return file_url(settings, version.id, path, item.query, tag), origin
 

@@ -38,6 +38,10 @@ class OpenArgs(Schema):
     name = fields.String(load_default="", validate=validate.Length(max=200))
     language = fields.String(load_default="en", validate=validate.Length(1, 35))
     part = fields.String(metadata={"description": "The part to open; default: where the learner goes on."})
+    menu = fields.Boolean(
+        load_default=False,
+        metadata={"description": "A cmi5 course of several units opens at the list of them."},
+    )
     return_url = fields.String(validate=validate.Length(max=4000))
     new_attempt = fields.Boolean(load_default=False)
     mode = fields.String(load_default="normal", validate=validate.OneOf(("normal", "browse", "review")))
@@ -125,7 +129,7 @@ def open_item(body: Document, item: str) -> Any:
         wants_new=body["new_attempt"],
         mode=body["mode"],
     )
-    return open_content(here.settings, who, wanted, body.get("part"))
+    return open_content(here.settings, who, wanted, body.get("part"), menu=body["menu"])
 
 
 @blp.route("/<item>/registrations/<registration>/waive", methods=["POST"], scope="content/write")

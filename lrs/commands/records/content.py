@@ -275,7 +275,7 @@ def open_(services: Services, item: str, person: str) -> None:
     actor = actor_of(editor, who, services.settings.public_url, None)
     name = get_person(services.db, who).get("name") or ""
     wanted = Wanted(kept["org"], item, actor, who, name)
-    click.echo(open_content(services.settings, editor, wanted).url)
+    click.echo(open_content(services.settings, editor, wanted, menu=True).url)
 
 
 @group.command("url")

@@ -50,7 +50,7 @@ def start(item: str) -> Any:
         language=languages[0] if languages else "en",
         wants_new=request.args.get("new") == "1",
     )
-    opened = open_content(here.settings, who, wanted, request.args.get("part"))
+    opened = open_content(here.settings, who, wanted, request.args.get("part"), menu=True)
     response = redirect(opened.url, 303)
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "no-store"

@@ -67,7 +67,7 @@ def open_linked(settings: Settings, editor: Editor, message: Message) -> Opening
         return_url=_return(settings, editor, message, item),
         mode="normal" if message.is_learner else "browse",
     )
-    opened = open_content(settings, editor, wanted)
+    opened = open_content(settings, editor, wanted, menu=True)
     if message.is_learner and message.grading is not None:
         grades.follow(editor, message, wanted, opened.registration)
     return opened

@@ -25,7 +25,7 @@ from pymongo.database import Database
 from lrs.content.attempts.deciding import decide
 from lrs.content.attempts.store import Learner, begin, latest
 from lrs.content.origin.addresses import content_origin
-from lrs.content.player.shelf import Shelf
+from lrs.content.player.shelf import Shelf, Shelved
 from lrs.foundation.errors import UnknownThing
 from lrs.foundation.settings import Settings
 from statements.parsing.actor import ifi
@@ -64,11 +64,16 @@ class Wanted:
     mode: str = "normal"  # or "review", "browse": nothing that happens counts
 
 
-def launch(db: Database[Document], shelf: Shelf, wanted: Wanted, now: dt.datetime) -> tuple[str, Document]:
-    """Open a course for a learner; return the token and the launch. Raises UnknownThing, Collision."""
+def launch(
+    db: Database[Document], shelf: Shelf, wanted: Wanted, now: dt.datetime, version: Shelved | None = None
+) -> tuple[str, Document]:
+    """Open a course for a learner; return the token and the launch. Raises UnknownThing, Collision.
+
+    `version` is the one that is run, by default the newest, or that of the attempt that goes on.
+    """
     registration = enrol(db, wanted, now)
     newest = latest(db, registration)
-    current = shelf.newest(wanted.item)
+    current = version or shelf.newest(wanted.item)
     decision = decide(newest, current.policy, now, wants_new=wanted.wants_new)
     version = current
     if newest is not None and decision.choice != "begin":

@@ -19,7 +19,7 @@ from pymongo.errors import PyMongoError
 from lrs.content.attempts.deciding import AttemptOver
 from lrs.content.errors import STATUS
 from lrs.content.packages.model import Kind
-from lrs.content.player import launches, reports
+from lrs.content.player import launches, reports, units
 from lrs.content.player.commits import LARGEST, BadCommit, read_commit, read_sequencing, refusal
 from lrs.content.player.playing import Play, h5p_outline
 from lrs.content.player.shelf import Shelf, Shelved
@@ -51,6 +51,7 @@ OURS: Final = {
     "scorm.js": "text/javascript",
     "sequencing.js": "text/javascript",
     "transport.js": "text/javascript",
+    "units.css": "text/css",
 }
 LIBRARIES: Final = {
     "scorm12.min.js": "scorm-again/dist",
@@ -134,11 +135,14 @@ def _asked() -> Json:
 
 @blueprint.get("/play/<token>/")
 def page(token: str) -> Response:
-    """Answer the player's page; what it shows it asks for.
+    """Answer the player's page; what it shows it asks for. A cmi5 course has a page of its units instead.
 
     H5P runs in that page itself, with styles and scripts of the package, so it has the content's own policy.
     """
-    if _found(token)[1].package.kind is Kind.H5P:
+    launch, version = _found(token)
+    if version.package.kind is Kind.CMI5:
+        return units.menu_page(launch, version)
+    if version.package.kind is Kind.H5P:
         return _page("h5p.html", NO_STORE)
     return _page("player.html", PAGE_HEADERS)
 
@@ -147,6 +151,16 @@ def _page(body: str, headers: Mapping[str, str]) -> Response:
     return Response(
         _ours("head.html") + _ours(body), headers=headers, content_type="text/html; charset=utf-8"
     )
+
+
+@blueprint.post("/play/<token>/unit")
+def open_unit(token: str) -> Response:
+    """Launch a unit of a cmi5 course, and lead there."""
+    launch, version = _found(token)
+    request.max_content_length = units.LARGEST
+    if version.package.kind is not Kind.CMI5:
+        raise UnknownThing("launch", "of this address")
+    return units.open_chosen(token, launch, request.form.get("unit", ""))
 
 
 @blueprint.get("/play/<token>/outline")

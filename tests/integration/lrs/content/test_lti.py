@@ -9,11 +9,12 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import jwt
 import orjson
 import pytest
+from cmi5_unit import Unit, query_of
 from content_site import PACKAGES, take_in, zipped
 from factories_access import editor, make_org
 from factories_lti import (
@@ -36,6 +37,7 @@ from werkzeug.test import TestResponse
 from lrs.app import create_app
 from lrs.content.lti import grades, keys, platforms
 from lrs.content.lti.connecting import KeySets
+from lrs.content_app import create_content_app
 from lrs.foundation.context import utc_now
 from lrs.foundation.errors import Collision, InvalidField, UnknownThing
 from lrs.foundation.settings import Settings
@@ -336,8 +338,6 @@ def test_a_choice_goes_to_a_web_address_only(
 
 def committed(client: FlaskClient, settings: Settings, db: Db, location: str, status: str, raw: int) -> None:
     """Do in the player what a SCO of 1.2 does."""
-    from lrs.content_app import create_content_app
-
     site = create_content_app(settings, db).test_client()
     parts = urlsplit(location)
     base = {"base_url": f"{parts.scheme}://{parts.netloc}"}
@@ -425,14 +425,27 @@ def test_a_cmi5_course_is_done_when_it_is_satisfied(
 ) -> None:
     item = str(take_in(settings, db, zipped(PACKAGES / "cmi5-course"))["item"])
     lms.register(db)
-    opened = launched(client, lms, item, **lms.grading())
-    assert opened.status_code == 303, opened.text
-    assert "fetch=" in opened.location
-    query = {name: values[0] for name, values in parse_qs(urlsplit(opened.location).query).items()}
-    told = db.cmi5_registrations.find_one({"_id": query["registration"]})
-    assert told is not None
-    assert json.loads(query["actor"])["account"] == {"homePage": lms.url, "name": "u-17"}
+    page = urlsplit(launched(client, lms, item, **lms.grading()).location)
+    site = create_content_app(settings, db).test_client()
+    base = {"base_url": f"{page.scheme}://{page.netloc}"}
+    assert "0 of 2" in site.get(page.path, **base).text
+    units = re.findall(r'name="unit" value="([^"]+)"', site.get(page.path, **base).text)
+
+    def begun(unit: str) -> Unit:
+        answer = site.post(f"{page.path}unit", data={"unit": unit}, **base)
+        assert answer.status_code == 303, answer.text
+        made = Unit(client, {"query": query_of(answer.location)})
+        assert orjson.loads(made.query["actor"])["account"] == {"homePage": lms.url, "name": "u-17"}
+        assert made.data["returnURL"] == page.geturl()
+        made.say("initialized")
+        return made
+
+    begun(units[0]).say("completed", completion=True)
     assert sent_at(settings, db, 20) == 0
+    begun(units[1]).say("passed", success=True, score={"scaled": 0.8})
+    assert "The course is done" in site.get(page.path, **base).text
+    assert sent_at(settings, db, 60) == 1
+    assert (lms.scores[0]["scoreGiven"], lms.scores[0]["activityProgress"]) == (80, "Completed")
 
 
 def test_tin_can_content_tells_its_result_itself(
@@ -441,7 +454,7 @@ def test_tin_can_content_tells_its_result_itself(
     item = str(take_in(settings, db, zipped(PACKAGES / "tincan-tour"))["item"])
     lms.register(db)
     opened = launched(client, lms, item, **lms.grading())
-    query = {name: values[0] for name, values in parse_qs(urlsplit(opened.location).query).items()}
+    query = query_of(opened.location)
     said = {
         "actor": json.loads(query["actor"]), "verb": {"id": f"{ADL}passed"}, "object": {"id": query["activity_id"]},
         "result": {"success": True, "score": {"scaled": 0.75}}, "context": {"registration": query["registration"]},

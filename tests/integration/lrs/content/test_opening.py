@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import datetime as dt
-import uuid
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
 import pytest
+from cmi5_unit import Unit, query_of
 from content_site import PACKAGES, take_in, zipped
 from factories_access import editor, log_in, make_client, make_org, make_person, make_user
 from factories_content import verbs
@@ -23,6 +22,7 @@ from pymongo.database import Database
 
 from lrs.content.attempts.store import SILENCE
 from lrs.content.cmi5.sessions import abandon_silent
+from lrs.content_app import create_content_app
 from lrs.demo.courses import load_courses
 from lrs.foundation.context import utc_now
 from lrs.foundation.settings import Settings
@@ -56,50 +56,6 @@ def told(db: Db) -> list[dict[str, Any]]:
     given = {"ascending": ["true"], "limit": ["500"]}
     page = StatementStore(db, "vendor").find(StatementQuery.parse(given, "1.0.3"))
     return [orjson.loads(one) for one in page.statements]
-
-
-class Unit:
-    """An AU that was launched and has its token."""
-
-    def __init__(
-        self, client: FlaskClient, launched: dict[str, Any], *, reads_preferences: bool = True
-    ) -> None:
-        self.client, self.query = client, launched["query"]
-        fetch = urlsplit(self.query["fetch"])
-        token = client.post(f"{fetch.path}?{fetch.query}").json["auth-token"]
-        self.headers = {"Authorization": f"Basic {token}", **VERSION}
-        self.data = client.get("/xapi/activities/state", query_string=self.state, headers=self.headers).json
-        profile = {"agent": self.query["actor"], "profileId": "cmi5LearnerPreferences"}
-        if reads_preferences:
-            client.get("/xapi/agents/profile", query_string=profile, headers=self.headers)
-
-    @property
-    def state(self) -> dict[str, str]:
-        return {
-            "activityId": self.query["activityId"], "agent": self.query["actor"],
-            "registration": self.query["registration"], "stateId": "LMS.LaunchData",
-        }  # fmt: skip
-
-    def statement(self, verb: str, **result: Any) -> dict[str, Any]:
-        judged = verb in {"completed", "passed", "failed"}
-        template = copy.deepcopy(self.data["contextTemplate"])
-        template["contextActivities"]["category"] = [{"id": f"{CATEGORY}cmi5"}] + (
-            [{"id": f"{CATEGORY}moveon"}] if judged else []
-        )
-        if "masteryScore" in self.data and verb in {"passed", "failed"}:
-            template["extensions"][MASTERY] = self.data["masteryScore"]
-        made = {
-            "id": str(uuid.uuid4()), "timestamp": "2026-11-29T10:00:00.000Z", "actor": orjson.loads(self.query["actor"]),
-            "verb": {"id": ADL + verb}, "object": {"id": self.query["activityId"]},
-            "context": {"registration": self.query["registration"], **template},
-        }  # fmt: skip
-        return made if verb == "initialized" else made | {"result": {"duration": "PT1S", **result}}
-
-    def say(self, verb: str, status: int = 200, **result: Any) -> None:
-        answer = self.client.post(
-            "/xapi/statements", json=self.statement(verb, **result), headers=self.headers
-        )
-        assert answer.status_code == status, answer.text
 
 
 @pytest.fixture
@@ -377,3 +333,70 @@ def test_the_demos_packages_are_taken_in_and_open(
     items = load_courses(db, settings, editor(db), utc_now())
     kinds = {opened(client, auth(), item)["kind"] for item in items.values()}
     assert kinds == {"scorm12", "scorm2004", "cmi5", "tincan"}
+
+
+def page_of(
+    client: FlaskClient, auth: Auth, settings: Settings, db: Db, item: str, **more: Any
+) -> tuple[Any, str, dict[str, str]]:
+    url = urlsplit(opened(client, auth(), item, menu=True, **more)["url"])
+    site = create_content_app(settings, db).test_client()
+    return site, url.path, {"base_url": f"{url.scheme}://{url.netloc}"}
+
+
+def test_the_page_of_a_course_launches_its_own_units_alone(
+    client: FlaskClient, auth: Auth, settings: Settings, db: Db, course: str
+) -> None:
+    site, path, base = page_of(client, auth, settings, db, course)
+    page = site.get(path, **base)
+    assert page.headers["Cache-Control"] == "no-store"
+    assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
+    for unit in (
+        "",
+        "https://elsewhere.example/unit",
+        "https://laurel.example/courses/product-launch/training",
+    ):
+        assert site.post(f"{path}unit", data={"unit": unit}, **base).status_code == 404
+    assert site.post("/play/nobody/unit", data={"unit": "x"}, **base).status_code == 404
+    assert db.launches.count_documents({}) == 0
+    quiz = str(take_in(settings, db, zipped(PACKAGES / "scorm12-quiz"))["item"])
+    player = urlsplit(opened(client, auth(), quiz)["url"]).path
+    assert site.post(f"{player}unit", data={"unit": "x"}, **base).status_code == 404
+
+
+def test_who_only_browses_a_course_of_units_changes_nothing(
+    client: FlaskClient, auth: Auth, settings: Settings, db: Db, course: str
+) -> None:
+    site, path, base = page_of(client, auth, settings, db, course, mode="browse")
+    assert "nothing that you do here counts" in site.get(path, **base).text
+    answer = site.post(
+        f"{path}unit", data={"unit": "https://laurel.example/courses/product-launch/news"}, **base
+    )
+    unit = Unit(client, {"query": query_of(answer.location)})
+    assert unit.data["launchMode"] == "Browse"
+    unit.say("initialized")
+    unit.say("completed", 403, completion=True)
+
+
+def test_texts_of_a_package_run_nothing_in_the_page_of_its_units(
+    client: FlaskClient, auth: Auth, settings: Settings, db: Db, app: Flask
+) -> None:
+    files = {path.name: path.read_bytes() for path in (PACKAGES / "cmi5-course").iterdir()}
+    files["cmi5.xml"] = files["cmi5.xml"].replace(b"What is new<", b"&lt;script&gt;hit()&lt;/script&gt;<", 1)
+    item = str(take_in(settings, db, zip_of(files))["item"])
+    site, path, base = page_of(client, auth, settings, db, item)
+    text = site.get(path, **base).text
+    assert "&lt;script&gt;hit()" in text
+    assert "<script" not in text
+
+
+def test_a_learner_under_way_in_a_cmi5_course_stays_on_the_version_that_was_begun(
+    client: FlaskClient, auth: Auth, settings: Settings, db: Db, course: str
+) -> None:
+    first = opened(client, auth(), course)
+    files = {path.name: path.read_bytes() for path in (PACKAGES / "cmi5-course").iterdir()}
+    files["cmi5.xml"] = files["cmi5.xml"].replace(b'moveOn="Passed"', b'moveOn="Completed"')
+    second = take_in(settings, db, zip_of(files), item=course)
+    again = opened(client, auth(), course)
+    assert again["version"] == first["version"] != second["_id"]
+    bea = {"objectType": "Agent", "account": {"homePage": "https://lms.example", "name": "bea"}}
+    assert opened(client, auth(), course, actor=bea)["version"] == second["_id"]

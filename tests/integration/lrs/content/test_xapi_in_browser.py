@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
-from browser import CHROMIUM, Browser, browsing
+from browser import CHROMIUM, Browser, Page, browsing
 from content_site import ANA, PACKAGES, Site, running_site
 from factories_content import verbs
 from pymongo.database import Database
@@ -56,9 +56,9 @@ def browser() -> Iterator[Browser]:
         yield made
 
 
-def open_for_ana(site: Site, name: str) -> str:
+def open_for_ana(site: Site, name: str, *, menu: bool = False) -> str:
     who = Editor(site.db, {"kind": "client", "id": "portal", "name": "portal"}, utc_now())
-    return open_content(site.settings, who, Wanted("vendor", site.items[name], ANA)).url
+    return open_content(site.settings, who, Wanted("vendor", site.items[name], ANA), menu=menu).url
 
 
 def told(db: DB) -> list[str]:
@@ -90,6 +90,50 @@ def test_both_units_of_a_cmi5_course_are_run_and_the_course_is_satisfied(
     ]  # fmt: skip
     page.go(open_for_ana(site, "launch"))
     page.wait("document.getElementById('outcome').textContent.startsWith('You have done this part')")
+
+
+def state_of(page: Page, title: str) -> str:
+    """The words beside a unit of the course's page."""
+    row = f"[...document.querySelectorAll('.unit')].find((one) => one.innerText.includes('{title}'))"
+    return str(page.run(f"[...{row}.querySelectorAll('.state')].map((one) => one.innerText).join(', ')"))
+
+
+def choose(page: Page, title: str) -> None:
+    row = f"[...document.querySelectorAll('.unit')].find((one) => one.innerText.includes('{title}'))"
+    page.run(f"{row}.querySelector('button').click()")
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_a_course_of_units_has_a_page_to_which_each_unit_comes_back(
+    browser: Browser, site: Site, width: int
+) -> None:
+    site.add("launch", PACKAGES / "cmi5-course")
+    page = browser.open(open_for_ana(site, "launch", menu=True), width)
+    page.wait("document.querySelectorAll('.unit').length === 2")
+    assert page.run("document.documentElement.scrollWidth <= innerWidth")
+    assert (state_of(page, "What is new"), state_of(page, "Test")) == (
+        "Not begun, to complete",
+        "Not begun, to pass",
+    )
+    choose(page, "What is new")
+    page.wait("document.getElementById('news') && !document.getElementById('news').hidden")
+    page.run("document.getElementById('read').click()")
+    page.wait("document.getElementById('outcome').textContent === 'Done.'")
+    page.run("document.getElementById('leave').click()")
+    page.wait("document.querySelectorAll('.unit').length === 2")
+    assert (state_of(page, "What is new"), state_of(page, "Test")) == ("Completed", "Not begun, to pass")
+    assert page.run("document.querySelector('.onward').innerText.includes('Test')")
+    choose(page, "Test")
+    page.wait("document.getElementById('test') && !document.getElementById('test').hidden")
+    page.run(
+        "document.querySelectorAll('[value=right]').forEach((one) => one.click()); document.querySelector('#test button').click()"
+    )
+    page.wait("document.getElementById('outcome').textContent === 'Passed.'")
+    page.run("document.getElementById('leave').click()")
+    page.wait("document.querySelectorAll('.unit').length === 2")
+    assert state_of(page, "Test") == "Passed"
+    assert "The course is done" in page.run("document.querySelector('.whole').innerText")
+    assert page.run("document.querySelector('.block > .told').innerText").split("\n") == ["Done", "2 of 2"]
 
 
 def test_tin_can_content_goes_on_where_it_was_left(browser: Browser, site: Site) -> None:
