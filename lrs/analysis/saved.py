@@ -1,7 +1,8 @@
 """Saved queries: a name, an owner, a schedule, the last results, and links that show them to others.
 
 saved_queries {_id, org, owner, name, expression, organizations, whole, vendor_wide, schedule, next_at,
-               leased_until, links [{digest, until}], shown_as, pinned, created_at, updated_at, version}
+               leased_until, links [{digest, until}], shown_as, pinned, created_at, updated_at, version,
+               readers? [{user, language}] who get each scheduled answer by mail}
 query_results {query, org, at, rows, seconds, error}
 """
 
@@ -12,7 +13,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -31,6 +32,7 @@ from statements.errors import StatementError
 Document = dict[str, Any]
 
 LEASE = dt.timedelta(minutes=2)
+READERS = 100  # users who get the answers of one query by mail
 PICTURES = ("auto", "table", "bars", "stacked", "lines", "heat")
 """How the answer is shown where there are pictures: `auto` is what says most."""
 
@@ -168,12 +170,22 @@ def latest(db: Database[Document], saved: Document) -> Document | None:
     return db.query_results.find_one(wanted, sort=[("at", DESCENDING)])
 
 
-def run_due(db: Database[Document], now: dt.datetime, limit: int = 20) -> int:
-    """Run what is due: a job of the worker. Each is leased, so that two workers never run the same."""
+def run_due(
+    db: Database[Document],
+    now: dt.datetime,
+    limit: int = 20,
+    tell: Callable[[Document, Document], object] | None = None,
+) -> int:
+    """Run what is due: a job of the worker. Each is leased, so that two workers never run the same.
+
+    `tell(saved, result)` comes before the next run is set: where a worker dies between, it comes again.
+    """
     done = 0
     wanted = {"next_at": {"$lte": now}}
     while done < limit and (saved := lease.take(db.saved_queries, wanted, now, LEASE)) is not None:
-        run(db, saved, now)
+        result = run(db, saved, now)
+        if tell is not None:
+            tell(saved, result)
         lease.give_back(db.saved_queries, saved, {"next_at": next_run(saved["schedule"], now)})
         done += 1
     return done
@@ -207,6 +219,17 @@ def change(
 def pin(db: Database[Document], saved: Document, *, pinned: bool) -> None:
     """Put a saved query on the dashboard of its organization, or take it away."""
     db.saved_queries.update_one({"_id": saved["_id"], "org": saved["org"]}, {"$set": {"pinned": pinned}})
+
+
+def send_to(db: Database[Document], saved: Document, user: str, language: str | None) -> None:
+    """Send each scheduled answer to a user too, in a language; None sends none any more."""
+    wanted = {"_id": saved["_id"], "org": saved["org"]}
+    db.saved_queries.update_one(wanted, {"$pull": {"readers": {"user": user}}})
+    if language is not None:
+        room = {f"readers.{READERS - 1}": {"$exists": False}}
+        added = {"$push": {"readers": {"user": user, "language": language}}}
+        if not db.saved_queries.update_one({**wanted, **room}, added).matched_count:
+            raise InvalidField("readers", f"has {READERS} already")
 
 
 def delete(db: Database[Document], saved: Document) -> None:

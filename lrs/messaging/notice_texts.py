@@ -31,7 +31,7 @@ LANGUAGES: Final = tuple(
 # Reminders may be refused; what ends or stops a certification is told in any case.
 REMINDERS: Final = frozenset({
     "before_expiry", "before_due", "award.renewal_open", "award.grace", "digest", "tier.at_risk",
-    "reminder",
+    "reminder", "question",
 })  # fmt: skip
 EXAMPLE: Final[Mapping[str, str]] = {
     "name": "Ana Example", "holder": "Ana Example", "certification": "Acme Sales Professional",
@@ -39,6 +39,7 @@ EXAMPLE: Final[Mapping[str, str]] = {
     "organization": "North",
     "tier": "gold", "previous_tier": "silver", "falls_to": "silver", "falls_at": "2027-04-10",
     "programme": "Acme Partners", "missing": "technical 2 of 3",
+    "question": "Passed exams at North", "at": "2026-11-30 05:00 UTC", "rows": "north · 12\nsouth · 9",
     "count": "3", "event": "award.corrected", "link": "/registry",
 }  # fmt: skip
 

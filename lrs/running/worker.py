@@ -35,7 +35,7 @@ from lrs.foundation.fetching import Fetcher
 from lrs.foundation.mail import mailer
 from lrs.foundation.settings import Settings
 from lrs.indexes import ensure_indexes
-from lrs.messaging import due_notices, notices
+from lrs.messaging import answered_questions, due_notices, notices
 from lrs.messaging.award_statements import write_back
 from lrs.messaging.dispatching import WebhookDispatcher
 from lrs.messaging.mail_queue import send_due
@@ -108,7 +108,8 @@ def recheck_recognised(services: WorkerServices) -> None:
 
 def run_saved_queries(services: WorkerServices) -> None:
     """Run the saved queries whose time has come."""
-    saved.run_due(services.db, services.now())
+    db, now = services.db, services.now()
+    saved.run_due(db, now, tell=lambda one, result: answered_questions.tell(db, one, result, now))
 
 
 def deliver_events(services: WorkerServices) -> None:

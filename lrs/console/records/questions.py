@@ -17,7 +17,7 @@ from lrs.analysis.readable_stores import scope_of
 from lrs.analysis.run import Analyst, Answer
 from lrs.api.records import analytics as api
 from lrs.console.forms import read, sent
-from lrs.console.language import mark
+from lrs.console.language import language, mark
 from lrs.console.lists import Rows, Span, asked, listed, seek
 from lrs.console.models import asked_statements
 from lrs.console.models import question_words as words
@@ -109,6 +109,7 @@ def question(query: str) -> Response:
     return show(
         "question.html", **told, names=known, schedules=SCHEDULES, people=people_in(told["shown"]),
         short=asked_statements.short,
+        readers=_readers(found), me=g.principal.id,
         owner=_owners([found]).get(found["owner"], found["owner"]),
         exports=exports(told["body"], _narrow(found)),
     )  # fmt: skip
@@ -125,10 +126,12 @@ def change(query: str) -> Response:
         saved.run(services.db, found, services.now())
     elif action in {"pin", "unpin"}:
         saved.pin(services.db, found, pinned=action == "pin")
+    elif action in {"mail", "no-mail"}:
+        saved.send_to(services.db, found, g.principal.id, language() if action == "mail" else None)
     elif action == "schedule":
         saved.change(services.db, found, services.now(), schedule=sent("schedule").get("schedule"))
     else:
-        raise InvalidField("action", "is one of run, pin, unpin, schedule, delete")
+        raise InvalidField("action", "is one of run, pin, unpin, schedule, mail, no-mail, delete")
     return redirected(f"/console/questions/{query}")
 
 
@@ -188,3 +191,9 @@ def _owners(found: list[Document]) -> dict[str, str]:
     wanted = {"org": g.principal.org, "_id": {"$in": sorted({one["owner"] for one in found})}}
     rows = current_services().db.users.find(wanted, {"name": 1, "email": 1})
     return {one["_id"]: one.get("name") or one["email"] for one in rows}
+
+
+def _readers(found: Document) -> dict[str, str]:
+    """Return the addresses to which the scheduled answers go, by user."""
+    wanted = {"_id": {"$in": [one["user"] for one in found.get("readers", ())]}, "disabled_at": None}
+    return {one["_id"]: one["email"] for one in current_services().db.users.find(wanted, {"email": 1})}

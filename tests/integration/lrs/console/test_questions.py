@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import html
 import io
 import json
@@ -12,6 +13,11 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from console_world import World
+from factories_access import utc_now
+
+from lrs.analysis import saved
+from lrs.messaging import answered_questions
+from lrs.messaging.mail_queue import unsubscribe
 
 PASSED = {"field": "verb", "eq": "passed"}
 BY_PARTNER = {"filter": PASSED, "group": ["person.organization"], "measures": {"count": {"count": True}}}
@@ -93,6 +99,58 @@ def test_a_question_is_saved_for_its_organization_pinned_scheduled_and_deleted(w
     assert world.ada.open(made.location, "POST", data={"action": "delete"}).status_code == 303
     assert world.ada.open(made.location).status_code == 404
     assert world.db.query_results.count_documents({"query": listed["id"]}) == 0
+
+
+def test_scheduled_answers_come_by_mail_to_who_wants_them_and_may_read_them(world: World) -> None:
+    db = world.db
+    form = {"name": "Passes", "q": json.dumps(BY_PARTNER)}
+    made = world.ann.open("/console/questions", "POST", data=form).location
+    assert "Send me each answer by mail" not in world.ann.open(made).text, "nothing comes without a schedule"
+    for browser in (world.ann, world.ada):
+        assert (
+            browser.open(made, "POST", data={"action": "schedule", "schedule": "0 5 * * *"}).status_code
+            == 303
+        )
+        for _ in range(2):
+            assert browser.open(made, "POST", data={"action": "mail"}).status_code == 303
+    to = re.findall(r"By mail to: ([^<]+)", world.ada.open(made).text)[0]
+    assert sorted(to.split(", ")) == ["ada@vendor.example", "ann@vendor.example"]
+    assert world.ada.open(made, "POST", data={"action": "no-mail"}).status_code == 303
+    kept = db.saved_queries.find_one({"_id": made.rsplit("/", 1)[-1]})
+    assert len(kept["readers"]) == 1, "asking twice is asking once"
+
+    def tell(one: dict[str, Any], result: dict[str, Any]) -> None:
+        for _ in range(2):  # a worker died before it had set the next run
+            answered_questions.tell(db, one, result, later)
+
+    later = utc_now() + dt.timedelta(days=2)
+    assert saved.run_due(db, later, tell=tell) == 1
+    (mail,) = db.mails.find({"template": "question"})
+    assert (mail["to"], mail["language"]) == ("ann@vendor.example", "en")
+    assert "aurora" in mail["values"]["rows"]
+    assert mail["values"]["link"] == made
+    db.users.update_one({"email": "ann@vendor.example"}, {"$set": {"role": "learner"}})
+    assert saved.run_due(db, later + dt.timedelta(days=2), tell=tell) == 1
+    db.users.update_one({"email": "ann@vendor.example"}, {"$set": {"role": "analyst"}})
+    assert db.mails.count_documents({"template": "question"}) == 1, "who may not read it any more gets none"
+    unsubscribe(db, "ann@vendor.example", "question", later)
+    assert saved.run_due(db, later + dt.timedelta(days=4), tell=tell) == 1
+    assert db.mails.count_documents({"template": "question"}) == 1, "nor who refused them"
+    db.mails.delete_many({"template": "question"})
+    db.unsubscribed.delete_many({})
+    assert world.ann.open(made, "POST", data={"action": "delete"}).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("expression", "told"),
+    [
+        ({"group": ["org"]}, True), ({"group": [{"field": "stored", "bucket": "day"}, "verb"]}, True),
+        ({"measures": {"n": "count"}}, True), ({"group": ["actor"]}, False), ({"group": ["person"]}, False),
+        ({"group": ["org", "person.name"]}, False), ({"select": ["actor"]}, False), ({}, False),
+    ],
+)  # fmt: skip
+def test_rows_about_people_are_not_put_into_mails(expression: dict[str, Any], told: bool) -> None:
+    assert answered_questions.tells_of_nobody(expression) is told
 
 
 def test_a_partner_asks_its_own_stores_only(world: World) -> None:

@@ -1,0 +1,86 @@
+"""Scheduled answers of saved questions by mail: to users who asked for it, as long as they may read them.
+
+A mail names the question, how many rows its answer has, and the first of them where they tell of no person:
+a mail is out of reach of an erasure. Everything else is behind its link.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+from bson import json_util
+from pymongo.database import Database
+
+from lrs.access.organizations import VENDOR
+from lrs.access.users import ROLES
+from lrs.messaging.mail_queue import is_unsubscribed, queue
+
+Document = dict[str, Any]
+KIND: Final = "question"
+ROWS: Final = 15
+OF_NOBODY: Final = frozenset({
+    "org", "verb", "object.id", "activity_type", "success", "completion", "platform", "language", "stored",
+    "timestamp", "person.organization", "person.role", "client_label", "version",
+})  # fmt: skip
+"""Fields whose values tell of no person."""
+
+
+def tell(db: Database[Document], saved: Document, result: Mapping[str, Any], now: dt.datetime) -> int:
+    """Queue the answer for each reader, once for each time the schedule names; return how many."""
+    mails = []
+    for reader in saved.get("readers", ()):
+        user = db.users.find_one({"_id": reader["user"], "disabled_at": None})
+        if user is None or not may_read(user, saved) or is_unsubscribed(db, user["email"], KIND):
+            continue
+        told = f"{KIND}|{saved['_id']}|{saved['next_at'].isoformat()}|{user['_id']}"
+        key = hashlib.sha256(told.encode()).hexdigest()[:32]
+        mails.append({
+            "_id": key, "org": VENDOR, "notice": key, "to": user["email"], "name": user.get("name"),
+            "language": reader["language"], "template": KIND, "person": None, "state": "waiting",
+            "due_at": now, "tries": 0, "leased_until": now, "values": values_of(saved, result),
+        })  # fmt: skip
+    queue(db, mails)
+    return len(mails)
+
+
+def may_read(user: Mapping[str, Any], saved: Mapping[str, Any]) -> bool:
+    """Tell whether a user may still read the answers of a saved question."""
+    role = ROLES[user["role"]]
+    fitting = role.vendor_wide or not saved["vendor_wide"]
+    return bool(user["org"] == saved["org"] and "analytics" in role.scopes and fitting)
+
+
+def values_of(saved: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a mail says of an answer; an error stands where the rows would."""
+    rows = result["rows"]
+    shown = [*map(line, rows[:ROWS])] if tells_of_nobody(json_util.loads(saved["expression"])) else []
+    if len(rows) > len(shown) > 0:
+        shown.append("…")
+    return {
+        "question": saved["name"], "count": str(len(rows)), "at": f"{result['at']:%Y-%m-%d %H:%M} UTC",
+        "rows": str(result.get("error") or "\n".join(shown)), "link": f"/console/questions/{saved['_id']}",
+    }  # fmt: skip
+
+
+def tells_of_nobody(expression: Any) -> bool:
+    """Tell whether the rows of an answer are counts over things, not over people."""
+    groups = expression.get("group") or []
+    fields = [one.get("field") if isinstance(one, dict) else one for one in groups]
+    return bool(expression.get("measures") or groups) and OF_NOBODY.issuperset(fields)
+
+
+def line(row: Mapping[str, Any]) -> str:
+    """Return a row as one line of text."""
+    return " · ".join(cell(value) for value in row.values())
+
+
+def cell(value: Any) -> str:
+    """Return a value in few characters: dates without a time where they have none."""
+    if value is None:
+        return "-"
+    if isinstance(value, dt.datetime):
+        return f"{value:%Y-%m-%d}" if value.time() == dt.time() else f"{value:%Y-%m-%d %H:%M}"
+    return f"{value:.2f}" if isinstance(value, float) and not value.is_integer() else f"{value}"
