@@ -55,7 +55,7 @@ def badge_class(certification: str, version: str) -> Response:
     """Answer what a version of a certification asks for as a badge class of Open Badges 2.0."""
     view, base = any_view(certification, version), current_services().settings.public_url
     achievement = view.claims["credentialSubject"]["achievement"]
-    criteria = achievement["criteria"]
+    criteria, alignments = achievement["criteria"], achievement.get("alignment")
     return public_json(
         {
             "@context": CONTEXT,
@@ -64,6 +64,7 @@ def badge_class(certification: str, version: str) -> Response:
             "name": achievement["name"],
             "description": achievement["description"],
             "image": f"{badge_url(view, base)}.png",
+            **({"alignment": alignments} if alignments else {}),
             "criteria": {"id": criteria.get("id", achievement["id"])}
             | ({"narrative": criteria["narrative"]} if "narrative" in criteria else {}),
             "issuer": f"{base}/issuer",

@@ -27,10 +27,12 @@ from lrs.credentials.registry_listing import (
 )
 from lrs.foundation.context import Services, current_services
 from rules.catalogue.store import cache_of
+from rules.language.model import Skill
 
 blp = Blueprint("registry", __name__)
 PAGE = 48
-LIMIT = 120  # characters of a search
+LIMIT = 300  # characters of a search
+FIELDS = ("q", "role", "product", "region", "tier", "skill")
 
 
 @blp.get("/", scope=PUBLIC)
@@ -145,9 +147,15 @@ def show_held(held: Held) -> dict[str, Any]:
         "title": held.title,
         "role": held.role,
         "product": held.product,
+        "skills": [show_skill(one) for one in held.skills],
         "expires": held.expires.isoformat() if held.expires else None,
         "credential": f"{base}/credentials/{held.award}",
     }
+
+
+def show_skill(skill: Skill) -> dict[str, Any]:
+    """Return a skill as JSON."""
+    return {"name": skill.name, "url": skill.url}
 
 
 def show_partner(found: ListedPartner) -> dict[str, Any]:
@@ -162,6 +170,7 @@ def show_partner(found: ListedPartner) -> dict[str, Any]:
         "certifications": [{"title": title, "people": count} for title, count in found.counts],
         "roles": sorted(found.roles),
         "products": sorted(found.products),
+        "skills": [show_skill(one) for one in sorted(found.skills, key=lambda one: (one.name, one.url))],
         "website": found.website,
         "page": f"{base}/registry/partners/{found.id}",
     }
@@ -169,7 +178,7 @@ def show_partner(found: ListedPartner) -> dict[str, Any]:
 
 def read_search() -> Search:
     """Read the search from the query string; what is too long is cut."""
-    given = {name: request.args.get(name, "")[:LIMIT] for name in ("q", "role", "product", "region", "tier")}
+    given = {name: request.args.get(name, "")[:LIMIT] for name in FIELDS}
     return Search(**given)
 
 

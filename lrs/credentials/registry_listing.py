@@ -19,7 +19,7 @@ from rules.catalogue.store import cache_of
 from rules.engine import identity as persons
 from rules.engine.standings import state_at
 from rules.evaluation.timeline import ACTIVE_STATES
-from rules.language.model import Certification, PartnerTiers
+from rules.language.model import Certification, PartnerTiers, Skill
 from rules.programmes.tier_recording import tier_at
 from rules.wording.phrases import spoken
 
@@ -38,6 +38,7 @@ class Held:
     role: str | None
     product: str | None
     expires: dt.date | None
+    skills: tuple[Skill, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class ListedPartner:
     counts: tuple[tuple[str, int], ...]
     roles: frozenset[str]
     products: frozenset[str]
+    skills: frozenset[Skill] = frozenset()
     website: str | None = None
 
 
@@ -74,6 +76,7 @@ class Search:
     product: str = ""
     region: str = ""
     tier: str = ""
+    skill: str = ""
 
     def finds_text(self, *texts: str | None) -> bool:
         """Say whether every word is found in one of the texts."""
@@ -121,14 +124,21 @@ def find_people(services: Services, search: Search) -> list[ListedPerson]:
         org = orgs.get(homes.get(person, ""), {})
         row = ListedPerson(name or UNNAMED, org.get("name"), org.get("region"), tuple(open_ones))
         titles = [one.title for one in open_ones]
+        titles += [skill.name for one in open_ones for skill in one.skills]
         if search.finds_text(row.name, row.partner, *titles) and search.region in {"", row.region}:
             found.append(row)
     return sorted(found, key=lambda row: (row.name == UNNAMED, row.name.casefold()))
 
 
 def fits(held: Held, search: Search) -> bool:
-    """Say whether a certification has the role and product that are looked for."""
-    return search.role in {"", held.role} and search.product in {"", held.product}
+    """Say whether a certification has the role, the product and the skill that are looked for."""
+    shows = not search.skill or is_shown(search.skill, held.skills)
+    return shows and search.role in {"", held.role} and search.product in {"", held.product}
+
+
+def is_shown(skill: str, skills: Iterable[Skill]) -> bool:
+    """Say whether a skill, named by its address or its name, is one of these."""
+    return any(skill == one.url or skill.casefold() == one.name.casefold() for one in skills)
 
 
 def held_by_award(
@@ -157,6 +167,7 @@ def to_held(rules: RuleSet, award: Mapping[str, Any], version: str, expires: str
         role=document.role if document else None,
         product=document.product if document else None,
         expires=dt.date.fromisoformat(expires) if expires else None,
+        skills=document.badge.skills if document else (),
     )
 
 
@@ -192,10 +203,13 @@ def find_partners(services: Services, search: Search) -> list[ListedPartner]:
     fitting = [
         one
         for one in partners
-        if search.finds_text(one.name, *(title for title, _ in one.counts))
+        if search.finds_text(
+            one.name, *(title for title, _ in one.counts), *(skill.name for skill in one.skills)
+        )
         and search.region in {"", one.region}
         and (not search.role or search.role in one.roles)
         and (not search.product or search.product in one.products)
+        and (not search.skill or is_shown(search.skill, one.skills))
         and (not search.tier or not tiers.isdisjoint(one.tiers))
     ]
     return sorted(fitting, key=lambda one: (-highest(one, order), -one.certified, one.name.casefold()))
@@ -290,18 +304,20 @@ def to_partner(
         counts=tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
         roles=frozenset(one.role for one in every if one.role),
         products=frozenset(one.product for one in every if one.product),
+        skills=frozenset(skill for one in every for skill in one.skills),
         website=website if isinstance(website, str) and website.startswith("https://") else None,
     )
 
 
 def choices(services: Services) -> dict[str, list[tuple[str, str]]]:
-    """Return what can be chosen in the search form: (value, words) of roles, products, regions, tiers."""
+    """Return what can be chosen in the search form: (value, words) for each field."""
     rules = cache_of(services.db).get()
     certifications = rules.of_kind(Certification)
     regions = sorted({one["region"] for one in organizations(services).values() if one.get("region")})
     return {
         "role": words({one.role for one in certifications if one.role}),
         "product": words({one.product for one in certifications if one.product}),
+        "skill": sorted({(skill.url, skill.name) for one in certifications for skill in one.badge.skills}),
         "region": [(one, one) for one in regions],
         "tier": [
             (tier_value(one.id, tier), f"{title_of(one)}: {spoken(tier)}")

@@ -76,6 +76,7 @@ class CredentialView:
     description: str
     criteria: tuple[tuple[int, str], ...]
     criteria_url: str | None
+    skills: tuple[Mapping[str, Any], ...]
     evidence: tuple[tuple[str, str, str], ...]
     issuer: str
     did: str
@@ -190,6 +191,7 @@ def view_of(
         description=achievement["description"],
         criteria=criteria_lines(criteria.get("narrative", "")),
         criteria_url=criteria.get("id"),
+        skills=tuple(achievement.get("alignment", ())),
         evidence=evidence_lines(claims) if display.evidence else (),
         issuer=issuer["name"],
         did=issuer["id"],

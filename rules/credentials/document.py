@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 from zoneinfo import ZoneInfo
 
 from rules.credentials.status_list import rfc3339
+from rules.language.model import Skill
 
 CONTEXTS = (
     "https://www.w3.org/ns/credentials/v2",
@@ -52,6 +53,7 @@ class Achievement:
     title: str
     description: str
     criteria: str
+    skills: tuple[Skill, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,18 @@ def build_achievement(achievement: Achievement, base: str) -> dict[str, Any]:
         "criteria": {"id" if is_iri else "narrative": criteria or achievement.title},
         "version": achievement.version,
         "achievementType": "Certification",
+        "alignment": [build_alignment(one) for one in achievement.skills],
+    }
+
+
+def build_alignment(skill: Skill) -> dict[str, Any]:
+    """Return the Alignment of an achievement to a skill of a framework."""
+    return {
+        "type": ["Alignment"],
+        "targetName": skill.name,
+        "targetUrl": skill.url,
+        "targetFramework": skill.framework,
+        "targetCode": skill.code,
     }
 
 

@@ -251,6 +251,7 @@ def achievement_of(document: Certification, titles: Mapping[str, str]) -> Achiev
         title=document.title,
         description=document.badge.description or document.title,
         criteria=criteria_text(document, titles),
+        skills=document.badge.skills,
     )
 
 

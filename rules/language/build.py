@@ -129,11 +129,16 @@ def _certification(data: Data) -> model.Certification:
             "transition": _transition,
             "targets": lambda value: tuple(map(_target, value)),
             "notices": lambda value: tuple(map(_notice, value)),
-            "badge": lambda value: model.Badge(**value),
+            "badge": _badge,
         },
     )
     evidence = selectors(data["evidence"])
     return model.Certification(**_common(data), evidence=evidence, award=award, validity=validity, **given)
+
+
+def _badge(data: Data) -> model.Badge:
+    skills = tuple(model.Skill(**each) for each in data.get("skills", ()))
+    return model.Badge(**{**data, "skills": skills})
 
 
 def _award(data: Data) -> model.Award:

@@ -159,8 +159,13 @@ def _certification(document: model.Certification) -> dict[str, Any]:
         "transition": _transition(document.transition),
         "notices": [_notice(notice) for notice in document.notices] or None,
         "targets": [_target(target) for target in document.targets] or None,
-        "badge": _fields(document.badge, ("issue", "description", "criteria", "image")),
+        "badge": _fields(document.badge, ("issue", "description", "criteria", "image"))
+        | {"skills": [_skill(one) for one in document.badge.skills] or None},
     }
+
+
+def _skill(skill: model.Skill) -> dict[str, Any]:
+    return _fields(skill, ("name", "url", "framework", "code"))
 
 
 def _award(award: model.Award) -> dict[str, Any]:

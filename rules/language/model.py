@@ -215,6 +215,16 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Skill:
+    """A skill of a framework such as ESCO or one published by CASE; `url` is what it is known by."""
+
+    name: str
+    url: str
+    framework: str | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Badge:
     """Achievement data of the credential; `criteria` is an IRI or text, `image` a path."""
 
@@ -222,6 +232,7 @@ class Badge:
     description: str | None = None
     criteria: str | None = None
     image: str | None = None
+    skills: tuple[Skill, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

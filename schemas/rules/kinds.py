@@ -32,6 +32,7 @@ from schemas.rules.scalars import (
     ID,
     LASTS,
     LEVEL,
+    LINK,
     MONTH_DAY,
     REASONS,
     RELEASE,
@@ -180,11 +181,19 @@ _TARGET = record(
     ),
 )
 
+_SKILL = record(
+    must("name", TEXT, "what the skill is called"),
+    must("url", LINK, "its address in a framework, such as those of ESCO or a CASE item"),
+    may("framework", TEXT, "what the framework is called"),
+    may("code", TEXT, "its code there"),
+)
+
 _BADGE = record(
     may("issue", BOOLEAN, "false: no credential is issued"),
     may("description", TEXT, "words of the achievement"),
     may("criteria", TEXT, "IRI or text"),
     may("image", TEXT, "path of a picture"),
+    may("skills", list_of(_SKILL), "skills that it shows, of frameworks"),
 )
 
 _CERTIFICATION = record(

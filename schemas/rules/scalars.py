@@ -49,6 +49,10 @@ _LENGTH = f"0*[1-9][0-9]{{0,4}} {_UNITS}"
 
 RELEASE = scalar("release", "[A-Za-z0-9._-]{1,64}")
 MONTH_DAY = scalar("month_day", _MONTH_DAY, "MM-DD")
+LINK = scalar(
+    "iri", f"https?://[^{_NOT_IN_IRI}]+", "an address that begins with https:// or http://",
+    longest=2000, refusal="not an address that begins with https://",
+)  # fmt: skip
 FIELD = scalar("field", rf"(score\.raw|score\.scaled|{_IRI})", longest=2000)
 
 

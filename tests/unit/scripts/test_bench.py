@@ -22,11 +22,14 @@ LAYERS = (
     ("main",),
     ("report",),
     ("parts.ingest", "parts.analysis", "parts.queries", "parts.evaluation"),
-    ("parts.limits", "parts.memory", "parts.documents", "parts.authentication", "parts.content", "crowd"),
+    (
+        "parts.limits", "parts.memory", "parts.documents", "parts.authentication", "parts.content",
+        "parts.credentials", "crowd",
+    ),
     ("run", "load"),
     ("stand",),
     ("drive", "generate", "empty"),
-)
+)  # fmt: skip
 PACKAGES = {"lrs", "rules", "statements", "schemas"}
 
 Imported = tuple[str, str | None]

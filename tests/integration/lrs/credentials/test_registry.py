@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 
 import pytest
 from factories_engine import World, exam, simple
@@ -29,6 +30,8 @@ tests:
     roster: {north: [{who: a, holds: [{role: sales}]}]}
     expect: {north: silver}
 """
+ESCO = "http://data.europa.eu/esco/skill/cc7cbd43"
+SKILLS = f'badge: {{skills: [{{name: "negotiate <price>", url: "{ESCO}", framework: ESCO, code: "S1"}}]}}'
 LISTED = Display(shown=True, name="full", registry=True)
 
 
@@ -37,7 +40,7 @@ class Registry(World):
 
     def __init__(self, db, settings):
         super().__init__(db)
-        self.publish(simple(title="Sales Professional"), TIERS)
+        self.publish(simple(title="Sales Professional", more=SKILLS), TIERS)
         self.partner("north")
         self.partner("south")
         db.orgs.update_one({"_id": "north"}, {"$set": {"name": "North <Sea>", "region": "Europe"}})
@@ -221,3 +224,33 @@ def test_a_partners_page_carries_its_colour_with_readable_ink(registry):
 def test_no_other_colour_or_logo_is_taken(registry, colour, logo):
     with pytest.raises(InvalidField):
         branding.set_brand(registry.db, "north", colour=colour, logo=logo, now=registry.clock())
+
+
+@pytest.mark.parametrize("skill", [ESCO, "negotiate <price>", "Negotiate <Price>"])
+def test_people_and_partners_are_found_by_a_skill_of_a_framework(registry, skill):
+    registry.list(registry.certify("ana", "Ana Lima"))
+    for path in ("/registry", "/registry/partners"):
+        query = {"skill": skill}
+        found = registry.client.get(f"{path}.json", query_string=query).json
+        assert found["total"] == 1, path
+        assert registry.client.get(f"{path}.json", query_string={"skill": f"{ESCO}x"}).json["total"] == 0
+        page = registry.client.get(path, query_string=query).text
+        assert "negotiate &lt;price&gt;" in page
+    held = registry.client.get("/registry.json").json["items"][0]["certifications"][0]
+    assert held["skills"] == [{"name": "negotiate <price>", "url": ESCO}]
+    assert registry.client.get("/registry.json", query_string={"q": "negotiate ana"}).json["total"] == 1
+
+
+def test_a_skill_is_an_alignment_of_the_credential_and_on_its_page(registry):
+    registry.list(registry.certify("ana", "Ana Lima"))
+    award = registry.db.credentials.find_one({})["award"]
+    document = json.loads(registry.client.get(f"/credentials/{award}.json").data)
+    assert document["credentialSubject"]["achievement"]["alignment"] == [
+        {"type": ["Alignment"], "targetName": "negotiate <price>", "targetUrl": ESCO, "targetFramework": "ESCO",
+         "targetCode": "S1"}
+    ]  # fmt: skip
+    for path in (f"/credentials/{award}", "/achievements/sales/1"):
+        page = registry.client.get(path, headers={"Accept": "text/html"}).text
+        assert f'<a href="{ESCO}" rel="nofollow">negotiate &lt;price&gt;</a>' in page, path
+    badge = registry.client.get("/achievements/sales/1/badge").json
+    assert badge["alignment"][0]["targetUrl"] == ESCO
