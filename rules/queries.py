@@ -26,6 +26,8 @@ from rules.explaining import explain as explanation
 from rules.explaining.explain import Explanation
 from rules.explaining.next_steps import asked_for
 from rules.language.suggestions import nearest
+from rules.programmes import assigned
+from rules.programmes.assignments import Standing
 from rules.programmes.targeted import asked_of_person
 from rules.publication import backfill
 from rules.stored import VENDOR, Document
@@ -170,6 +172,24 @@ def explain_each(
         )
         for name in wanted
     }
+
+
+def explain_assignment(
+    db: Database[Document], person: str, assignment: str, at: dt.datetime, now: dt.datetime
+) -> tuple[Standing | None, Explanation]:
+    """Say how a person stands in an assignment, and why: each step of its path, met or not (cert#5-9).
+
+    The standing is None where it is not asked of the person. Raises UnknownPerson or UnknownRule.
+    """
+    rules = cache_of(db).get(fresh=True)
+    found = find_person(db, person, now)
+    version = assigned.path_at(rules, assignment, at)
+    history, known_at = assigned.history_of(db, rules, found, assignment, now)
+    told = explanation.explain(version.path, history, known_at, at)
+    asking = assigned.Asking([assignment], [found], at)
+    standing = next((one for _, one in assigned.standings_of(db, rules, asking, now)), None)
+    named = replace(told, version=version.document.version, name=names_of(db, [found]).get(found))
+    return standing, replace(named, asked=standing.asked if standing else None)
 
 
 def history_of(db: Database[Document], person: str, certification: str, now: dt.datetime) -> list[Document]:

@@ -47,6 +47,7 @@ class Membership:
     role: str | None
     start: dt.datetime
     end: dt.datetime | None
+    hired: dt.datetime | None = None  # the first day, where the confirmation came later
 
     def holds(self, at: dt.datetime) -> bool:
         """Tell whether the person counts for the organization at an instant."""
@@ -134,7 +135,7 @@ def _memberships(
     for row in db.affiliations.find(wanted):
         span = span_of(row)
         if span is not None:
-            found.append(Membership(row["person"], row["org"], row.get("role"), *span))
+            found.append(Membership(row["person"], row["org"], row.get("role"), *span, row.get("from")))
     return sorted(found, key=lambda m: (m.person, m.start))
 
 

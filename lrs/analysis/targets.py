@@ -16,7 +16,8 @@ from rules import calendar
 from rules.catalogue.store import cache_of
 from rules.engine.standings import state_at
 from rules.evaluation.timeline import HELD_STATES
-from rules.programmes.targeted import orders_of
+from rules.programmes.learners import Needs, TiersOf, named_of, needs_of, orders_of, regions_of
+from rules.programmes.targeted import targets_of
 from rules.programmes.targets import Asked, Place, asked_of, is_overdue
 
 Document = dict[str, Any]
@@ -53,23 +54,34 @@ def asked_people(
     ]
     members = whom.at(now) if wanted else {}
     states = _states(db, wanted, set(members), now)
-    places, orders = _places(db, whom) if wanted else {}, orders_of(rules)
+    needs = needs_of(target for name in wanted for target in targets_of(rules.certifications[name]))
+    places, orders = _places(db, whom, needs) if wanted else {}, orders_of(rules)
+    named = named_of(db, needs, list(members))
     for name in wanted:
         published = rules.certifications[name]
         today = calendar.local_date(now, published.in_order[-1].timezone)
         for person, membership in sorted(members.items()):
-            asked = asked_of(published, places[person], orders, now)
+            asked = asked_of(published, places[person], orders, now, named[person])
             if asked is not None:
                 state = states.get((person, name), NOT_STARTED)
                 late = is_overdue(asked, today) and state not in HELD_STATES
                 yield AskedPerson(membership, name, asked, state, late)
 
 
-def _places(db: Database[Document], whom: Audience) -> dict[str, list[Place]]:
-    tiers = tier_spans(db, sorted({one.org for one in whom.memberships}))
+def recorded_tiers(db: Database[Document]) -> TiersOf:
+    """Return what tells the tiers of an organization as they are on record."""
+    return lambda org: tier_spans(db, [org]).get(org, {})
+
+
+def _places(db: Database[Document], whom: Audience, needs: Needs) -> dict[str, list[Place]]:
+    orgs = sorted({one.org for one in whom.memberships})
+    tiers, regions = tier_spans(db, orgs), regions_of(db, orgs) if needs.regions else {}
     found: dict[str, list[Place]] = defaultdict(list)
     for one in whom.memberships:
-        found[one.person].append(Place(one.org, one.role, one.start, one.end, tiers.get(one.org, {})))
+        place = Place(
+            one.org, one.role, one.start, one.end, tiers.get(one.org, {}), regions.get(one.org), one.hired
+        )
+        found[one.person].append(place)
     return found
 
 

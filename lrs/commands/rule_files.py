@@ -25,7 +25,7 @@ from rules.publication.publishing import surroundings
 from rules.testing import files as check_files
 from rules.testing.runner import describe, summary
 
-KINDS = ("Certification", "Release", "PartnerTiers", "Gate", "Fragment")
+KINDS = ("Certification", "Release", "PartnerTiers", "Gate", "Fragment", "Assignment")
 
 
 class RuleFile(click.Path):

@@ -30,7 +30,7 @@ LANGUAGES: Final = tuple(
 )
 # Reminders may be refused; what ends or stops a certification is told in any case.
 REMINDERS: Final = frozenset({
-    "before_expiry", "before_due", "award.renewal_open", "award.grace", "digest", "tier.at_risk",
+    "before_expiry", "before_due", "after_due", "award.renewal_open", "award.grace", "digest", "tier.at_risk",
     "reminder", "question",
 })  # fmt: skip
 EXAMPLE: Final[Mapping[str, str]] = {

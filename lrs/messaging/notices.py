@@ -1,7 +1,7 @@
 """Notices: each reminder and each event told once to each recipient, by e-mail, in time (cert#8-5).
 
-notices {_id effect, org: "vendor", kind, person, organization, award, valid_until, certification, to, values,
-         max_age, due_at, state planned|told|skipped, decided_at, skipped_because?}
+notices {_id effect, org: "vendor", kind, person, organization, award, valid_until, certification,
+         assignment?, to, values, max_age, due_at, state planned|told|skipped, decided_at, skipped_because?}
 
 The feed of events plans notices; what is due becomes one mail per recipient (`mail_queue`) under an id
 that follows from both. A reminder is judged again when it is due: it is skipped if the award ended meanwhile
@@ -26,16 +26,19 @@ from lrs.messaging.old_news import earliest, why_untold
 from lrs.people.affiliations import contact_address
 from lrs.people.directory import Directory
 from rules.calendar import add
-from rules.catalogue.rule_set import RuleSet
+from rules.catalogue.rule_set import RuleSet, timezone_of
 from rules.catalogue.store import cache_of
 from rules.engine.standings import state_at
 from rules.evaluation.timeline import HELD_STATES
 from rules.language.durations import Duration, duration
-from rules.language.model import Certification, PartnerTiers
+from rules.language.model import Assignment, Certification, PartnerTiers
+from rules.programmes.assigned import standing_of_person
+from rules.programmes.assignments import UNMET
 from rules.programmes.targeted import due_of
 
 Document = dict[str, Any]
 CONSUMER: Final = "notices"
+ABOUT_DUE: Final = frozenset({"before_due", "after_due"})
 TO_DO: Final = frozenset({"before_expiry", "award.renewal_open", "award.grace", "award.expired"})
 AT_NINE: Final = dt.time(9)
 # Told without being asked for: a tier about to fall concerns the whole partner.
@@ -68,6 +71,13 @@ def _plan_for(db: Database[Document], rules: RuleSet, event: Document, now: dt.d
         if data.get("award"):
             rows += _reminders_of(db, document, data["award"], data["decided_at"])
     insert(db, rows)
+
+
+def _title(rules: RuleSet, row: Mapping[str, Any]) -> str | None:
+    """Return what the certification or the assignment of a notice is called; None for neither."""
+    kind = "Assignment" if row.get("assignment") else "Certification"
+    record = rules.newest(kind, row.get("assignment") or row.get("certification") or "")
+    return record.document.title if record else None
 
 
 def _document(rules: RuleSet, data: Mapping[str, Any]) -> Certification | None:
@@ -140,9 +150,11 @@ def _reminders_of(
                 }
 
 
-def reminder_at(document: Certification, until: dt.date, offset: Duration) -> dt.datetime:
-    """Return when a reminder is due: 09:00 in the programme zone of the end minus the offset."""
-    local = dt.datetime.combine(add(until, offset, -1), AT_NINE, ZoneInfo(document.validity.timezone))
+def reminder_at(
+    document: Certification | Assignment, until: dt.date, offset: Duration, sign: int = -1
+) -> dt.datetime:
+    """Return when a reminder is due: 09:00 in the programme zone of the day minus (or plus) the offset."""
+    local = dt.datetime.combine(add(until, offset, sign), AT_NINE, ZoneInfo(timezone_of(document)))
     return local.astimezone(dt.UTC)
 
 
@@ -179,12 +191,12 @@ def tell_due(db: Database[Document], now: dt.datetime, programme_owner: str | No
 
 def _still_true(db: Database[Document], rules: RuleSet, row: Document, now: dt.datetime) -> bool:
     """Tell whether a reminder still holds: the same end, a running award, and no nearer reminder due."""
-    if row["kind"] not in {"before_expiry", "before_due"}:
+    if row["kind"] not in {"before_expiry", *ABOUT_DUE}:
         return True
     if row["due_at"] < earliest(now, duration(row["max_age"]) if row.get("max_age") else None):
         return False
-    if row["kind"] == "before_due":
-        due = due_of(db, rules, row["person"], row["certification"], now)
+    if row["kind"] in ABOUT_DUE:
+        due = _due_of(db, rules, row, now)
         return due is not None and due.isoformat() == row["values"]["due"]
     until = _end(db.awards.find_one({"_id": row["award"]}))
     if until is None or until.isoformat() != row["valid_until"]:
@@ -195,6 +207,18 @@ def _still_true(db: Database[Document], rules: RuleSet, row: Document, now: dt.d
         return False
     same = {name: row[name] for name in ("org", "award", "kind", "to", "valid_until")}
     return db.notices.find_one({**same, "due_at": {"$gt": row["due_at"], "$lte": now}}) is None
+
+
+def _due_of(db: Database[Document], rules: RuleSet, row: Document, now: dt.datetime) -> dt.date | None:
+    """Return by which day what a reminder is about is due now; None where nothing is."""
+    if row.get("assignment") is None:
+        return due_of(db, rules, row["person"], row["certification"], now)
+    if rules.newest("Assignment", row["assignment"]) is None:
+        return None
+    standing = standing_of_person(db, rules, row["person"], row["assignment"], now)
+    if standing is None or standing.state not in UNMET or standing.evaluated:
+        return None
+    return standing.asked.due
 
 
 def _mails(
@@ -232,18 +256,18 @@ def _told_values(
 ) -> dict[str, str]:
     """Return the words of a notice: who, what, until when, and where to look."""
     values = {**row["values"], "event": row["kind"]}
-    document = _document(rules, row)
+    title = _title(rules, row)
     if person is not None:
         values["holder"] = person.get("name") or person.get("email") or "the holder"
-    if document is not None:
-        values["certification"] = document.title
+    if title is not None:
+        values["certification"] = title
     if row["kind"].startswith("tier."):
         values["link"] = "/partner" if row["to"] == "partner_admin" else "/registry"
         values["programme"] = _programme_title(rules, values.get("programme", ""))
-    if row["kind"] == "before_due":
-        values["days"] = str(max(0, (dt.date.fromisoformat(values["due"]) - now.date()).days))
-        own_page = f"/me/certifications/{row['certification']}"
-        values["link"] = own_page if row["to"] == "holder" else _person_page(row)
+    if row["kind"] in ABOUT_DUE:
+        days = (dt.date.fromisoformat(values["due"]) - now.date()).days
+        values["days"] = str(max(0, days if row["kind"] == "before_due" else -days))
+        values["link"] = _own_page(row) if row["to"] == "holder" else _person_page(row)
     if row.get("award"):
         until = _end(db.awards.find_one({"_id": row["award"]}))
         values["link"] = _place(row)
@@ -263,7 +287,15 @@ def _place(row: Mapping[str, Any]) -> str:
     return f"/credentials/{row['award']}{'/needed' if row['kind'] in TO_DO else ''}"
 
 
+def _own_page(row: Mapping[str, Any]) -> str:
+    if row.get("assignment"):
+        return f"/me/assignments/{row['assignment']}"
+    return f"/me/certifications/{row['certification']}"
+
+
 def _person_page(row: Mapping[str, Any]) -> str:
+    if row["kind"] == "after_due" and row["to"] == "partner_admin":
+        return f"/partner/people/{row['person']}"
     return f"/console/people/{row['person']}#certifications"
 
 

@@ -14,6 +14,7 @@ import secrets
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from pymongo import ASCENDING
@@ -22,7 +23,7 @@ from pymongo.database import Database
 from lrs.access.organizations import VENDOR
 from lrs.people import legal_holds
 from lrs.people.erasure import ACCOUNTS, AGENT_LETTERS, agents_in, rewritten, statements_whole
-from rules.catalogue.relevance import relevance_of
+from rules.catalogue.relevance import is_observed
 from rules.catalogue.store import cache_of
 from rules.engine import evaluation_queue, lease
 from rules.engine.identity import Interval, interval
@@ -53,10 +54,11 @@ class Judge:
 
     @classmethod
     def of(cls, db: Database[Document], evidence: str) -> Judge:
-        """Return who judges by the holds and the certifications of now."""
+        """Return who judges by the holds and by what is published now."""
         held = legal_holds.held_identifiers(db)
         keys = frozenset(key(letter, one) for one in held for letter in AGENT_LETTERS)
-        return cls(keys, relevance_of(cache_of(db).get(fresh=True)).is_relevant, evidence)
+        rules = cache_of(db).get(fresh=True)
+        return cls(keys, partial(is_observed, rules), evidence)
 
     def outcome(self, row: Mapping[str, Any]) -> str:
         """Return `removed`, `held`, `evidence_kept` or `pseudonymised`, or `settled`: it was done before."""

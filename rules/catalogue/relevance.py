@@ -137,6 +137,20 @@ def relevance_of(rules: RuleSet) -> Relevance:
     return known
 
 
+def path_relevance_of(rules: RuleSet) -> Relevance:
+    """Return the tables of the paths of assignments; the ids are theirs."""
+    known = rules.memo.get("path_relevance")
+    if known is None:
+        known = rules.memo["path_relevance"] = compile_relevance(rules.assigned_paths())
+    assert isinstance(known, Relevance)  # noqa: S101 -- the memo is untyped
+    return known
+
+
+def is_observed(rules: RuleSet, document: Document) -> bool:
+    """Tell whether anything that is published may look at a statement document."""
+    return relevance_of(rules).is_relevant(document) or path_relevance_of(rules).is_relevant(document)
+
+
 def relevance(db: Database[dict[str, Any]]) -> Callable[[Document], bool]:
     """Return the test that ingest asks for each statement, over the rules this process knows of a database.
 
@@ -146,6 +160,6 @@ def relevance(db: Database[dict[str, Any]]) -> Callable[[Document], bool]:
     cache = cache_of(db)
 
     def is_relevant(document: Document) -> bool:
-        return relevance_of(cache.get()).is_relevant(document)
+        return is_observed(cache.get(), document)
 
     return is_relevant

@@ -17,7 +17,7 @@ from rules.errors import UnknownRule
 from rules.evidence.history import PublishedRelease
 from rules.evidence.published import LifecycleChange, PublishedCertification, PublishedVersion
 from rules.language.build import build
-from rules.language.model import AnyDocument, Certification, PartnerTiers, Release
+from rules.language.model import AnyDocument, Assignment, Certification, PartnerTiers, Release
 from rules.language.suggestions import nearest
 from rules.stored import Document
 
@@ -105,6 +105,20 @@ class RuleSet:
             memo[certification] = frozenset(found)
         return cast("frozenset[str]", memo[certification])
 
+    def selecting(self) -> tuple[Certification, ...]:
+        """Return every version of what selects statements: certifications, and assignments as such."""
+        if "selecting" not in self.memo:
+            certified = (v.document for one in self.certifications.values() for v in one.versions)
+            self.memo["selecting"] = (*certified, *self.assigned_paths())
+        return cast("tuple[Certification, ...]", self.memo["selecting"])
+
+    def assigned_paths(self) -> tuple[Certification, ...]:
+        """Return the paths of all versions of assignments, each as what is decided like a certification."""
+        records = (
+            one for (kind, _), each in sorted(self.documents.items()) for one in each if kind == "Assignment"
+        )
+        return tuple(cast("Assignment", one.document).as_certification() for one in records)
+
     def mode(self, certification: str, version: str | None) -> str:
         """Return the mode of a version of a certification: active, evaluate or disabled (cert#2.2)."""
         return self.modes.get(("Certification", certification, version or ""), "active")
@@ -132,7 +146,7 @@ def timezone_of(document: AnyDocument) -> str:
     """Return the programme zone of a document."""
     if isinstance(document, Certification):
         return document.validity.timezone
-    return document.timezone if isinstance(document, PartnerTiers) else "UTC"
+    return document.timezone if isinstance(document, PartnerTiers | Assignment) else "UTC"
 
 
 def compile_rows(rows: list[Document], stamp: str = "") -> RuleSet:

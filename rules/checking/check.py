@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rules.checking.load import Loaded, document_hash
 from rules.checking.names import Activities, Known, PublishedNames, SeenActivities, kind_of, strings
-from rules.checking.nodes import activities, mapping, selectors
+from rules.checking.nodes import activities, items, mapping, selectors, targets
 from rules.checking.prerequisites import check_holds
-from rules.checking.programmes import check_due_notices, check_gate, check_targets, check_tiers
+from rules.checking.programmes import check_due_notices, check_gate, check_targets, check_tiers, check_window
 from rules.checking.requirements import check_requirements
 from rules.checking.sources import check_sources
 from rules.errors import Problem, UnknownRule
@@ -62,20 +62,22 @@ def resolved(
         return None
 
 
-_KINDS = {"Certification", "Release", "PartnerTiers", "Gate", "Fragment"}
+_KINDS = {"Certification", "Release", "PartnerTiers", "Gate", "Fragment", "Assignment"}
 
 
 def _of_document(loaded: Loaded, known: Known) -> Iterator[Problem]:
     kind = loaded.data["kind"]
-    if kind in {"Certification", "Fragment"}:
+    if kind in {"Certification", "Fragment", "Assignment"}:
         yield from check_requirements(loaded, known)
         yield from _groups_and_clients(loaded, known)
         yield from _unseen(loaded, known)
         yield from check_sources(loaded)
-    if kind == "Certification":
+    if kind in {"Certification", "Assignment"}:
         yield from check_holds(loaded, known)
         yield from check_targets(loaded, known)
         yield from check_due_notices(loaded)
+    if kind == "Assignment":
+        yield from check_window(loaded)
     if kind == "PartnerTiers":
         yield from check_tiers(loaded, known)
     if kind == "Gate":
@@ -105,6 +107,10 @@ def _groups_and_clients(loaded: Loaded, known: Known) -> Iterator[Problem]:
             if label not in store.clients:
                 hint = known.nearest(label, store.clients)
                 yield loaded.positions.problem((*path, "from", i), "E302", f"unknown client {label}", hint)
+    for path, target in targets(loaded.data):
+        groups = target.get("group")
+        named += [((*path, "group"), name) for name in strings(groups) if isinstance(groups, str)]
+        named += [((*path, "group", i), name) for i, name in enumerate(items(groups))]
     for path, group in named:
         if isinstance(group, str) and group not in store.groups:
             hint = known.nearest(group, store.groups)

@@ -47,7 +47,8 @@ class PublishedNames:
 
     `versions` maps (kind, id) to {version: document hash}; `holds` a certification to those that its newest
     version refers to; `tiers` a programme to its order; `releases` (product, release) to the id of its
-    document; `fragments` are those now in force; `today` is the day of apply in UTC.
+    document; `fragments` are those now in force; `organizations` and `regions` None are not judged; `today`
+    is the day of apply in UTC.
     """
 
     versions: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
@@ -55,6 +56,8 @@ class PublishedNames:
     tiers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     groups: frozenset[str] = frozenset()
     clients: frozenset[str] = frozenset()
+    organizations: frozenset[str] | None = None
+    regions: frozenset[str] | None = None
     fragments: Mapping[str, Fragment] = field(default_factory=dict)
     releases: Mapping[tuple[str, str], str] = field(default_factory=dict)
     activities: Activities | None = None

@@ -101,9 +101,15 @@ def fragment_roots(data: Mapping[str, Any]) -> list[Node]:
     return [each for each in found if each is not None]
 
 
+def path_roots(data: Mapping[str, Any]) -> list[Node]:
+    """Return the steps of an assignment's path."""
+    found = [node(each, ("path", i)) for i, each in enumerate(items(data.get("path")))]
+    return [each for each in found if each is not None]
+
+
 def roots(data: Mapping[str, Any]) -> list[Node]:
-    """Return all requirements a certification or fragment consists of."""
-    return [*award_roots(data), *release_roots(data), *fragment_roots(data)]
+    """Return all requirements a certification, a fragment or an assignment consists of."""
+    return [*award_roots(data), *release_roots(data), *fragment_roots(data), *path_roots(data)]
 
 
 def selectors(data: Mapping[str, Any]) -> Iterator[tuple[Path, str, Mapping[str, Any]]]:
@@ -111,6 +117,13 @@ def selectors(data: Mapping[str, Any]) -> Iterator[tuple[Path, str, Mapping[str,
     for name, selector in mapping(data.get("evidence")).items():
         if isinstance(selector, dict):
             yield ("evidence", name), name, selector
+
+
+def targets(data: Mapping[str, Any]) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Yield whom a certification or an assignment is asked of, and who is exempt, each with its path."""
+    for where in ("targets", "exempt"):
+        for i, target in enumerate(items(data.get(where))):
+            yield (where, i), mapping(target)
 
 
 def activities(selector: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, str]]:

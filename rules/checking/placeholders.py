@@ -8,7 +8,7 @@ from typing import Any
 
 from rules.checking.load import Loaded
 from rules.checking.names import Known
-from rules.checking.nodes import Node, activities, award_roots, below, release_roots, selectors
+from rules.checking.nodes import Node, activities, award_roots, below, path_roots, release_roots, selectors
 from rules.errors import Problem
 from rules.language.forms import FRAGMENT, walk
 from rules.language.positions import Path
@@ -20,7 +20,7 @@ _RELEASE = "{release}"
 def check_placeholders(loaded: Loaded, known: Known) -> Iterator[Problem]:
     """Yield placeholders that stand for nothing; a fragment's are judged where it is used."""
     anywhere = loaded.data["kind"] == "Fragment"
-    released, elsewhere = _named(release_roots(loaded.data)), _named(award_roots(loaded.data))
+    released, elsewhere = _named(release_roots(loaded.data)), _named(_without_release(loaded.data))
     for selector_path, name, selector in selectors(loaded.data):
         for path, activity in _activities(selector, selector_path, known):
             for found in _PLACEHOLDER.findall(activity):
@@ -29,6 +29,10 @@ def check_placeholders(loaded: Loaded, known: Known) -> Iterator[Problem]:
                     hint = _RELEASE if found != _RELEASE and name in released else None
                     yield loaded.positions.problem(path, "E306", reason, hint)
     yield from _used_elsewhere(loaded, known)
+
+
+def _without_release(data: Mapping[str, Any]) -> list[Node]:
+    return [*award_roots(data), *path_roots(data)]
 
 
 def _named(roots: Sequence[Node]) -> set[str]:
@@ -56,7 +60,7 @@ def _misplaced(placeholder: str, released: bool, elsewhere: bool) -> str | None:
 
 def _used_elsewhere(loaded: Loaded, known: Known) -> Iterator[Problem]:
     """Yield uses of a fragment's requirement outside release rules that needs a release."""
-    for root in award_roots(loaded.data):
+    for root in _without_release(loaded.data):
         for each in below(root):
             for path, reference in each.named(FRAGMENT):
                 if _needs_release(reference, known):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from rules.checking.load import Loaded
 from rules.checking.names import Known, strings
-from rules.checking.nodes import demands, items, mapping, texts
+from rules.checking.nodes import demands, items, mapping, targets, texts
 from rules.errors import Problem
 from rules.language.positions import Path, render
 
@@ -16,27 +16,70 @@ _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 
 
 def check_targets(loaded: Loaded, known: Known) -> Iterator[Problem]:
-    """Yield programmes and tiers that the targets of a certification name and nobody knows (cert#5-8)."""
+    """Yield what the targets of a document name and nobody knows, and days turned round (cert#5-8)."""
     programmes = known.programmes()
-    for i, target in enumerate(items(loaded.data.get("targets"))):
-        programme, tier = mapping(target).get("programme"), mapping(target).get("tier")
+    for path, target in targets(loaded.data):
+        programme, tier = target.get("programme"), target.get("tier")
         if programme in programmes and isinstance(tier, str) and tier not in programmes[programme]:
             hint = known.nearest(tier, programmes[programme])
-            yield loaded.positions.problem(("targets", i, "tier"), "E302", f"unknown tier {tier}", hint)
+            yield loaded.positions.problem((*path, "tier"), "E302", f"unknown tier {tier}", hint)
         if isinstance(programme, str) and programme not in programmes and known.published is not None:
             hint = known.nearest(programme, programmes)
             message = f"unknown programme {programme}"
-            yield loaded.positions.problem(("targets", i, "programme"), "E302", message, hint)
+            yield loaded.positions.problem((*path, "programme"), "E302", message, hint)
+        yield from _unknown_places(loaded, known, path, target)
+        yield from _turned_round(loaded, target, path, "hired_since", "hired_until")
+
+
+def _unknown_places(loaded: Loaded, known: Known, path: Path, target: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield the organizations and regions of a target that the store does not know."""
+    for key, what, names in (
+        ("partner", "organization", known.store.organizations),
+        ("region", "region", known.store.regions),
+    ):
+        value = target.get(key)
+        for i, name in enumerate(strings(value)):
+            if names is not None and name not in names:
+                place = (*path, key, i) if isinstance(value, list) else (*path, key)
+                hint = known.nearest(name, names)
+                yield loaded.positions.problem(place, "E302", f"unknown {what} {name}", hint)
+
+
+def _turned_round(
+    loaded: Loaded, data: Mapping[str, Any], path: Path, first: str, last: str
+) -> Iterator[Problem]:
+    """Yield a span of days that ends before it begins; dates sort as text."""
+    begins, ends = data.get(first), data.get(last)
+    if isinstance(begins, str) and isinstance(ends, str) and ends < begins:
+        message = f"{last} {ends} is before {first} {begins}"
+        yield loaded.positions.problem((*path, last), "E204", message)
+
+
+def check_window(loaded: Loaded) -> Iterator[Problem]:
+    """Yield a window of an assignment that closes before it opens, and days due outside it (cert#2.11)."""
+    window = mapping(loaded.data.get("window"))
+    yield from _turned_round(loaded, window, ("window",), "opens", "closes")
+    for i, target in enumerate(items(loaded.data.get("targets"))):
+        due = mapping(target).get("due_on")
+        for key, word, side in (("opens", "before it opens", -1), ("closes", "after it closes", 1)):
+            day = window.get(key)
+            if isinstance(due, str) and isinstance(day, str) and (due > day) - (due < day) == side:
+                message = f"{due} is {word} on {day}"
+                yield loaded.positions.problem(("targets", i, "due_on"), "E204", message, day)
 
 
 def check_due_notices(loaded: Loaded) -> Iterator[Problem]:
-    """Yield the notices that go before a due day where no target sets one (cert#8-5)."""
-    if any("due_within" in mapping(target) for target in items(loaded.data.get("targets"))):
+    """Yield the notices that go before or after a due day where nothing sets one (cert#8-5)."""
+    listed = items(loaded.data.get("targets"))
+    if "closes" in mapping(loaded.data.get("window")):
+        return
+    if any(key in mapping(target) for target in listed for key in ("due_within", "due_on")):
         return
     for i, notice in enumerate(items(loaded.data.get("notices"))):
-        if "before_due" in mapping(notice):
-            message = "before_due goes only with a target that has due_within"
-            yield loaded.positions.problem(("notices", i, "before_due"), "E308", message, at_key=True)
+        for key in ("before_due", "after_due"):
+            if key in mapping(notice):
+                message = f"{key} goes only with a target that has due_within or due_on"
+                yield loaded.positions.problem(("notices", i, key), "E308", message, at_key=True)
 
 
 def check_tiers(loaded: Loaded, known: Known) -> Iterator[Problem]:

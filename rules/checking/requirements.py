@@ -18,7 +18,7 @@ from rules.language.requirements import AllOf, Another, AtLeast, Use, missing_ke
 
 
 def check_requirements(loaded: Loaded, known: Known) -> Iterator[Problem]:
-    """Yield the problems of the requirements and selectors of a certification or fragment."""
+    """Yield the problems of the requirements and selectors of a document that has them."""
     yield from _unknown_selectors(loaded, known)
     yield from _unknown_fragments(loaded, known)
     yield from _unreachable(loaded)
@@ -26,8 +26,9 @@ def check_requirements(loaded: Loaded, known: Known) -> Iterator[Problem]:
     yield from _contradictory(loaded)
     yield from _colliding_keys(loaded, known)
     yield from check_placeholders(loaded, known)
-    if loaded.data["kind"] == "Certification":
+    if loaded.data["kind"] in {"Certification", "Assignment"}:
         yield from _unused(loaded, known)
+    if loaded.data["kind"] == "Certification":
         yield from _short_minimum(loaded)
         yield from _endless(loaded)
         yield from _without_fixed_date(loaded)
@@ -102,15 +103,21 @@ def _contradictory(loaded: Loaded) -> Iterator[Problem]:
 
 
 def _colliding_keys(loaded: Loaded, known: Known) -> Iterator[Problem]:
-    for root in roots(loaded.data):
+    for listed in _told_together(loaded):
         first: dict[str, Node] = {}
-        for key, each in _keys(root, known):
+        for key, each in (found for root in listed for found in _keys(root, known)):
             if key in first:
                 where = render(first[key].path)
                 message = f"the missing key {key} is that of {where} too; give one of them a key"
                 place = each.at("key") if "key" in each.data else each.path
                 yield loaded.positions.problem(place, "E307", message)
             first.setdefault(key, each)
+
+
+def _told_together(loaded: Loaded) -> list[list[Node]]:
+    """Return the requirements whose missing keys are told in one list: the steps of a path are."""
+    every = roots(loaded.data)
+    return [every] if loaded.data["kind"] == "Assignment" else [[root] for root in every]
 
 
 def _keys(node: Node, known: Known) -> Iterator[tuple[str, Node]]:

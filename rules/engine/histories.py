@@ -153,10 +153,12 @@ def load_histories(
     rules: RuleSet,
     stores: Mapping[str, Collection[str]],
     known_at: dt.datetime | None = None,
+    relevant: Callable[[Document], frozenset[str]] | None = None,
 ) -> tuple[dict[str, StoredHistory], Shared]:
     """Read everything about these people; `stores` maps each to the stores where they were seen.
 
-    With `known_at`, identities and groups are those on record then.
+    With `known_at`, identities and groups are those on record then. `relevant` tells what may look at a
+    statement; by default certifications may.
     """
     identities = people.identities_of(db, stores, known_at)
     seen: dict[str, set[str]] = defaultdict(set)
@@ -166,7 +168,7 @@ def load_histories(
     documents = marks.evidence_documents(db, seen, further=fields_named(rules))
     shared = load_shared(db, rules, (row for rows in documents.values() for row in rows), known_at)
     facts = find_facts(db, stores)
-    relevant = relevance_of(rules).certifications
+    relevant = relevant or relevance_of(rules).certifications
     stored_histories = {}
     for person in stores:
         asserted, recorded = facts.get(person, ((), ()))
@@ -223,23 +225,22 @@ def load_shared(
 
 
 def groups_named(rules: RuleSet) -> frozenset[str]:
-    """Return the groups that published certifications name, in whose word counts."""
+    """Return the groups that what is published names, in whose word counts."""
     known = rules.memo.get("groups")
     if known is None:
-        every = [version.document for one in rules.certifications.values() for version in one.versions]
+        every = rules.selecting()
         known = rules.memo["groups"] = frozenset(name for document in every for name in groups_of(document))
     return frozenset(known)
 
 
 def fields_named(rules: RuleSet) -> frozenset[str]:
-    """Return the context fields that selectors of published certifications name and few others do."""
+    """Return the context fields that selectors of what is published name and few others do."""
     known = rules.memo.get("fields")
     if known is None:
         contexts = [
             selector.context
-            for one in rules.certifications.values()
-            for version in one.versions
-            for selector in version.document.evidence.values()
+            for document in rules.selecting()
+            for selector in document.evidence.values()
             if selector.context is not None
         ]
         names = ("platform", "language", "parent")

@@ -204,6 +204,7 @@ def _notice(data: Data) -> model.Notice:
     readers = {
         "before_expiry": lambda value: tuple(map(duration, value)),
         "before_due": lambda value: tuple(map(duration, value)),
+        "after_due": lambda value: tuple(map(duration, value)),
         "events": tuple,
         "max_age": duration,
     }
@@ -212,8 +213,18 @@ def _notice(data: Data) -> model.Notice:
 
 
 def _target(data: Data) -> model.Target:
-    given = _given(data, {"role": _same, "tier": _same, "programme": _same, "due_within": duration})
-    return model.Target(partners=tuple(sorted(many(data.get("partner")))), **given)
+    readers = {
+        "role": _same,
+        "tier": _same,
+        "programme": _same,
+        "hired_since": date,
+        "hired_until": date,
+        "due_within": duration,
+        "due_on": date,
+    }
+    lists = {"partners": "partner", "regions": "region", "groups": "group", "persons": "person"}
+    named: dict[str, Any] = {name: tuple(sorted(many(data.get(key)))) for name, key in lists.items()}
+    return model.Target(**named, **_given(data, readers))
 
 
 def _release(data: Data) -> model.Release:
@@ -271,10 +282,31 @@ def _gate(data: Data) -> model.Gate:
     )
 
 
+def _assignment(data: Data) -> model.Assignment:
+    readers = {
+        "evidence": selectors,
+        "timezone": _same,
+        "exempt": lambda value: tuple(map(_exemption, value)),
+        "notices": lambda value: tuple(map(_notice, value)),
+    }
+    return model.Assignment(
+        **_common(data),
+        path=tuple(map(Requirement.read, data["path"])),
+        targets=tuple(map(_target, data["targets"])),
+        **_given(data.get("window", {}), {"opens": date, "closes": date}),
+        **_given(data, readers),
+    )
+
+
+def _exemption(data: Data) -> model.Exemption:
+    return model.Exemption(_target(data), data["reason"], _optional(data, "until", date))
+
+
 _KINDS: dict[str, Callable[[Data], model.AnyDocument]] = {
     "Certification": _certification,
     "Release": _release,
     "Fragment": _fragment,
     "PartnerTiers": _partner_tiers,
     "Gate": _gate,
+    "Assignment": _assignment,
 }

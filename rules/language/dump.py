@@ -234,6 +234,7 @@ def _notice(notice: model.Notice) -> dict[str, Any]:
     return {
         "before_expiry": [str(each) for each in notice.before_expiry] or None,
         "before_due": [str(each) for each in notice.before_due] or None,
+        "after_due": [str(each) for each in notice.after_due] or None,
         "events": list(notice.events) or None,
         "max_age": notice.max_age and str(notice.max_age),
         "to": list(notice.to),
@@ -244,7 +245,13 @@ def _target(target: model.Target) -> dict[str, Any]:
     return {
         **_fields(target, ("role", "tier", "programme")),
         "partner": list(target.partners) or None,
+        "region": list(target.regions) or None,
+        "group": list(target.groups) or None,
+        "person": list(target.persons) or None,
+        "hired_since": _text(target.hired_since),
+        "hired_until": _text(target.hired_until),
         "due_within": _text(target.due_within),
+        "due_on": _text(target.due_on),
     }
 
 
@@ -285,10 +292,28 @@ def _gate(document: model.Gate) -> dict[str, Any]:
     }
 
 
+def _assignment(document: model.Assignment) -> dict[str, Any]:
+    return {
+        "evidence": _selectors(document.evidence),
+        "path": [step.data() for step in document.path],
+        "targets": [_target(target) for target in document.targets],
+        "timezone": document.timezone,
+        "window": {"opens": _text(document.opens), "closes": _text(document.closes)}
+        if document.opens or document.closes
+        else None,
+        "exempt": [
+            {**_target(one.whom), "reason": one.reason, "until": _text(one.until)} for one in document.exempt
+        ]
+        or None,
+        "notices": [_notice(notice) for notice in document.notices] or None,
+    }
+
+
 _KINDS: dict[type[AnyDocument], Callable[[Any], dict[str, Any]]] = {
     model.Certification: _certification,
     model.Release: _release,
     model.Fragment: _fragment,
     model.PartnerTiers: _partner_tiers,
     model.Gate: _gate,
+    model.Assignment: _assignment,
 }

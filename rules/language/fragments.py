@@ -8,13 +8,13 @@ from typing import Any
 
 from rules.errors import UnknownRule
 from rules.language.forms import DISQUALIFIERS, FRAGMENT, PARTS, SELECTOR, SELECTOR_LIST, Kind, walk
-from rules.language.model import AnyDocument, Certification, Fragment, Selector
+from rules.language.model import AnyDocument, Assignment, Certification, Fragment, Selector
 from rules.language.requirements import Requirement, Use
 
 
 def uses(document: AnyDocument) -> frozenset[str]:
     """Return the ids of the fragments a document refers to."""
-    if not isinstance(document, Certification):
+    if not isinstance(document, Certification | Assignment):
         return frozenset()
     found = {selector.use for selector in document.evidence.values() if selector.use}
     for _, root in document.requirements():
@@ -28,10 +28,13 @@ def resolve(document: AnyDocument, fragments: Mapping[str, Fragment]) -> AnyDocu
     A fragment's selectors join the document's `evidence` under their own names, or as `<fragment>_<name>`
     where another selector has that name; the missing keys stay those of the fragment.
     """
-    if not isinstance(document, Certification) or not uses(document):
+    if not isinstance(document, Certification | Assignment) or not uses(document):
         return document
     evidence = {name: _selector(name, each, fragments) for name, each in document.evidence.items()}
     resolver = _Resolver(evidence, fragments)
+    if isinstance(document, Assignment):
+        path = tuple(map(resolver.requirement, document.path))
+        return replace(document, evidence=evidence, path=path)
     award = replace(document.award, when=resolver.requirement(document.award.when))
     renewal = document.renewal
     if renewal is not None:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from rules.language.demands import Demand
 from rules.language.durations import NO_TIME, Duration, Unit
-from rules.language.requirements import HeldStatus, Requirement
+from rules.language.requirements import AllOf, HeldStatus, Requirement
 
 Mode = Literal["active", "evaluate", "disabled"]
 CountedFrom = Literal["completion", "previous_expiry", "fixed_date"]
@@ -187,7 +187,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Messages before expiry, before a target is due, or with events (cert#8-5); exactly one tuple is filled.
+    """Messages before expiry, about a due day, or with events (cert#8-5); exactly one tuple is filled.
 
     What happened, or was due, longer ago than `max_age` is not told any more; None is the default of 31 days.
     """
@@ -195,23 +195,37 @@ class Notice:
     to: tuple[Literal["holder", "partner_admin", "programme_owner"], ...]
     before_expiry: tuple[Duration, ...] = ()
     before_due: tuple[Duration, ...] = ()
+    after_due: tuple[Duration, ...] = ()
     events: tuple[str, ...] = ()
     max_age: Duration | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Who is asked to hold the certification (cert#5-8); all that is given must match.
+    """Whom a certification or an assignment is asked of (cert#5-8); all that is given must match.
 
-    `role` is that of the primary affiliation, `partners` are ids of organizations, `tier` and the higher ones
-    are those of `programme`. `due_within` is None where no day is set.
+    `role` is that of the primary affiliation, `hired_since` and `hired_until` bound its first day, `partners`
+    are ids of organizations, `regions` theirs, `tier` and the higher ones are those of `programme`. `groups`
+    and `persons` match whoever belongs to no organization too. `due_within` excludes `due_on`.
     """
 
     role: str | None = None
     partners: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
     tier: str | None = None
     programme: str | None = None
+    hired_since: dt.date | None = None
+    hired_until: dt.date | None = None
+    groups: tuple[str, ...] = ()
+    persons: tuple[str, ...] = ()
     due_within: Duration | None = None
+    due_on: dt.date | None = None
+
+    @property
+    def by_name(self) -> bool:
+        """Tell whether nothing is asked of where a person belongs: groups or persons alone are named."""
+        places = (self.role, self.partners, self.regions, self.tier, self.hired_since, self.hired_until)
+        return not any(places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,4 +344,52 @@ class Gate(Document):
     tiers: str | None = None
 
 
-AnyDocument = Certification | Release | Fragment | PartnerTiers | Gate
+# --- assignments, cert#2.11
+
+
+@dataclass(frozen=True, slots=True)
+class Exemption:
+    """Whom an assignment is not asked of, why, and up to which day; None is without end."""
+
+    whom: Target
+    reason: str
+    until: dt.date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment(Document):
+    """A path that is asked of people, by a day and within a window (cert#2.11)."""
+
+    path: tuple[Requirement, ...]
+    targets: tuple[Target, ...]
+    evidence: Mapping[str, Selector] = field(default_factory=dict)
+    timezone: str = "UTC"
+    opens: dt.date | None = None
+    closes: dt.date | None = None
+    exempt: tuple[Exemption, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+    def requirements(self) -> Iterator[tuple[tuple[str | int, ...], Requirement]]:
+        """Yield the steps of the path, each with where it stands."""
+        for i, step in enumerate(self.path):
+            yield ("path", i), step
+
+    def as_certification(self) -> Certification:
+        """Return the path as what is decided like a certification: met for good, however late it is told.
+
+        Nothing is awarded by it: it is never published as such.
+        """
+        return Certification(
+            id=self.id,
+            version=self.version,
+            title=self.title,
+            evidence=self.evidence,
+            award=Award(when=AllOf(parts=self.path)),
+            validity=Validity(lasts=None, timezone=self.timezone),
+            max_lateness=Duration(100, Unit.YEARS),
+            on_voided=OnVoided(settle=NO_TIME),
+            badge=Badge(issue=False),
+        )
+
+
+AnyDocument = Certification | Release | Fragment | PartnerTiers | Gate | Assignment

@@ -1,4 +1,4 @@
-"""Who is asked to hold a certification, since when and by when: a pure function (cert#5-8)."""
+"""Of whom something is asked, since when and by when: a pure function (cert#5-8)."""
 
 # Compiled by mypyc, see setup.py.
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from rules import calendar
 from rules.evidence.history import BEGINNING, END_OF_TIME
-from rules.evidence.published import PublishedCertification, PublishedVersion
+from rules.evidence.published import PublishedCertification
 from rules.language.model import Target
 
 Span = tuple[dt.datetime, dt.datetime]
@@ -29,6 +29,49 @@ class Place:
     start: dt.datetime
     end: dt.datetime | None = None
     tiers: Mapping[str, Sequence[TierSpan]] = field(default_factory=dict)
+    region: str | None = None
+    hired: dt.datetime | None = None
+
+    def hired_on(self, timezone: str) -> dt.date:
+        """Return the first day in the organization; confirmed or not, it counts from its confirmation."""
+        return calendar.local_date(self.hired or self.start, timezone)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What names a person: the groups with the spans of membership, and ids, addresses and identifiers."""
+
+    groups: Mapping[str, Sequence[Span]] = field(default_factory=dict)
+    persons: frozenset[str] = frozenset()
+
+
+UNNAMED = Named()
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """Whom it may concern: where a person counts when, and by what names and groups they go."""
+
+    person: str = ""
+    places: Sequence[Place] = ()
+    named: Named = UNNAMED
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a target is read by: an instant, the programme zone, the tiers of each programme."""
+
+    at: dt.datetime
+    timezone: str
+    orders: Orders
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The targets of one version, and from when on it applies."""
+
+    effective_at: dt.datetime
+    targets: Sequence[Target]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +83,11 @@ class Asked:
 
 
 def asked_of(
-    certification: PublishedCertification, places: Sequence[Place], orders: Orders, at: dt.datetime
+    certification: PublishedCertification,
+    places: Sequence[Place],
+    orders: Orders,
+    at: dt.datetime,
+    named: Named = UNNAMED,
 ) -> Asked | None:
     """Return what is asked of a person at an instant by the version that applies then; None for nothing.
 
@@ -49,17 +96,33 @@ def asked_of(
     versions = [one for one in certification.in_order if one.effective_at <= at]
     if not versions or _is_closed(certification, at):
         return None
-    zone = versions[-1].timezone
+    offers = [Offer(one.effective_at, one.document.targets) for one in versions]
+    around = Circumstances(at, versions[-1].timezone, orders)
+    return asked_by(offers, Learner(places=places, named=named), around)
+
+
+def asked_by(
+    offers: Sequence[Offer], learner: Learner, around: Circumstances, not_before: dt.date | None = None
+) -> Asked | None:
+    """Return what the newest of these offers, oldest first, asks of a person; None for nothing.
+
+    `not_before` is the day before which nothing is asked of anybody.
+    """
     found = []
-    for target in versions[-1].document.targets:
-        since = _since(target, places, orders, at)
+    for target in offers[-1].targets:
+        since = matched_since(target, learner, around)
         if since is None:
             continue
-        in_force = [one.effective_at for one in _unbroken(versions, target)]
-        day = calendar.local_date(max(since, in_force[-1]), zone)
-        due = None if target.due_within is None else calendar.add(day, target.due_within)
-        found.append(Asked(day, due))
+        in_force = [one.effective_at for one in _unbroken(offers, target)]
+        day = calendar.local_date(max(since, in_force[-1]), around.timezone)
+        day = day if not_before is None else max(day, not_before)
+        found.append(Asked(day, due_after(target, day)))
     return min(found, key=lambda one: (one.due or dt.date.max, one.since), default=None)
+
+
+def due_after(target: Target, day: dt.date) -> dt.date | None:
+    """Return by which day a target is due that is asked since a day."""
+    return target.due_on if target.due_within is None else calendar.add(day, target.due_within)
 
 
 def is_overdue(asked: Asked, today: dt.date) -> bool:
@@ -72,33 +135,59 @@ def _is_closed(certification: PublishedCertification, at: dt.datetime) -> bool:
     return bool(changes) and changes[-1][2] != "published"
 
 
-def _unbroken(versions: Sequence[PublishedVersion], target: Target) -> Iterator[PublishedVersion]:
-    """Yield the newest version and those before it, as long as each has the target."""
-    for one in reversed(versions):
-        if target not in one.document.targets:
+def _unbroken(offers: Sequence[Offer], target: Target) -> Iterator[Offer]:
+    """Yield the newest offer and those before it, as long as each has the target."""
+    for one in reversed(offers):
+        if target not in one.targets:
             return
         yield one
 
 
-def _since(target: Target, places: Iterable[Place], orders: Orders, at: dt.datetime) -> dt.datetime | None:
+def matched_since(target: Target, learner: Learner, around: Circumstances) -> dt.datetime | None:
     """Return since when a target has matched a person without interruption, None where it does not."""
+    if target.persons and learner.named.persons.isdisjoint(target.persons):
+        return None
+    spans = [(BEGINNING, END_OF_TIME)]
+    if not target.by_name:
+        spans = [span for place in learner.places for span in _spans(target, place, around)]
+    if target.groups:
+        members = [span for group in target.groups for span in learner.named.groups.get(group, ())]
+        spans = [span for one in _joined(spans) for other in _joined(members) for span in _both(one, other)]
+    return next((start for start, end in _joined(spans) if start <= around.at < end), None)
+
+
+def _joined(spans: Iterable[Span]) -> list[Span]:
+    """Return spans with those that overlap or touch put together, in order."""
     joined: list[Span] = []
-    for start, end in sorted(span for place in places for span in _spans(target, place, orders)):
+    for start, end in sorted(spans):
         if joined and start <= joined[-1][1]:
             joined[-1] = (joined[-1][0], max(joined[-1][1], end))
         else:
             joined.append((start, end))
-    return next((start for start, end in joined if start <= at < end), None)
+    return joined
 
 
-def _spans(target: Target, place: Place, orders: Orders) -> Iterator[Span]:
+def _both(one: Span, other: Span) -> Iterator[Span]:
+    """Yield what two spans share."""
+    start, end = max(one[0], other[0]), min(one[1], other[1])
+    if start < end:
+        yield start, end
+
+
+def _spans(target: Target, place: Place, around: Circumstances) -> Iterator[Span]:
     """Yield the spans in which a target matches a person because of one affiliation."""
     if target.role is not None and target.role != place.role:
         return
     if target.partners and place.organization not in target.partners:
         return
+    if target.regions and place.region not in target.regions:
+        return
+    if target.hired_since is not None and place.hired_on(around.timezone) < target.hired_since:
+        return
+    if target.hired_until is not None and place.hired_on(around.timezone) > target.hired_until:
+        return
     end = place.end or END_OF_TIME
-    order = orders.get(target.programme or "", ())
+    order = around.orders.get(target.programme or "", ())
     if target.tier is None or (order and order[0] == target.tier):
         yield place.start, end
         return

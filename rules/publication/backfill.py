@@ -1,7 +1,7 @@
 """After a publication: look at what was stored before, page by page, behind live work, resumable.
 
-backfills {_id: plan id, org: "vendor", certifications, phase, pair, after, statements, people, started_at,
-           published_at, finished_at, leased_until}
+backfills {_id: plan id, org: "vendor", certifications, assignments?, phase, pair, after, statements, people,
+           started_at, published_at, finished_at, leased_until}
 
 Phases: `statements` scans what new selectors may match, gives evidence keys and makes the people due;
 `people` makes due everybody who has a standing; `closing` scans again what was stored while web processes
@@ -43,6 +43,7 @@ def start(
     now: dt.datetime,
     session: ClientSession | None = None,
     *,
+    assignments: Sequence[str] = (),
     scan: bool = True,
 ) -> None:
     """Record that people have to be looked at again; in the transaction of the publication.
@@ -54,6 +55,7 @@ def start(
             "_id": name,
             "org": VENDOR,
             "certifications": sorted(certifications),
+            "assignments": sorted(assignments),
             "phase": "statements" if scan else "people",
             "scan": scan,
             "pair": 0,
@@ -103,6 +105,7 @@ def _scan(
         if name in rules.certifications
         for version in rules.certifications[name].versions
     ]
+    documents += [one for one in rules.assigned_paths() if one.id in job.get("assignments", ())]
     pairs = evidence_keys.ranges(db, evidence_keys.selector_keys(documents))
     page = evidence_keys.add_evidence_keys(
         db,

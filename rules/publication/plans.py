@@ -4,7 +4,7 @@ plans       {_id, org: "vendor", sources, withdraw?, reason?, document_hash, doc
              expires_at, by, summary, tiers, applied_at?, applied_by?,
              reviews?, approved_by?, objecting? (rules.publication.reviews)}
 plan_people {plan, person, certification, change, at, before, after, missing, reason?, name, expires_at}
-plan_asked  {plan, person, certification, change, at, before, after, name, expires_at}
+plan_asked  {plan, person, certification or assignment, change, at, before, after, name, expires_at}
 
 Both sides of a plan are computed by the very functions that decide live, over the same stored history.
 """
@@ -32,7 +32,7 @@ from rules.engine.identity import Admit, listed_names_of, no_affiliation
 from rules.errors import InvalidRuleFile, RuleError, StalePlan
 from rules.evaluation.award_ids import encode
 from rules.language.dump import document_hash
-from rules.language.model import AnyDocument, Certification, PartnerTiers, Release
+from rules.language.model import AnyDocument, Assignment, Certification, PartnerTiers, Release
 from rules.publication import backfill, effects, publishing
 from rules.publication.asked_changes import ASKED_CHANGES, asked_changes
 from rules.publication.before_and_after import (
@@ -348,8 +348,9 @@ def start_backfill(
 ) -> None:
     """Begin to look at what was stored before these documents."""
     own = [one.id for one in documents if isinstance(one, Certification)]
-    if own:
-        backfill.start(db, name, own, now, session)
+    paths = [one.id for one in documents if isinstance(one, Assignment) and one.evidence]
+    if own or paths:
+        backfill.start(db, name, own, now, session, assignments=paths)
     products = {one.product for one in documents if isinstance(one, Release)}
     if products:
         rows = db.rule_versions.find({"org": VENDOR, "kind": "Certification"}, {"id": 1}, session=session)

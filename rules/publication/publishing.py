@@ -53,11 +53,14 @@ def published_names(db: Database[Document], rules: RuleSet, now: dt.datetime) ->
     versions: dict[tuple[str, str], dict[str, str]] = {}
     for name, records in rules.documents.items():
         versions[name] = {one.version: one.hash for one in records}
+    partners = list(db.orgs.find({}, {"region": 1}))
     return PublishedNames(
         versions=versions,
         holds=rules.holds,
         tiers={one.id: one.order for one in rules.of_kind(PartnerTiers)},
         groups=frozenset(str(row.get("name") or row["_id"]) for row in db.groups.find({"org": "vendor"})),
+        organizations=frozenset(row["_id"] for row in partners),
+        regions=frozenset(region for row in partners if (region := row.get("region"))),
         clients=frozenset(label for label in db.clients.distinct("label") if label),
         fragments={one.id: one for one in in_force(rules, now)},
         releases={(one.product, one.release): one.id for one in rules.of_kind(Release)},

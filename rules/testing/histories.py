@@ -10,11 +10,20 @@ from typing import Any
 
 from rules import calendar
 from rules.evidence.from_statement import number, parse_instant, score_value
-from rules.evidence.history import Evidence, Fact, Held, Membership, PersonHistory, PublishedRelease
+from rules.evidence.history import (
+    BEGINNING,
+    END_OF_TIME,
+    Evidence,
+    Fact,
+    Held,
+    Membership,
+    PersonHistory,
+    PublishedRelease,
+)
 from rules.evidence.selectors import ISSUER, is_practice
 from rules.language.build import OWN_SOURCE, date, verb_iri
 from rules.language.forms import many
-from rules.programmes.targets import Place
+from rules.programmes.targets import Named, Place
 
 Row = Mapping[str, Any]
 
@@ -151,9 +160,18 @@ def places_of(rows: Sequence[Row], clock: Clock) -> list[Place]:
             clock.first(row["from"]),
             clock.end(row["until"]) if "until" in row else None,
             {programme: [(tier, None, None)] for programme, tier in row.get("tiers", {}).items()},
+            row.get("region"),
         )
         for row in rows
     ]
+
+
+def named_of(test: Row, who: str) -> Named:
+    """Return by what a person of a test is named: the name itself, and the groups for all time."""
+    groups = {
+        name: [(BEGINNING, END_OF_TIME)] for name, members in test.get("groups", {}).items() if who in members
+    }
+    return Named(groups, frozenset({who}))
 
 
 def _release(row: Row) -> PublishedRelease:

@@ -16,11 +16,12 @@ from rules.evaluation.evaluate import decide
 from rules.evaluation.timeline import HELD_STATES, AwardTimeline, Status
 from rules.evidence.history import END_OF_TIME
 from rules.evidence.published import PublishedVersion, published
-from rules.language.model import AnyDocument, Certification, Gate, PartnerTiers
+from rules.language.model import AnyDocument, Assignment, Certification, Gate, PartnerTiers, Target
 from rules.language.positions import Path, Positions, render
+from rules.programmes.assignments import PublishedAssignment, standing
 from rules.programmes.gates import needs_tiers
-from rules.programmes.targets import asked_of
-from rules.testing.histories import Clock, histories, places_of, shown
+from rules.programmes.targets import Learner, asked_of
+from rules.testing.histories import Clock, histories, named_of, places_of, shown
 from rules.testing.programmes import gate_differences, tiers_differences
 
 __all__ = ["CaseResult", "Difference", "case_problems", "run_tests"]
@@ -118,6 +119,8 @@ def _differences(
             Difference((*path, row, key), who, key, one, other)
             for row, who, key, one, other in gate_differences(document, order, test)
         ]
+    if isinstance(document, Assignment):
+        return _assignment(document, path, test, others)
     raise CannotRun(f"a {type(document).__name__} has no tests")
 
 
@@ -196,15 +199,49 @@ def _due(
     status: Status,
 ) -> dt.date | None:
     """Return the day by which the certification is due of somebody who does not hold it (cert#5-8)."""
-    orders = {each.id: each.order for each in others if isinstance(each, PartnerTiers)}
-    for target in document.targets:
-        if target.programme is not None and target.programme not in orders:
-            raise CannotRun(f"the programme {target.programme} is needed; give its file in the same call")
+    orders = _orders(document.targets, others)
     alone = published(PublishedVersion(document=replace(document, mode="active")))
     clock = Clock(document.validity.timezone)
     places = places_of(test.get("people", {}).get(row["who"], ()), clock)
-    asked = asked_of(alone, places, orders, clock.last(row["at"]))
+    named = named_of(test, row["who"])
+    asked = asked_of(alone, places, orders, clock.last(row["at"]), named)
     return None if asked is None or status.state in HELD_STATES else asked.due
+
+
+def _orders(targets: Iterable[Target], others: Sequence[AnyDocument]) -> dict[str, tuple[str, ...]]:
+    """Return the tiers of the programmes that targets name; CannotRun where one is not at hand."""
+    orders = {each.id: each.order for each in others if isinstance(each, PartnerTiers)}
+    for target in targets:
+        if target.programme is not None and target.programme not in orders:
+            raise CannotRun(f"the programme {target.programme} is needed; give its file in the same call")
+    return orders
+
+
+def _assignment(
+    document: Assignment, path: Path, test: Mapping[str, Any], others: Sequence[AnyDocument]
+) -> list[Difference]:
+    """Tell how everybody stands in both orders of the statements; a difference in either one counts."""
+    orders = _orders([*document.targets, *(one.whom for one in document.exempt)], others)
+    version, clock = PublishedAssignment(document), Clock(document.timezone)
+    found: list[Difference] = []
+    for backwards in (False, True):
+        people = histories(test, document.id, document.timezone, version_order(others), backwards=backwards)
+        for row, expected in enumerate(test["expect"]):
+            who, at = expected["who"], clock.last(expected["at"])
+            places = places_of(test.get("people", {}).get(who, ()), clock)
+            learner = Learner(who, places, named_of(test, who))
+            known = people[who]
+            stands = standing([version], learner, orders, known, known_at=END_OF_TIME, at=at)
+            seen = {
+                "status": stands and stands.state, "due": stands and stands.asked.due,
+                "missing": stands.missing if stands else (), "reason": stands and stands.reason,
+            }  # fmt: skip
+            found += [
+                Difference((*path, row, key), f"{who} at {expected['at']}", key, wanted, observed)
+                for key, value in seen.items()
+                if key in expected and (wanted := shown(expected[key])) != (observed := shown(value))
+            ]
+    return list(dict.fromkeys(found))
 
 
 def _value(status: Status, key: str) -> str:

@@ -20,6 +20,7 @@ from schemas.rules.keywords import (
 )
 from schemas.rules.kinds import RELEASE_KEYS
 from schemas.rules.scalars import (
+    ASSIGNED,
     COMPLETED_VERBS,
     DATE,
     ID,
@@ -88,6 +89,7 @@ _FACT = record(
 _AFFILIATION = record(
     must("organization", ID, "organization of the affiliation"),
     may("role", ID, "role there"),
+    may("region", TEXT, "region of the organization"),
     may("tiers", mapping(ID, ID), "programme: tier of the organization all the time"),
     must("from", DATE, "first day"),
     may("until", DATE, "last day"),
@@ -145,9 +147,27 @@ _GATE_TEST = record(
     must("expect", list_of(_QUESTION), "questions and answers"),
 )
 
+_ASSIGNED = record(
+    must("who", ID, "person"),
+    must("at", MOMENT, "asked at the end of this day, or at this instant"),
+    may("status", by_type("null", True, choice(*ASSIGNED)), "state; null where it is not asked"),
+    may("due", by_type("null", True, DATE), "day by which it is asked for; null for none"),
+    may("missing", list_of(ID, empty=True), "missing keys in the order of the path"),
+    may("reason", by_type("null", True, TEXT), "why it is not asked of this person"),
+)
+_ASSIGNMENT_TEST = record(
+    _NAME,
+    may("given", list_of(ref("row"), empty=True), "statements"),
+    may("groups", mapping(ID, NAMES_LIST, empty=True), "group: members"),
+    may("holds", mapping(ID, list_of(_HELD, empty=True), empty=True), "person: certifications held"),
+    may("people", mapping(ID, list_of(_AFFILIATION), empty=True), "person: where they belong"),
+    must("expect", list_of(_ASSIGNED), "what must be observed"),
+)
+
 DEFINITIONS: dict[str, Schema] = {
     "row": _ROW,
     "certification_test": _CERTIFICATION_TEST,
     "tiers_test": _TIERS_TEST,
     "gate_test": _GATE_TEST,
+    "assignment_test": _ASSIGNMENT_TEST,
 }

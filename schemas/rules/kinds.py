@@ -1,4 +1,4 @@
-"""Kinds of document: certification, release, tiers, gate, fragment (cert#2.2 to cert#2.9)."""
+"""Kinds of document: certification, release, tiers, gate, fragment, assignment (cert#2.2 to cert#2.11)."""
 
 from __future__ import annotations
 
@@ -155,6 +155,7 @@ _TRANSITION = record(
 _NOTICE = record(
     may("before_expiry", list_of(DURATION), "how long before the end"),
     may("before_due", list_of(DURATION), "how long before the day on which a target is due; 0 days: on it"),
+    may("after_due", list_of(DURATION), "how long after the day on which a target was due"),
     may("events", list_of(choice(*_EVENTS)), "events"),
     must(
         "to",
@@ -162,23 +163,60 @@ _NOTICE = record(
         "who gets the message",
     ),
     may("max_age", DURATION, "what is older is not told any more; default 31 days"),
-    where=(either("before_expiry", "before_due", "events"),),
+    where=(either("before_expiry", "before_due", "after_due", "events"),),
 )
 
-_TARGET = record(
+_ASSIGNMENT_NOTICE = record(
+    may("before_due", list_of(DURATION), "how long before the day on which it is due; 0 days: on it"),
+    may("after_due", list_of(DURATION), "how long after the day on which it was due"),
+    must(
+        "to",
+        list_of(choice("holder", "partner_admin", "programme_owner"), unique=True),
+        "who gets the message",
+    ),
+    may("max_age", DURATION, "what is older is not told any more; default 31 days"),
+    where=(either("before_due", "after_due"),),
+)
+
+_WHOM = (
     may("role", ID, "role of the person's primary affiliation"),
     may("partner", one_or_list(ID), "organizations whose people are asked"),
+    may("region", one_or_list(TEXT), "regions of organizations whose people are asked"),
     may("tier", ID, "lowest tier of the organization; needs programme"),
     may("programme", ID, "programme whose tier it is"),
+    may("hired_since", DATE, "first day in the organization, or later"),
+    may("hired_until", DATE, "last day on which somebody may have begun there"),
+    may("group", one_or_list(ID), "groups whose members are asked"),
+    may("person", one_or_list(TEXT), "people who are asked: an id, an address or an identifier"),
+)
+_WHOM_TOGETHER = (
+    needs("tier", "programme", "whose tier it is"),
+    needs("programme", "tier", "the lowest one whose people are asked"),
+    {
+        "if": {"not": {"anyOf": [{"required": [key.name]} for key in _WHOM if key.name != "programme"]}},
+        "then": {
+            "required": ["role"],
+            "x-message": "role, partner, region, tier, hired_since, hired_until, group or person is missing",
+        },
+    },
+)
+_TARGET = record(
+    *_WHOM,
     may("due_within", DURATION, "from when it is asked to the day on which it is due"),
+    may("due_on", DATE, "the day on which it is due; not with due_within"),
     where=(
-        needs("tier", "programme", "whose tier it is"),
-        needs("programme", "tier", "the lowest one whose people are asked"),
+        *_WHOM_TOGETHER,
         {
-            "if": {"not": {"anyOf": [{"required": [key]} for key in ("role", "partner", "tier")]}},
-            "then": {"required": ["role"], "x-message": "role, partner or tier is missing"},
+            "if": {"required": ["due_within"]},
+            "then": {"not": {"required": ["due_on"]}, "x-conflict": ["due_within", "due_on"]},
         },
     ),
+)
+_EXEMPTION = record(
+    *_WHOM,
+    must("reason", TEXT, "why it is not asked of them, in words they may read"),
+    may("until", DATE, "last day of the exemption; default: without end"),
+    where=_WHOM_TOGETHER,
 )
 
 _SKILL = record(
@@ -271,12 +309,31 @@ _FRAGMENT = record(
     must("requirements", mapping(ID, REQUIREMENT), "name: requirement"),
 )
 
+_WINDOW = record(
+    may("opens", DATE, "first day on which it is asked"),
+    may("closes", DATE, "last day on which it can be met"),
+    empty=False,
+)
+_ASSIGNMENT = record(
+    *_head("Assignment", title=must),
+    _MODE,
+    may("timezone", ZONE, "programme zone"),
+    may("evidence", EVIDENCE, "name: selector"),
+    must("path", list_of(REQUIREMENT), "what has to be done, in the order in which it is shown"),
+    must("targets", list_of(_TARGET), "whom it is asked of, and by when"),
+    may("window", _WINDOW, "the days on which it can be met"),
+    may("exempt", list_of(_EXEMPTION, empty=True), "whom it is not asked of all the same, and why"),
+    may("notices", list_of(_ASSIGNMENT_NOTICE, empty=True), "reminders, and who is told when it is late"),
+    _tests("assignment_test"),
+)
+
 KINDS: dict[str, Schema] = {
     "Certification": described(_CERTIFICATION, "a certification"),
     "Release": described(_RELEASE, "a published version of a product"),
     "PartnerTiers": described(_PARTNER_TIERS, "a partner programme"),
     "Gate": described(_GATE, "a yes/no question another system asks"),
     "Fragment": described(_FRAGMENT, "selectors and requirements for other documents"),
+    "Assignment": described(_ASSIGNMENT, "a path that is asked of people"),
 }
 
 DEFINITIONS: dict[str, Schema] = {kind.lower(): schema for kind, schema in KINDS.items()}

@@ -28,6 +28,7 @@ STATES = (
 )  # fmt: skip
 """The public states of an award."""
 
+ASSIGNED = ("upcoming", "not_started", "in_progress", "overdue", "met", "missed", "exempt")
 REASONS = (
     "agreement_lapsed", "evidence_voided", "identity", "misconduct", "holder_request", "administrative_error",
     "other",

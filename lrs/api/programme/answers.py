@@ -115,8 +115,8 @@ class Plan(Schema):
     asked = fields.List(
         fields.Dict(),
         metadata={
-            "description": "Of whom targets would ask it anew (asked), by another day (due_changed), no "
-            "longer (not_asked); since when and by when, before and after."
+            "description": "Of whom a certification or an assignment would be asked anew (asked), by "
+            "another day (due_changed), no longer (not_asked); since when and by when, before and after."
         },
     )
     tiers = fields.List(fields.Dict())

@@ -121,7 +121,8 @@ def _asked_cells(one: dict[str, Any]) -> list[str]:
         "due_changed": f"due {before.get('due') or 'on no day'} -> {after.get('due') or 'on no day'}",
         "not_asked": "no longer asked",
     }
-    return [f"? {_called(one)}", one["certification"], words[one["change"]], f"{one['at']:%Y-%m-%d}"]
+    asked = one.get("certification") or one["assignment"]
+    return [f"? {_called(one)}", asked, words[one["change"]], f"{one['at']:%Y-%m-%d}"]
 
 
 def _becomes(before: dict[str, Any], after: dict[str, Any]) -> str:

@@ -67,6 +67,7 @@ def test_every_kind_and_every_part_of_the_evaluation_has_an_example() -> None:
         "Gate",
         "Release",
         "Fragment",
+        "Assignment",
     }
     assert {f"4.{n}" for n in (1, 2, 3, 4, 5, 7, 8, 10)} <= BY_SECTION.keys()
 

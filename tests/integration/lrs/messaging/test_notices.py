@@ -304,6 +304,61 @@ def test_5_8_what_is_due_is_told_in_time_each_once(asking: Office) -> None:
         assert "/me/certifications/basics" in text
 
 
+LAUNCH = """\
+kind: Assignment
+id: launch
+version: "1"
+title: Launch
+effective_from: 2025-01-01
+timezone: Europe/Berlin
+path: [{holds: sales}]
+targets:
+  - {partner: north, due_within: 30 days}
+exempt:
+  - {group: leave, reason: Away}
+notices:
+  - {before_due: [7 days], to: [holder]}
+  - {after_due: [1 day, 7 days], to: [holder, partner_admin]}
+"""
+
+
+@pytest.fixture
+def assigning(office: Office) -> Office:
+    """The office, with an assignment that is due of Ana on 2026-01-31; she does not hold its certification."""
+    loaded = load(LAUNCH.encode(), "launch.yaml")
+    assert loaded.document is not None, loaded.problems
+    RuleStore(office.db).publish(loaded.document, source=LAUNCH, by="test", now=NOW)
+    cache_of(office.db).get(fresh=True)
+    office.db.standings.delete_many({})
+    return office
+
+
+def test_5_9_an_assignment_is_reminded_of_and_when_it_is_late_the_manager_hears_of_it(
+    assigning: Office,
+) -> None:
+    assert remind(assigning, "2026-01-24T08:00:00+00:00") == ["ana@x.example"]
+    assert remind(assigning, "2026-01-31T08:00:00+00:00") == [], "the day itself is not late"
+    assert remind(assigning, "2026-02-01T08:00:00+00:00") == ["ana@x.example", "boss@x.example"]
+    assert remind(assigning, "2026-02-02T08:00:00+00:00") == []
+    assert remind(assigning, "2026-02-07T08:00:00+00:00") == ["ana@x.example", "boss@x.example"]
+    bodies = [mail.get_body(("plain",)).get_content() for mail in assigning.mails()]
+    assert "Launch" in bodies[-1]
+    assert any("/me/assignments/launch" in body for body in bodies)
+    assert any("/partner/people/p_ana" in body for body in bodies)
+
+
+@pytest.mark.parametrize("change", ["met", "exempt", "gone"])
+def test_5_9_nobody_hears_of_an_assignment_that_is_not_asked_any_more(assigning: Office, change: str) -> None:
+    if change == "met":
+        assigning.award("2026-12-31")
+    elif change == "exempt":
+        members = [{"person": "p_ana", "from": None, "until": None}]
+        assigning.db.groups.insert_one({"_id": "leave", "org": "vendor", "name": "leave", "members": members})
+    else:
+        assigning.db.affiliations.update_one({}, {"$set": {"until": NOW + dt.timedelta(days=20)}})
+    assert remind(assigning, "2026-02-01T08:00:00+00:00") == []
+
+
 def test_5_8_after_downtime_only_the_nearest_day_is_told_and_what_is_long_over_not_at_all(
     asking: Office,
 ) -> None:

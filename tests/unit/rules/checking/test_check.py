@@ -84,7 +84,25 @@ evidence:
 requirements:
   introduced: {done: intro}
 """
-BASES = {"C": CERTIFICATION, "T": TIERS, "G": GATE, "R": RELEASE, "F": FRAGMENT}
+ASSIGNMENT = """\
+kind: Assignment
+id: launch
+version: "1"
+title: Launch
+evidence:
+  tour: {verb: completed, activity: "https://acme.example/tour"}
+path:
+  - {done: tour, label: Product tour}
+  - {holds: sales-pro}
+targets:
+  - {role: sales, tier: silver, programme: acme, due_within: 30 days}
+window: {opens: 2026-02-01, closes: 2026-06-30}
+tests:
+  - name: nobody
+    expect:
+      - {who: ana, at: 2026-03-01, status: null}
+"""
+BASES = {"C": CERTIFICATION, "T": TIERS, "G": GATE, "R": RELEASE, "F": FRAGMENT, "A": ASSIGNMENT}
 
 
 def problems(text: str, *others: str, published: PublishedNames | None = None) -> list[Problem]:
@@ -176,6 +194,18 @@ SHAPE = [
     ("C", '"https://acme.example/demo"', "https:*", "6:37 evidence.demo.activity: https:*: a prefix ending in * needs at least scheme, authority and one /, as https://acme.example/* [E205]"),
     ("C", "at: 2026-01-01,", "at: 2026-01-01 10:00,", "19:24 tests[0].expect[0].at: 2026-01-01 10:00 is not a date YYYY-MM-DD or an instant with offset (did you mean 2026-01-01T10:00:00Z?) [E205]"),
     ("C", "- done: demo", "- use: basics", "11:14 award.when.all[0].use: basics is not of the form fragment/name (did you mean fragment/basics?) [E205]"),
+    # assignments, 2.11
+    ("A", "role: sales, tier: silver, programme: acme, ", "", "11:5 targets[0].role: role, partner, region, tier, hired_since, hired_until, group or person is missing [E202]"),
+    ("A", "due_within: 30 days", "due_within: 30 days, due_on: 2026-03-01", "11:71 targets[0].due_on: due_within does not go with due_on [E308]"),
+    ("A", "due_within: 30 days", "due_on: 2026-07-01", "11:58 targets[0].due_on: 2026-07-01 is after it closes on 2026-06-30 (did you mean 2026-06-30?) [E204]"),
+    ("A", "due_within: 30 days", "due_on: 2026-01-01", "11:58 targets[0].due_on: 2026-01-01 is before it opens on 2026-02-01 (did you mean 2026-02-01?) [E204]"),
+    ("A", "closes: 2026-06-30", "closes: 2026-01-30", "12:37 window.closes: closes 2026-01-30 is before opens 2026-02-01 [E204]"),
+    ("A", "role: sales,", "role: sales, hired_since: 2026-02-01, hired_until: 2026-01-01,", "11:57 targets[0].hired_until: hired_until 2026-01-01 is before hired_since 2026-02-01 [E204]"),
+    ("A", "done: tour", "done: toor", "8:12 path[0].done: unknown selector toor (did you mean tour?) [E301]"),
+    ("A", "holds: sales-pro", "done: tour", "9:5 path[1]: the missing key tour is that of path[0] too; give one of them a key [E307]"),
+    ("A", "acme.example/tour", "acme.example/{release}", "6:37 evidence.tour.activity: {release} stands for nothing outside release_rules, where this selector is used [E306]"),
+    ("A", "window:", "exempt: [{role: sales}]\nwindow:", "12:10 exempt[0].reason: reason is missing [E202]"),
+    ("A", "status: null", "status: latte", "16:44 tests[0].expect[0].status: latte is not upcoming, not_started, in_progress, overdue, met, missed or exempt [E204]"),
     # E301 unknown selector
     ("C", "- done: demo", "- done: dmo", "11:15 award.when.all[0].done: unknown selector dmo (did you mean demo?) [E301]"),
     ("C", "- done: demo", "- dmo", "11:9 award.when.all[0]: unknown selector dmo (did you mean demo?) [E301]"),
@@ -210,7 +240,7 @@ SHAPE = [
     ("C", "lasts: 12 months", "lasts: 12 months\n  minimum: 6 months", "16:3 validity.minimum: minimum goes only with counted_from: fixed_date [E308]"),
     ("C", "lasts: 12 months", "lasts: 12 months\n  counted_from: fixed_date", "15:3 validity.fixed: counted_from: fixed_date needs fixed, one of the common expiry dates [E308]"),
     ("C", "lasts: 12 months", "lasts: forever\nrenewal: {}", "16:1 renewal: renewal does not go with lasts: forever [E308]"),
-    ("C", "lasts: 12 months", "lasts: 12 months\ntargets: [{role: sales}]\nnotices: [{before_due: [0 days], to: [holder]}]", "17:12 notices[0].before_due: before_due goes only with a target that has due_within [E308]"),
+    ("C", "lasts: 12 months", "lasts: 12 months\ntargets: [{role: sales}]\nnotices: [{before_due: [0 days], to: [holder]}]", "17:12 notices[0].before_due: before_due goes only with a target that has due_within or due_on [E308]"),
     ("C", "lasts: 12 months", "lasts: 12 months\nnotices: [{before_expiry: [1 day], events: [award.issued], to: [holder]}]", "16:36 notices[0].events: before_expiry does not go with events [E308]"),
     ("C", "validity:", "renewal: {counted_from: fixed_date}\nvalidity:", "14:11 renewal.counted_from: counted_from: fixed_date goes only with validity.counted_from: fixed_date [E308]"),
     ("C", "validity:", "on_voided: {revoke_after: 30 days}\nvalidity:", "14:13 on_voided.revoke_after: revoke_after goes only with action: suspend [E308]"),
@@ -442,3 +472,27 @@ def test_a_fragment_may_hold_release_where_release_rules_use_it() -> None:
     ]
     text = edited("C", 'verb: completed, activity: "https://acme.example/demo"', "use: delta/module")
     assert [(each.column, each.code) for each in problems(text, DELTA)] == [(15, "E306")]
+
+
+def test_names_of_an_assignment_that_the_store_does_not_know_are_told_with_the_nearest() -> None:
+    """cert#3-4: groups, organizations and regions, in targets and exemptions."""
+    known = PublishedNames(
+        versions={("Certification", "sales-pro"): {"3": "x"}, ("PartnerTiers", "acme"): {"1": "x"}},
+        tiers={"acme": ("registered", "silver", "gold")},
+        groups=frozenset({"launch-team"}),
+        organizations=frozenset({"north"}),
+        regions=frozenset({"EMEA"}),
+    )
+    text = ASSIGNMENT.replace(
+        "role: sales, ", "partner: [nroth], region: EMEA, group: launch-taem, "
+    ).replace(
+        "window:",
+        "exempt: [{region: EMAE, reason: Away}, {group: [launch-team, away], reason: Away}]\nwindow:",
+    )
+    assert [one.partition(": ")[2] for one in lines(text, published=known) if "E302" in one] == [
+        "unknown organization nroth (did you mean north?) [E302]",
+        "unknown group launch-taem (did you mean launch-team?) [E302]",
+        "unknown tier sliver (did you mean silver?) [E302]",
+        "unknown region EMAE (did you mean EMEA?) [E302]",
+        "unknown group away [E302]",
+    ]
