@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from lrs.content.library import housekeeping, intake, items
 from lrs.content.library.intake import Upload
 from lrs.content.packages.model import Kind
 from lrs.content.packages.read import Wish
+from lrs.content.player.launches import registrations_of
 from lrs.content.player.records import attempts_of
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, UnknownThing
@@ -218,13 +220,13 @@ def attempts(item: str, registration: str) -> Response:
     if row is None:
         raise UnknownThing("registration", registration)
     known = UUID(registration)
-    try:
-        course = Registrations(services.db).get(known)
-    except UnknownThing:  # not cmi5, or nothing was opened yet
-        course = None
+    sessions: list[Document] = []
+    for one in registrations_of(row):
+        with suppress(UnknownThing):  # not cmi5, or nothing was opened yet
+            sessions += Registrations(services.db).get(UUID(one))["sessions"]
     return show(
         "content_attempts.html", item=found, title=title_of(found["title"]), row=row,
-        attempts=attempts_of(services.db, item, known), sessions=course["sessions"] if course else [],
+        attempts=attempts_of(services.db, item, known), sessions=sessions,
         names=people_of([row["person"]] if row.get("person") else []),
     )  # fmt: skip
 
