@@ -26,6 +26,7 @@ from lrs.foundation.settings import Settings
 Document = dict[str, Any]
 
 HOURS: Final = 24.0
+OLDER_ACTORS: Final = frozenset({"Lectora"})  # tools whose content takes an account in no other form
 PLAYED: Final = frozenset({Kind.SCORM12, Kind.SCORM2004, Kind.H5P})
 
 
@@ -64,7 +65,8 @@ def open_content(
     current = kept_version(editor.db, shelf, wanted, current)
     item = _item(current, part)
     url, origin = _address(settings, current, item, registration)
-    wish = replace(_wish(wanted, registration, url), activity=item.id)
+    is_older = current.package.tool in OLDER_ACTORS
+    wish = replace(_wish(wanted, registration, url), activity=item.id, older_actor=is_older)
     _, address = make_launch(editor, principal_of(settings, wanted), wish, settings.public_url, origin)
     return Opening(address, current.package.kind, registration, current.id)
 

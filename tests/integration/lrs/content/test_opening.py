@@ -456,3 +456,29 @@ def test_content_without_attempts_stays_on_its_version_until_it_is_begun_anew(
     assert opened(client, auth(), item)["version"] == first["version"] != second["_id"]
     assert opened(client, auth(), item, new_attempt=True)["version"] == second["_id"]
     assert opened(client, auth(), item)["version"] == second["_id"]
+
+
+def test_lectora_is_told_an_account_in_the_form_that_it_reads(
+    client: FlaskClient, auth: Auth, settings: Settings, db: Db
+) -> None:
+    files = {
+        "tincan.xml": tincan_document(),
+        "index.html": b"",
+        "trivantis.js": b"",
+        "trivantis-titlemgr.js": b"",
+    }
+    version = take_in(settings, db, zip_of(files))
+    assert version["tool"] == "Lectora"
+    launched = opened(client, auth(), version["item"])["query"]
+    account = {"accountName": "ana", "accountServiceHomePage": "https://lms.example"}
+    assert orjson.loads(launched["actor"]) == {"objectType": "Agent", "name": ["ana"], "account": [account]}
+    # what it makes of that is the learner of the launch
+    said = {
+        "actor": {"objectType": "Agent", "name": "ana", "account": ANA["account"]}, "verb": {"id": f"{ADL}attempted"},
+        "object": {"id": launched["activity_id"]}, "context": {"registration": launched["registration"]},
+    }  # fmt: skip
+    headers = {"Authorization": launched["auth"], **VERSION}
+    assert client.post("/xapi/statements", json=said, headers=headers).status_code == 200
+    mail = {"actor": {"mbox": "mailto:ana@north.example"}}
+    query = opened(client, auth(), version["item"], **mail)["query"]
+    assert orjson.loads(query["actor"]) == mail["actor"]
