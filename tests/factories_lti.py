@@ -41,6 +41,8 @@ def make_key() -> rsa.RSAPrivateKey:
 
 
 KEY = make_key()
+FORM = """<form method="post" action="{url}"><input name="state" value="{state}">
+<input name="id_token" value="{token}"></form><script>document.forms[0].submit()</script>"""
 
 
 @dataclass
@@ -55,6 +57,8 @@ class Lms:
     tokens: list[Document] = field(default_factory=list)
     failing: int = 0  # answers of 503 before scores are taken
     tool_keys: Document = field(default_factory=dict)
+    links: Document = field(default_factory=dict)  # claims of the message that a login is answered with
+    chosen: list[str] = field(default_factory=list)  # answers to deep linking
 
     @property
     def registration(self) -> Registration:
@@ -100,6 +104,20 @@ def application(lms: Lms) -> Flask:
     def keys() -> Response:
         public = json.loads(RSAAlgorithm.to_jwk(lms.key.public_key()))
         return jsonify({"keys": [{**public, "kid": lms.kid, "alg": "RS256", "use": "sig"}]})
+
+    @app.get("/auth")
+    def auth() -> str:
+        token = lms.sign(lms.claims(request.args["nonce"], **lms.links))
+        return FORM.format(url=request.args["redirect_uri"], state=request.args["state"], token=token)
+
+    @app.get("/course")
+    def course() -> str:
+        return f"<h1>Course</h1><iframe title='Tool' width='380' height='560' src='{request.args['begin']}'></iframe>"
+
+    @app.post("/back")
+    def back() -> str:
+        lms.chosen.append(request.form["JWT"])
+        return "linked"
 
     @app.post("/token")
     def token() -> Response:

@@ -637,6 +637,9 @@ def console_content(tour: Tour, browser: Any) -> None:
         tour.go(f"GET {place}{form_of}", client=browser.client)
         tour.go(f"GET {place}/<item>/learners{form_of}", client=browser.client)
     tour.go(f"GET {place}/<item>/learners/<registration>", client=browser.client)
+    attempt = tour.look.attempts.find_one({"registration": tour.ids["registration"]})
+    tour.ids["attempt"] = attempt["_id"] if attempt else ""
+    tour.go(f"GET {place}/<item>/learners/<registration>/attempts/<attempt>", client=browser.client)
     tour.go(f"GET {place}/<item>", client=browser.client)
     file = (io.BytesIO(zipped(scorm_files())), "console.zip")
     sent = tour.go(f"POST {place}", data={"file": file, "item": tour.ids["item"]}, **author)
@@ -647,6 +650,7 @@ def console_content(tour: Tour, browser: Any) -> None:
     for action in ("publish", "withdraw"):
         tour.go(f"POST {place}/versions/<version>", data={"action": action}, **author)
         if action == "publish":
+            tour.go(f"POST {place}/<item>/learners/<registration>/review", **author)
             lti(tour, browser)
 
 

@@ -70,6 +70,7 @@ class Wish:
     return_url: str | None = None
     entitlement_key: str | None = None
     preferences: Document | None = field(default=None)
+    older_actor: bool = False  # the address writes an account as xAPI 0.9 did
 
 
 def check_origin(text: str) -> bool:
@@ -173,6 +174,7 @@ def make_launch(
         "label": principal.label,
         "controlled_by": principal.controlled_by,
         "actor": actor,
+        **({"older_actor": True} if wish.older_actor else {}),
         "limit": asdict(limit),
         "url": wish.url,
         "created_at": editor.now,
@@ -198,7 +200,7 @@ def launch_url(
     limit = launch["limit"]
     values = {
         "endpoint": f"{public_url}/xapi/",
-        "actor": orjson.dumps(launch["actor"]).decode(),
+        "actor": orjson.dumps(_as_told(launch)).decode(),
         "registration": limit["registration"],
         "activity_id": limit["activity"],
         "activityId": limit["activity"],
@@ -208,6 +210,16 @@ def launch_url(
     added = urlencode([(name, values[name]) for name in PARAMETERS[launch["kind"]]], quote_via=quote)
     parts = urlsplit(launch["url"])
     return urlunsplit(parts._replace(query=f"{parts.query}&{added}" if parts.query else added))
+
+
+def _as_told(launch: Document) -> Document:
+    """Return the actor as the launched content reads it: for some, names and accounts are lists (0.9)."""
+    actor: Document = launch["actor"]
+    if not launch.get("older_actor") or "account" not in actor:
+        return actor
+    known = actor["account"]
+    account = {"accountName": known["name"], "accountServiceHomePage": known["homePage"]}
+    return {"objectType": "Agent", "name": [actor.get("name") or known["name"]], "account": [account]}
 
 
 def basic_token(db: Database[Document], launch: Document, public_url: str, now: dt.datetime) -> str:

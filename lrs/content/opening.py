@@ -16,7 +16,7 @@ from lrs.content.cmi5.sessions import Course
 from lrs.content.launching import Wish, choose_actor, make_launch, origin_of
 from lrs.content.origin.addresses import content_origin, file_url
 from lrs.content.packages.model import Item, Kind, item_iri
-from lrs.content.player.launches import Wanted, enrol, launch, player_url, tag_of
+from lrs.content.player.launches import Wanted, enrol, kept_version, launch, player_url, retake, tag_of
 from lrs.content.player.shelf import Shelf, Shelved
 from lrs.content.telling import writer_of
 from lrs.foundation.audit import Editor
@@ -26,6 +26,7 @@ from lrs.foundation.settings import Settings
 Document = dict[str, Any]
 
 HOURS: Final = 24.0
+OLDER_ACTORS: Final = frozenset({"Lectora"})  # tools whose content takes an account in no other form
 PLAYED: Final = frozenset({Kind.SCORM12, Kind.SCORM2004, Kind.H5P})
 
 
@@ -55,15 +56,17 @@ def open_content(
         return _opened(settings, current.package.kind, *launch(editor.db, shelf, wanted, editor.now))
     registration = enrol(editor.db, wanted, editor.now)
     if current.package.kind is Kind.CMI5:
-        course = course_of(settings, editor, wanted, shelf, registration)
+        course, reason = _going_on(course_of(settings, editor, wanted, shelf, registration), wanted, shelf)
         if menu and part is None and len(list(course.package.launchable())) > 1:
             course.begin(wanted.actor)
             made = launch(editor.db, shelf, wanted, editor.now, course.version)
-            return _opened(settings, Kind.CMI5, *made)
-        return open_unit(course, wanted, part)
+            return replace(_opened(settings, Kind.CMI5, *made), reason=reason)
+        return replace(open_unit(course, wanted, part), reason=reason)
+    current = kept_version(editor.db, shelf, wanted, current)
     item = _item(current, part)
     url, origin = _address(settings, current, item, registration)
-    wish = replace(_wish(wanted, registration, url), activity=item.id)
+    is_older = current.package.tool in OLDER_ACTORS
+    wish = replace(_wish(wanted, registration, url), activity=item.id, older_actor=is_older)
     _, address = make_launch(editor, principal_of(settings, wanted), wish, settings.public_url, origin)
     return Opening(address, current.package.kind, registration, current.id)
 
@@ -77,6 +80,20 @@ def _opened(settings: Settings, kind: Kind, token: str, found: Document) -> Open
         mode=found["mode"],
         reason=found["reason"],
     )
+
+
+def _going_on(course: Course, wanted: Wanted, shelf: Shelf) -> tuple[Course, str]:
+    """Return the course that goes on, or a new registration in it where that is wanted and one was begun.
+
+    The verdicts of a registration are said once, so whoever renews what they know needs another (cmi5 9.3).
+    """
+    if not wanted.wants_new or not course.is_begun():
+        return course, ""
+    registration = retake(course.editor.db, wanted, course.version.policy)
+    if registration is None:
+        return course, "no attempt is left"
+    course.abandon(course.begin(wanted.actor))
+    return course_of(course.settings, course.editor, wanted, shelf, registration), ""
 
 
 def course_of(settings: Settings, editor: Editor, wanted: Wanted, shelf: Shelf, registration: UUID) -> Course:

@@ -333,7 +333,8 @@ def _drop_accounts(db: Database[Document], addresses: list[str], now: dt.datetim
 def _drop_attempts(db: Database[Document], ifis: list[str]) -> int:
     """Delete what content kept of the learner: enrolments go last, for they name the registrations."""
     mine = {"ifi": {"$in": ifis}}
-    registrations = [row["_id"] for row in db.content_enrolments.find(mine, {"_id": 1})]
+    rows = db.content_enrolments.find(mine, {"_id": 1, "retakes": 1})
+    registrations = [one for row in rows for one in (row["_id"], *row.get("retakes", ()))]
     theirs = {"registration": {"$in": registrations}}
     attempts = [row["_id"] for row in db.attempts.find(theirs, {"_id": 1})]
     for kept in (db.attempt_outbox, db.attempt_scos):

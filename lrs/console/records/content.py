@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,9 +23,12 @@ from lrs.console.shell import Pages, may, redirected, show
 from lrs.content.cmi5.registrations import Registrations
 from lrs.content.library import housekeeping, intake, items
 from lrs.content.library.intake import Upload
+from lrs.content.opening import open_content
 from lrs.content.packages.model import Kind
 from lrs.content.packages.read import Wish
-from lrs.content.player.records import attempts_of
+from lrs.content.player.launches import Wanted, registrations_of
+from lrs.content.player.records import attempts_of, raw_of
+from lrs.content.player.stopping import stopped_at
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, UnknownThing
 
@@ -143,17 +148,20 @@ def item(item: str) -> Response:
     services, found = current_services(), api.seen_item(item)
     versions = items.versions_of(services.db, item)
     shown = next((one for one in versions if one["number"] == found["published"]), None)
-    activities = {found["activity"]}
+    activities, stopped, parts = {found["activity"]}, [], {}
     if shown is not None:
-        activities |= {
-            one["iri"] for one in api.detailed(items.get_version(services.db, shown["_id"]))["parts"]
-        }
+        version = items.get_version(services.db, shown["_id"])
+        activities |= {one["iri"] for one in api.detailed(version)["parts"]}
+        package = items.package_of(version)
+        stopped = stopped_at(services.db, found["org"], item, package)
+        parts = {one.id: title_of(one.title) for one in package.launchable()}
     learning: Figures | None = figures(found["org"], sorted(activities)) if may("analytics") else None
     return show(
         "content_item.html", item=found, title=title_of(found["title"]), versions=versions, orgs=org_names(),
         learning=learning,
         learners=services.db.content_enrolments.count_documents({"org": found["org"], "item": item}),
-        start=f"{services.settings.public_url}/start/{item}", visible=_criteria(found["visible"]), **_words(),
+        start=f"{services.settings.public_url}/start/{item}", visible=_criteria(found["visible"]),
+        stopped=stopped, parts=parts, **_words(),
     )  # fmt: skip
 
 
@@ -214,19 +222,59 @@ def people_of(ids: list[str]) -> dict[str, str]:
 def attempts(item: str, registration: str) -> Response:
     """Show the attempts of one learner, part by part, with what was refused: for support."""
     services, found = current_services(), api.seen_item(item)
-    row = services.db.content_enrolments.find_one({"_id": registration, "org": found["org"], "item": item})
-    if row is None:
-        raise UnknownThing("registration", registration)
-    known = UUID(registration)
-    try:
-        course = Registrations(services.db).get(known)
-    except UnknownThing:  # not cmi5, or nothing was opened yet
-        course = None
+    row, known = _enrolled(found, registration), UUID(registration)
+    sessions: list[Document] = []
+    for one in registrations_of(row):
+        with suppress(UnknownThing):  # not cmi5, or nothing was opened yet
+            sessions += Registrations(services.db).get(UUID(one))["sessions"]
     return show(
         "content_attempts.html", item=found, title=title_of(found["title"]), row=row,
-        attempts=attempts_of(services.db, item, known), sessions=course["sessions"] if course else [],
+        attempts=attempts_of(services.db, item, known), sessions=sessions,
         names=people_of([row["person"]] if row.get("person") else []),
     )  # fmt: skip
+
+
+@blueprint.get("/console/content/<item>/learners/<registration>/attempts/<attempt>", scope="content/read")
+def raw(item: str, registration: str, attempt: str) -> Response:
+    """Show the data of each SCO of an attempt, as it came: for support."""
+    services, found = current_services(), api.seen_item(item)
+    row = _enrolled(found, registration)
+    data = raw_of(services.db, item, UUID(row["_id"]), attempt)
+    texts = {part: json.dumps(cmi, indent=2, ensure_ascii=False) for part, cmi in data.items()}
+    return show("content_raw.html", item=found, title=title_of(found["title"]), row=row, texts=texts)
+
+
+@blueprint.post("/console/content/<item>/learners/<registration>/review", scope="content/write")
+def review(item: str, registration: str) -> Response:
+    """Open what the learner sees, where nothing that happens counts; the audit says who looked."""
+    services, found, who = current_services(), api.seen_item(item), editor()
+    row = _enrolled(found, registration)
+    wanted = Wanted(
+        org=found["org"],
+        item=item,
+        actor=row["actor"],
+        person=row.get("person"),
+        language=request.accept_languages.best or "en",
+        mode="review",
+    )
+    opened = open_content(services.settings, who, wanted, menu=True)
+
+    def act(_: object) -> None:
+        who.note("content.review", "content", item, org=found["org"], after={"registration": registration})
+
+    who.change(act)
+    response = redirected(opened.url)
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _enrolled(item: Document, registration: str) -> Document:
+    """Return who opened an item; raises UnknownThing."""
+    key = {"_id": registration, "org": item["org"], "item": item["_id"]}
+    row = current_services().db.content_enrolments.find_one(key)
+    if row is None:
+        raise UnknownThing("registration", registration)
+    return row
 
 
 @blueprint.get("/console/content/versions/<version>", scope="content/read")

@@ -55,6 +55,11 @@ class Course:
         self._registrations().begin(self.registration, fields)
         return self._settle(str(uuid.uuid4()))
 
+    def is_begun(self) -> bool:
+        """Tell whether a unit was launched in the registration."""
+        key = {"_id": str(self.registration), "sessions.0": {"$exists": True}}
+        return self.editor.db.cmi5_registrations.find_one(key, {"_id": 1}) is not None
+
     def next_unit(self, actor: Mapping[str, Any]) -> str:
         """Return the unit to go on with: the first that is not met, else the first."""
         said = {row["id"]: row for row in self.begin(actor)["units"]}

@@ -1,6 +1,8 @@
 """Launches of kept content: who may run which attempt, for how long, by a secret in the address.
 
-content_enrolments {_id: registration, org, item, ifi, person, actor, created_at}
+content_enrolments {_id: first registration, org, item, ifi, person, actor, created_at,
+                    retakes [registration] (a cmi5 course that was begun anew),
+                    version (that a learner of H5P, Tin Can, HTML is on)}
 content_launches   {_id: hash of the token, org, item, version, registration, attempt, mode, reason, person,
                     actor, learner {id, name}, language, return_url, created_at, expires_at}
 
@@ -23,8 +25,10 @@ from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.database import Database
 
 from lrs.content.attempts.deciding import decide
+from lrs.content.attempts.policy import Policy
 from lrs.content.attempts.store import Learner, begin, latest
 from lrs.content.origin.addresses import content_origin
+from lrs.content.packages.model import Kind
 from lrs.content.player.shelf import Shelf, Shelved
 from lrs.foundation.errors import UnknownThing
 from lrs.foundation.settings import Settings
@@ -78,6 +82,8 @@ def launch(
     version = current
     if newest is not None and decision.choice != "begin":
         version = shelf.version(newest["version"])
+    if current.package.kind is Kind.H5P:
+        version = kept_version(db, shelf, wanted, current)
     attempt = newest
     if version.outline is not None and (attempt is None or decision.choice == "begin"):
         learner = Learner(wanted.org, wanted.person, wanted.actor, registration, wanted.item)
@@ -101,8 +107,8 @@ def launch(
 
 
 def enrol(db: Database[Document], wanted: Wanted, now: dt.datetime) -> UUID:
-    """Return the registration of a learner in an item: one for all attempts."""
-    key = {"org": wanted.org, "item": wanted.item, "ifi": ifi(wanted.actor)}
+    """Return the present registration of a learner in an item: one for all attempts, but for cmi5."""
+    key = _key(wanted)
     fresh = {
         "_id": str(uuid.uuid4()),
         "person": wanted.person,
@@ -113,7 +119,45 @@ def enrol(db: Database[Document], wanted: Wanted, now: dt.datetime) -> UUID:
         key, {"$setOnInsert": fresh}, upsert=True, return_document=ReturnDocument.AFTER
     )
     assert found is not None  # noqa: S101 -- an upsert that returns the document after it
-    return UUID(found["_id"])
+    return UUID(registrations_of(found)[-1])
+
+
+def registrations_of(enrolment: Mapping[str, Any]) -> list[str]:
+    """Return the registrations of an enrolment, the present one last."""
+    return [enrolment["_id"], *enrolment.get("retakes", ())]
+
+
+def retake(db: Database[Document], wanted: Wanted, policy: Policy) -> UUID | None:
+    """Begin a further registration, for a kind whose registration cannot be begun anew (cmi5).
+
+    Returns None where the policy leaves no attempt, or another request was quicker.
+    """
+    found = db.content_enrolments.find_one(_key(wanted))
+    if found is None:
+        return None
+    known = registrations_of(found)
+    if policy.attempts is not None and len(known) >= policy.attempts:
+        return None
+    fresh = str(uuid.uuid4())
+    seen = {**_key(wanted), "retakes": found.get("retakes")}
+    pushed = db.content_enrolments.update_one(seen, {"$push": {"retakes": fresh}}).modified_count
+    return UUID(fresh) if pushed else None
+
+
+def kept_version(db: Database[Document], shelf: Shelf, wanted: Wanted, current: Shelved) -> Shelved:
+    """Return the version of content without attempts of ours that an enrolled learner is on.
+
+    The first one that was opened, or the newest where a new attempt is wanted.
+    """
+    found = db.content_enrolments.find_one(_key(wanted)) or {}
+    if found.get("version") and not wanted.wants_new:
+        return shelf.version(found["version"])
+    db.content_enrolments.update_one(_key(wanted), {"$set": {"version": current.id}})
+    return current
+
+
+def _key(wanted: Wanted) -> Document:
+    return {"org": wanted.org, "item": wanted.item, "ifi": ifi(wanted.actor)}
 
 
 def _asked(wanted: Wanted, registration: UUID) -> Document:

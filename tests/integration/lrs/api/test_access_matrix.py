@@ -401,6 +401,10 @@ LINES = [
     line("GET /console/content/<item>", "content/read", kind="page"),
     *listing("/console/content/<item>/learners", "content/read"),
     line("GET /console/content/<item>/learners/<registration>", "content/read", kind="page"),
+    line(
+        "GET /console/content/<item>/learners/<registration>/attempts/<attempt>", "content/read", kind="page"
+    ),
+    line("POST /console/content/<item>/learners/<registration>/review", "content/write", kind="page"),
     line("GET /console/content/versions/<version>", "content/read", kind="page"),
     line("POST /console/content/versions/<version>", "content/write", kind="page"),
     *listing("/console/questions", "analytics"),

@@ -66,7 +66,7 @@ def paths(world: World) -> list[str]:
         "/console/content", "/console/health", "/console/partners/aurora/join", f"/console/content/{world.db.content_items.find_one({})['_id']}",
         f"{sven}/merge", f"{sven}/split", f"{sven}/certifications/sales-pro/decisions",
         "/console/ask?q=%7B%22group%22:[%22org%22,%22verb%22]%7D", "/console/questions",
-        "/console/users", "/console/webhooks", "/console/audit", "/console/live",
+        "/console/users", "/console/webhooks", "/console/audit", "/console/live", "/console/platforms",
     ]  # fmt: skip
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from content_site import PACKAGES, take_in
+from content_site import zipped as zipped_folder
 from factories_access import Browser, log_in, make_user
 from factories_packages import scorm_files, zipped
 from flask import Flask
@@ -16,6 +19,7 @@ from lrs.content.library import intake
 from lrs.content.library.intake import Intake
 from lrs.content.opening import open_content
 from lrs.content.player.launches import Wanted
+from lrs.content_app import create_content_app
 from lrs.foundation.audit import Editor
 from lrs.foundation.context import utc_now
 from lrs.foundation.settings import Settings
@@ -94,3 +98,53 @@ def test_a_partner_reads_its_own_content_only_and_uploads_none(
     assert pat.open("/console/content.json").json["items"] == []
     assert pat.open("/console/content.json?org=vendor").status_code == 404
     assert upload(pat, zipped(scorm_files())).status_code == 403
+
+
+def opened_quiz(db: Db, settings: Settings) -> tuple[str, Any]:
+    item = str(take_in(settings, db, zipped_folder(PACKAGES / "scorm12-quiz"))["item"])
+    who = Editor(db, {"kind": "test", "id": "test", "name": "test"}, utc_now())
+    return item, open_content(settings, who, Wanted("vendor", item, ANA), None)
+
+
+def kept(db: Db, settings: Settings, url: str, **core: Any) -> None:
+    """Do in the player what a SCO of 1.2 does."""
+    site, parts = create_content_app(settings, db).test_client(), urlsplit(url)
+    base = {"base_url": f"{parts.scheme}://{parts.netloc}"}
+    part = site.get(f"{parts.path}outline", **base).json["next"]
+    run = site.post(f"{parts.path}open", json={"part": part}, **base).json["run"]
+    sent = {"part": part, "run": run, "sequence": 1, "end": None, "cmi": {"core": core}}
+    assert site.post(f"{parts.path}commit", json=sent, **base).json["result"] == "true"
+
+
+def test_an_item_tells_where_learners_stopped(app: Flask, db: Db, settings: Settings, ada: Browser) -> None:
+    item, opened = opened_quiz(db, settings)
+    assert "Where learners stopped" not in ada.open(f"/console/content/{item}").text
+    kept(db, settings, opened.url, lesson_status="incomplete", lesson_location="page-7<b>")
+    page = ada.open(f"/console/content/{item}").text
+    assert "Where learners stopped" in page
+    assert "page-7&lt;b&gt;" in page
+    assert "1 learner" in page
+    kept(db, settings, opened.url, lesson_status="completed", lesson_location="page-9")
+    assert "Where learners stopped" not in ada.open(f"/console/content/{item}").text
+
+
+def test_support_sees_the_raw_data_and_what_the_learner_sees(
+    app: Flask, db: Db, settings: Settings, ada: Browser
+) -> None:
+    item, opened = opened_quiz(db, settings)
+    kept(db, settings, opened.url, lesson_status="incomplete", lesson_location="page-7<b>")
+    place = f"/console/content/{item}/learners/{opened.registration}"
+    attempt = db.attempts.find_one({})
+    assert attempt is not None
+    raw = f"{place}/attempts/{attempt['_id']}"
+    assert raw in ada.open(place).text
+    assert "page-7&lt;b&gt;" in ada.open(raw).text
+    answer = ada.open(f"{place}/review", "POST")
+    assert (answer.status_code, "/play/" in answer.location) == (303, True)
+    assert db.content_launches.find_one({"mode": "review"}) is not None
+    (told,) = db.audit.find({"action": "content.review"})
+    assert told["after"] == {"registration": str(opened.registration)}
+    pat = log_in(app, make_user(db, "north", "partner_admin", "pat@north.example"))
+    assert pat.open(raw).status_code == 404
+    assert pat.open(f"{place}/review", "POST").status_code in {403, 404}
+    assert ada.open(f"/console/content/{item}/learners/{'0' * 32}/attempts/x").status_code == 404

@@ -400,3 +400,85 @@ def test_a_learner_under_way_in_a_cmi5_course_stays_on_the_version_that_was_begu
     assert again["version"] == first["version"] != second["_id"]
     bea = {"objectType": "Agent", "account": {"homePage": "https://lms.example", "name": "bea"}}
     assert opened(client, auth(), course, actor=bea)["version"] == second["_id"]
+
+
+def test_a_cmi5_course_is_taken_again_in_a_registration_of_its_own(
+    client: FlaskClient, auth: Auth, settings: Settings, db: Db, course: str
+) -> None:
+    first = opened(client, auth(), course)
+    unit = Unit(client, first)
+    unit.say("initialized")
+    unit.say("completed", completion=True)
+    second = opened(client, auth(), course, new_attempt=True)
+    assert second["registration"] != first["registration"]
+    assert second["query"]["unit"] == "news"
+    unit.say("terminated", 403)
+    again = Unit(client, second)
+    assert again.data["launchMode"] == "Normal"
+    again.say("initialized")
+    again.say("completed", completion=True)
+    third = opened(client, auth(), course)
+    assert (third["registration"], third["query"]["unit"]) == (second["registration"], "test")
+    assert verbs(told(db)).count("completed") == 2
+    assert db.content_enrolments.count_documents({}) == 1
+
+
+def test_a_course_that_was_not_begun_needs_no_new_registration_and_a_policy_may_refuse_one(
+    client: FlaskClient, auth: Auth, db: Db, course: str
+) -> None:
+    first = opened(client, auth(), course, new_attempt=True)
+    assert db.content_enrolments.find_one({})["_id"] == first["registration"]  # type: ignore[index]
+    db.content_items.update_one({"_id": course}, {"$set": {"policy": {"attempts": 1}}})
+    second = opened(client, auth(), course, new_attempt=True)
+    assert (second["registration"], second["reason"]) == (first["registration"], "no attempt is left")
+
+
+def test_an_erased_learner_leaves_no_registration_of_a_course_that_was_taken_again(
+    client: FlaskClient, auth: Auth, db: Db, course: str
+) -> None:
+    person = make_person(db, "ana@north.example", name="Ana")
+    for _ in range(3):
+        client.post(
+            f"/api/v1/content/{course}/launches", json={"person": person, "new_attempt": True}, headers=auth()
+        )
+    assert db.cmi5_registrations.count_documents({}) == 3
+    erasure.erase(editor(db), person, mode="remove", reason="asked")
+    for kept in ("cmi5_registrations", "content_enrolments", "launches"):
+        assert db[kept].count_documents({}) == 0, kept
+
+
+def test_content_without_attempts_stays_on_its_version_until_it_is_begun_anew(
+    client: FlaskClient, auth: Auth, settings: Settings, db: Db
+) -> None:
+    item = str(take_in(settings, db, zipped(PACKAGES / "tincan-tour"))["item"])
+    first = opened(client, auth(), item)
+    second = take_in(settings, db, zipped(PACKAGES / "tincan-tour"), item=item)
+    assert opened(client, auth(), item)["version"] == first["version"] != second["_id"]
+    assert opened(client, auth(), item, new_attempt=True)["version"] == second["_id"]
+    assert opened(client, auth(), item)["version"] == second["_id"]
+
+
+def test_lectora_is_told_an_account_in_the_form_that_it_reads(
+    client: FlaskClient, auth: Auth, settings: Settings, db: Db
+) -> None:
+    files = {
+        "tincan.xml": tincan_document(),
+        "index.html": b"",
+        "trivantis.js": b"",
+        "trivantis-titlemgr.js": b"",
+    }
+    version = take_in(settings, db, zip_of(files))
+    assert version["tool"] == "Lectora"
+    launched = opened(client, auth(), version["item"])["query"]
+    account = {"accountName": "ana", "accountServiceHomePage": "https://lms.example"}
+    assert orjson.loads(launched["actor"]) == {"objectType": "Agent", "name": ["ana"], "account": [account]}
+    # what it makes of that is the learner of the launch
+    said = {
+        "actor": {"objectType": "Agent", "name": "ana", "account": ANA["account"]}, "verb": {"id": f"{ADL}attempted"},
+        "object": {"id": launched["activity_id"]}, "context": {"registration": launched["registration"]},
+    }  # fmt: skip
+    headers = {"Authorization": launched["auth"], **VERSION}
+    assert client.post("/xapi/statements", json=said, headers=headers).status_code == 200
+    mail = {"actor": {"mbox": "mailto:ana@north.example"}}
+    query = opened(client, auth(), version["item"], **mail)["query"]
+    assert orjson.loads(query["actor"]) == mail["actor"]
