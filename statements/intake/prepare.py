@@ -371,8 +371,30 @@ def _searched(value: Any) -> Any:
         return value
     if isinstance(value, int | float | Decimal):
         return bson_number(value)
-    text = value if isinstance(value, str) else dump_text(value, sort_keys=True).decode("utf-8")
+    if isinstance(value, str):
+        return value if len(value) <= MAX_EXTENSION_TEXT else _TOO_LONG
+    if _is_long(value):
+        return _TOO_LONG
+    text = dump_text(value, sort_keys=True).decode("utf-8")
     return text if len(text) <= MAX_EXTENSION_TEXT else _TOO_LONG
+
+
+def _is_long(value: Any) -> bool:
+    """Tell, without writing it, whether the text of an array or object is surely too long to search."""
+    stack, size = [value], 0
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            size += sum(map(len, item)) + len(item)
+            stack += item.values()
+        elif isinstance(item, list):
+            size += len(item)
+            stack += item
+        elif isinstance(item, str):
+            size += len(item)
+        if size > MAX_EXTENSION_TEXT:
+            return True
+    return False
 
 
 def bson_number(number: Any) -> Any:
