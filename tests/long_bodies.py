@@ -44,7 +44,9 @@ def _linked(size: int) -> bytes:
     before = [new_id()]
 
     def make() -> dict[str, Any]:
-        statement = make_statement(object=reference(before[0]))
+        statement = make_statement(
+            object=reference(before[0]), result={"extensions": {"https://x.example/e": "x" * 600}}
+        )
         before[0] = statement["id"]
         return statement
 

@@ -67,13 +67,7 @@ class Parsed(NamedTuple):
     repairs: tuple[str, ...] = ()
 
 
-class _Found(NamedTuple):
-    """A statement and where it stands in a body; `form` is how it was read."""
-
-    value: Any
-    start: int
-    end: int
-    form: int
+_Found = tuple[Any, int, int, int]  # a statement, where it begins and ends in a body, and how it was read
 
 
 def parse_statements(body: bytes, max_bytes: int | None = None) -> Sequence[Parsed]:
@@ -151,10 +145,7 @@ def _parse_body(body: bytes) -> list[Parsed]:
         raise InvalidStatement("$", "must be a statement or an array of statements")
     if len(value) > MAX_BATCH:
         raise TooLarge("the batch", MAX_BATCH, "statements")
-    return [
-        Parsed(found.value, body[found.start : found.end], found.form == _COMPACT)
-        for found in _cut(value, body, 0)
-    ]
+    return [Parsed(one, body[start:end], form == _COMPACT) for one, start, end, form in _cut(value, body, 0)]
 
 
 def parse_statement(body: bytes, max_bytes: int | None = None) -> Parsed:
@@ -268,8 +259,8 @@ class _LongArray:
             values: list[Any] = orjson.loads(window)
         except (orjson.JSONDecodeError, RecursionError):
             return False
-        for found in _cut(values, window, first):
-            self._note(found, start - 1)
+        for value, begin, stop, form in _cut(values, window, first):
+            self._note(value, begin + start - 1, stop + start - 1, form)
         return bool(values)
 
     def _note_rest(self, start: int) -> None:
@@ -281,19 +272,19 @@ class _LongArray:
             string = str(memoryview(self._body)[start:], "utf-8")
         except UnicodeDecodeError:
             raise InvalidStatement("$", "is not JSON") from None
-        for found in _scan_items(string, 0, first):
-            self._note(found, start)
+        for value, begin, stop, form in _scan_items(string, 0, first):
+            self._note(value, begin + start, stop + start, form)
 
-    def _note(self, found: _Found, shift: int) -> None:
-        """Note a statement that stands so much further on in the body."""
-        index, start, end = len(self._places) // 3, found.start + shift, found.end + shift
+    def _note(self, value: Any, start: int, end: int, form: int) -> None:
+        """Note a statement."""
+        index = len(self._places) // 3
         if index >= MAX_BATCH:
             raise TooLarge("the batch", MAX_BATCH, "statements")
-        if found.form == _COMPACT:
+        if form == _COMPACT:
             check_depth(self._body[start:end], f"$[{index}]")
         if end - start > self._most:
-            _bounded(Parsed(found.value, b"", False), self._most, f"$[{index}]")
-        self._places.extend((start, end, found.form))
+            _bounded(Parsed(value, b"", False), self._most, f"$[{index}]")
+        self._places.extend((start, end, form))
 
     def _read(self, index: int) -> Parsed:
         """Read a statement again, in the way that was found right."""
@@ -319,7 +310,7 @@ def _cut(values: list[Any], body: bytes, first: int) -> Iterator[_Found]:
         following = _encode(values[index + 1]) if index + 1 < len(values) else b""
         end = position + len(text)
         if text and body.startswith(text, position) and body[end : end + 1] in {b",", b"]"}:
-            yield _Found(value, position, end, _COMPACT)
+            yield value, position, end, _COMPACT
         else:
             end = body.find(b"," + following, position) if following else body.rfind(b"]")
             path = f"$[{first + index}]"
@@ -335,7 +326,7 @@ def _read_slice(value: Any, encoded: bytes, text: bytes, start: int, path: str) 
     """Return a statement that encodes otherwise than it was sent; None as `_scan_slice`."""
     if encoded and _same_but_for_zeros(encoded, text):
         check_depth(text, path)
-        return _Found(value, start, start + len(text), _ZEROS_APART)
+        return value, start, start + len(text), _ZEROS_APART
     return _scan_slice(text, start, path)
 
 
@@ -361,14 +352,14 @@ def _scan_slice(text: bytes, start: int, path: str) -> _Found | None:
     if string[end:].strip(" \t\r\n"):
         return None
     start += len(text) - len(text.lstrip(_SPACE))
-    return _Found(value, start, start + len(text.strip(_SPACE)), _EXACT)
+    return value, start, start + len(text.strip(_SPACE)), _EXACT
 
 
 def _parse_slowly(body: bytes) -> list[Parsed]:
     string = decode(body, "$")
     if string[(start := skip(string, 0)) : start + 1] != "[":
         return [_scan_whole(body, "$")]
-    return [Parsed(found.value, body[found.start : found.end], False) for found in _scan_array(string)]
+    return [Parsed(value, body[start:end], False) for value, start, end, _ in _scan_array(string)]
 
 
 def _scan_array(string: str, first: int = 0) -> Iterator[_Found]:
@@ -388,7 +379,7 @@ def _scan_items(string: str, position: int, first: int) -> Iterator[_Found]:
         value, end = scan(string, position, f"$[{first + count}]")
         start = at + len(string[passed:position].encode())
         passed, at = end, start + len(string[position:end].encode())
-        yield _Found(value, start, at, _EXACT)
+        yield value, start, at, _EXACT
         del value
         count += 1
         position = skip(string, end)
