@@ -27,6 +27,7 @@ class Question:
     parts: Document
     asker: str = ""
     many: bool = False  # a write that is meant for any number of documents
+    upsert: bool = False  # a write that makes the document where there is none
 
     @property
     def shape(self) -> str:
@@ -34,7 +35,8 @@ class Question:
         shown = {
             name: value for name, value in self.parts.items() if name not in {"projection", "limit", "skip"}
         }
-        return f"{self.collection} {self.command} {skeleton(shown)}"
+        made = " upsert" if self.upsert else ""
+        return f"{self.collection} {self.command}{made} {skeleton(shown)}"
 
 
 def skeleton(value: Any) -> Any:
@@ -95,11 +97,12 @@ def questions_of(name: str, command: Document) -> Iterator[Question]:
     if name in {"update", "delete"}:
         for one in command.get("updates" if name == "update" else "deletes", ()):
             many = bool(one.get("multi")) or one.get("limit") == 0
-            yield Question(collection, name, {"filter": one["q"]}, many=many)
+            yield Question(collection, name, {"filter": one["q"]}, many=many, upsert=bool(one.get("upsert")))
     elif name == "findAndModify":
         yield Question(
             collection, name, {"filter": command["query"], "limit": 1}
             | ({"sort": command["sort"]} if command.get("sort") else {}),
+            upsert=bool(command.get("upsert")),
         )  # fmt: skip
     elif name == "aggregate":
         yield Question(collection, name, {"pipeline": command["pipeline"], "hint": command.get("hint")})

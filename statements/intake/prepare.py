@@ -42,6 +42,7 @@ Json = Mapping[str, Any]
 Document = dict[str, Any]
 
 MAX_EXTENSION_TEXT = 4096
+LARGE = 64 * 1024  # bytes of a statement whose extensions are looked at before they are written as text
 _DEFAULT_VERSION = {"1.0.3": "1.0.0", "2.0.0": "2.0.0"}
 _DECIMAL128: Context = create_decimal128_context()
 _INT64 = range(-(2**63), 2**63)
@@ -205,7 +206,7 @@ def prepare(
         if holder and holder.get("extensions")
     ]
     if holders:
-        document["extensions"] = list(_extensions(holders))
+        document["extensions"] = list(_extensions(holders, is_large=len(parsed.text) > LARGE))
     if behind:
         document["behind"] = behind
     _add_marks(document, setting.is_relevant, named)
@@ -351,11 +352,11 @@ def _add_result(document: Document, result: Json) -> None:
         document["duration_s"] = duration_seconds(duration)
 
 
-def _extensions(holders: Iterable[tuple[str, Json]]) -> Iterator[Document]:
+def _extensions(holders: Iterable[tuple[str, Json]], *, is_large: bool) -> Iterator[Document]:
     """Yield {where, k, v} of every extension; a value too long to search is left out."""
     for where, extensions in holders:
         for name, value in extensions.items():
-            searched = _searched(value)
+            searched = _TOO_LONG if is_large and _is_long(value) else _searched(value)
             if searched is _TOO_LONG:
                 yield {"where": where, "k": name[:MAX_EXTENSION_TEXT]}
             else:
@@ -373,6 +374,24 @@ def _searched(value: Any) -> Any:
         return bson_number(value)
     text = value if isinstance(value, str) else dump_text(value, sort_keys=True).decode("utf-8")
     return text if len(text) <= MAX_EXTENSION_TEXT else _TOO_LONG
+
+
+def _is_long(value: Any) -> bool:
+    """Tell, without writing it, whether the text of a value is surely too long to search."""
+    stack, size = [value], 0
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            size += sum(map(len, item)) + len(item)
+            stack += item.values()
+        elif isinstance(item, list):
+            size += len(item)
+            stack += item
+        elif isinstance(item, str):
+            size += len(item)
+        if size > MAX_EXTENSION_TEXT:
+            return True
+    return False
 
 
 def bson_number(number: Any) -> Any:

@@ -47,6 +47,7 @@ _WINDOW = 64 * 1024
 _SPACE = b" \t\r\n"
 _ZEROS = re.compile(rb"(\.[0-9]*?)0+(?=[,}\]])")
 _MARK = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
+_NO_SPACE = re.compile(rb"[^ \t\r\n]")
 _BETWEEN = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*\{")
 
 _COMPACT, _ZEROS_APART, _EXACT = range(3)  # how a statement was read, and is read again
@@ -66,13 +67,7 @@ class Parsed(NamedTuple):
     repairs: tuple[str, ...] = ()
 
 
-class _Found(NamedTuple):
-    """A statement and where it stands in a body; `form` is how it was read."""
-
-    value: Any
-    start: int
-    end: int
-    form: int
+_Found = tuple[Any, int, int, int]  # a statement, where it begins and ends in a body, and how it was read
 
 
 def parse_statements(body: bytes, max_bytes: int | None = None) -> Sequence[Parsed]:
@@ -124,6 +119,8 @@ def _refuse_many_values(text: bytes, first: int | None) -> None:
         mark = found[0]
         if mark in {b"{", b"["}:
             depth += 1
+            if depth > MAX_DEPTH:
+                return  # which is refused in its own words
         elif mark in {b"}", b"]"}:
             depth -= 1
         elif mark == b",":
@@ -136,6 +133,8 @@ def _refuse_many_values(text: bytes, first: int | None) -> None:
 
 
 def _parse_body(body: bytes) -> list[Parsed]:
+    if len(body) > IN_ONE_PIECE:  # orjson takes thirteen times the room of a text
+        return _parse_slowly(body)
     try:
         value = orjson.loads(body)
     except (orjson.JSONDecodeError, RecursionError):
@@ -146,10 +145,7 @@ def _parse_body(body: bytes) -> list[Parsed]:
         raise InvalidStatement("$", "must be a statement or an array of statements")
     if len(value) > MAX_BATCH:
         raise TooLarge("the batch", MAX_BATCH, "statements")
-    return [
-        Parsed(found.value, body[found.start : found.end], found.form == _COMPACT)
-        for found in _cut(value, body, 0)
-    ]
+    return [Parsed(one, body[start:end], form == _COMPACT) for one, start, end, form in _cut(value, body, 0)]
 
 
 def parse_statement(body: bytes, max_bytes: int | None = None) -> Parsed:
@@ -165,6 +161,8 @@ def parse_json(text: bytes | str, parameter: str = "$") -> Any:
     InvalidStatement at `parameter`.
     """
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if len(data) > IN_ONE_PIECE:
+        return _scan_whole(data, parameter).value
     try:
         value = orjson.loads(data)
         if orjson.dumps(value) == data:
@@ -203,29 +201,39 @@ class _LongArray:
         """Return the statements, each read when it is asked for; raises what `parse_statements` does."""
         try:
             self._survey()
-        except InvalidStatement:
-            for _ in _scan_array(self._body, 0):  # tells the place within the whole body, and keeps nothing
-                pass
-            raise
-        return Lazy(len(self._places) // 3, self._read)
+        except InvalidStatement as error:
+            fault = error
+        else:
+            return Lazy(len(self._places) // 3, self._read)
+        for _ in _scan_array(
+            decode(self._body, "$")
+        ):  # tells the place within the whole body, and keeps nothing
+            pass
+        raise fault
 
     def _survey(self) -> None:
         """Note where the statements stand."""
         body = self._body
         position = self._after_space(body.index(b"[") + 1)
-        position = self._after_space(self._note(position))
-        while body[position : position + 1] == b",":
-            position = self._after_space(self._note(self._after_space(position + 1)))
-        if body[position : position + 1] != b"]" or body[position + 1 :].strip(_SPACE):
+        if body[position : position + 1] != b"]":
+            while True:
+                end = self._end_of_window(position)
+                if end == 0 or not self._note_window(position, end):
+                    self._note_rest(position)
+                    return
+                position = self._after_space(end)
+                if body[position : position + 1] != b",":
+                    break
+                position = self._after_space(position + 1)
+        if body[position : position + 1] != b"]" or self._after_space(position + 1) != len(body):
             raise InvalidStatement("$", "is not JSON")
 
     def _after_space(self, position: int) -> int:
-        while self._body[position : position + 1] in {b" ", b"\t", b"\r", b"\n"}:
-            position += 1
-        return position
+        found = _NO_SPACE.search(self._body, position)
+        return found.start() if found else len(self._body)
 
     def _end_of_window(self, start: int) -> int:
-        """Return where a window that begins with a statement may end: behind another, if all is well.
+        """Return where a window that begins with a statement may end, behind another; 0 where none is seen.
 
         As many brackets are opened as closed there; what is in texts may deceive, then decoding fails.
         """
@@ -239,53 +247,44 @@ class _LongArray:
             if not still_open:
                 return end
             at = end
-        return self._exact_end(start)
+        return 0
 
-    def _exact_end(self, start: int) -> int:
-        """Return where the first value ends that ends a window or more behind `start`, or the array."""
-        depth = 0
-        for found in _MARK.finditer(self._body, start):
-            mark = found[0]
-            if mark in {b"{", b"["}:
-                depth += 1
-            elif mark in {b"}", b"]"}:
-                depth -= 1
-            if depth < 0 or (depth == 0 and mark == b"," and found.start() >= start + _WINDOW):
-                return found.start()
-        return len(self._body)
-
-    def _note(self, start: int) -> int:
-        """Note the statements of the window that begins at `start`; return its end."""
+    def _note_window(self, start: int, end: int) -> bool:
+        """Note the statements of a window; tell whether it is one that can be decoded at once."""
         first = len(self._places) // 3
-        end = self._end_of_window(start)
-        values = self._decoded(start, end, first)
-        if values is None:  # what is in texts deceived, or there is what only the exact scanner reads
-            end = self._exact_end(start)
-            values = self._decoded(start, end, first)
-        window = b"[%b]" % self._body[start:end]
-        shift = start - 1
-        for index, found in enumerate(
-            _scan_array(window, first) if values is None else _cut(values, window, first), first
-        ):
-            if index >= MAX_BATCH:
-                raise TooLarge("the batch", MAX_BATCH, "statements")
-            if found.form == _COMPACT:
-                check_depth(window[found.start : found.end], f"$[{index}]")
-            if found.end - found.start > self._most:
-                _bounded(Parsed(found.value, b"", False), self._most, f"$[{index}]")
-            self._places.extend((found.start + shift, found.end + shift, found.form))
-        if len(self._places) == 3 * first and (first or self._body[end : end + 1] != b"]"):
-            raise InvalidStatement("$", "is not JSON")
-        return end
-
-    def _decoded(self, start: int, end: int, first: int) -> list[Any] | None:
-        """Return the values of a window, None where it is not JSON that can be decoded at once."""
-        _refuse_many_values(self._body[start:end], first)
+        window = self._body[start:end]
+        _refuse_many_values(window, first)
+        window = b"[%b]" % window
         try:
-            values: list[Any] = orjson.loads(b"[%b]" % self._body[start:end])
+            values: list[Any] = orjson.loads(window)
         except (orjson.JSONDecodeError, RecursionError):
-            return None
-        return values
+            return False
+        for value, begin, stop, form in _cut(values, window, first):
+            self._note(value, begin + start - 1, stop + start - 1, form)
+        return bool(values)
+
+    def _note_rest(self, start: int) -> None:
+        """Note the statements from `start` on with the exact scanner."""
+        first = len(self._places) // 3
+        if self._body.count(b",", start) > MAX_VALUES_OF_STATEMENT:
+            _refuse_many_values(self._body[start:], first)
+        try:
+            string = str(memoryview(self._body)[start:], "utf-8")
+        except UnicodeDecodeError:
+            raise InvalidStatement("$", "is not JSON") from None
+        for value, begin, stop, form in _scan_items(string, 0, first):
+            self._note(value, begin + start, stop + start, form)
+
+    def _note(self, value: Any, start: int, end: int, form: int) -> None:
+        """Note a statement."""
+        index = len(self._places) // 3
+        if index >= MAX_BATCH:
+            raise TooLarge("the batch", MAX_BATCH, "statements")
+        if form == _COMPACT:
+            check_depth(self._body[start:end], f"$[{index}]")
+        if end - start > self._most:
+            _bounded(Parsed(value, b"", False), self._most, f"$[{index}]")
+        self._places.extend((start, end, form))
 
     def _read(self, index: int) -> Parsed:
         """Read a statement again, in the way that was found right."""
@@ -311,13 +310,13 @@ def _cut(values: list[Any], body: bytes, first: int) -> Iterator[_Found]:
         following = _encode(values[index + 1]) if index + 1 < len(values) else b""
         end = position + len(text)
         if text and body.startswith(text, position) and body[end : end + 1] in {b",", b"]"}:
-            yield _Found(value, position, end, _COMPACT)
+            yield value, position, end, _COMPACT
         else:
             end = body.find(b"," + following, position) if following else body.rfind(b"]")
             path = f"$[{first + index}]"
             found = _read_slice(value, text, body[position:end], position, path) if end > 0 else None
             if found is None:
-                yield from islice(_scan_array(body, first), index, None)
+                yield from islice(_scan_array(decode(body, "$"), first), index, None)
                 return
             yield found
         position, text = end + 1, following
@@ -327,7 +326,7 @@ def _read_slice(value: Any, encoded: bytes, text: bytes, start: int, path: str) 
     """Return a statement that encodes otherwise than it was sent; None as `_scan_slice`."""
     if encoded and _same_but_for_zeros(encoded, text):
         check_depth(text, path)
-        return _Found(value, start, start + len(text), _ZEROS_APART)
+        return value, start, start + len(text), _ZEROS_APART
     return _scan_slice(text, start, path)
 
 
@@ -353,41 +352,45 @@ def _scan_slice(text: bytes, start: int, path: str) -> _Found | None:
     if string[end:].strip(" \t\r\n"):
         return None
     start += len(text) - len(text.lstrip(_SPACE))
-    return _Found(value, start, start + len(text.strip(_SPACE)), _EXACT)
+    return value, start, start + len(text.strip(_SPACE)), _EXACT
 
 
 def _parse_slowly(body: bytes) -> list[Parsed]:
     string = decode(body, "$")
     if string[(start := skip(string, 0)) : start + 1] != "[":
         return [_scan_whole(body, "$")]
-    del string
-    return [Parsed(found.value, body[found.start : found.end], False) for found in _scan_array(body, 0)]
+    return [Parsed(value, body[start:end], False) for value, start, end, _ in _scan_array(string)]
 
 
-def _scan_array(body: bytes, first: int) -> Iterator[_Found]:
+def _scan_array(string: str, first: int = 0) -> Iterator[_Found]:
     """Read an array with the exact scanner, one statement after the other, numbered from `first`."""
-    string = decode(body, "$")
     position = skip(string, string.index("[") + 1)
+    if string[position : position + 1] != "]":
+        yield from _scan_items(string, position, first)
+    elif (end := skip(string, position + 1)) != len(string):
+        malformed(string, end, "something follows the array", "$")
+
+
+def _scan_items(string: str, position: int, first: int) -> Iterator[_Found]:
+    """Read what follows the opening of an array or a comma in it, up to its end."""
     passed, at = 0, 0  # characters, and the bytes that they are
     count = 0
-    if string[position : position + 1] == "]":
-        position += 1
-    else:
-        while True:
-            value, end = scan(string, position, f"$[{first + count}]")
-            start = at + len(string[passed:position].encode())
-            passed, at = end, start + len(string[position:end].encode())
-            yield _Found(value, start, at, _EXACT)
-            count += 1
-            position = skip(string, end)
-            mark = string[position : position + 1]
-            position = skip(string, position + 1)
-            if mark == "]":
-                break
-            if mark != ",":
-                malformed(string, position - 1, "expecting ',' or ']'", "$")
-            if first + count >= MAX_BATCH:
-                raise TooLarge("the batch", MAX_BATCH, "statements")
+    while True:
+        value, end = scan(string, position, f"$[{first + count}]")
+        start = at + len(string[passed:position].encode())
+        passed, at = end, start + len(string[position:end].encode())
+        yield value, start, at, _EXACT
+        del value
+        count += 1
+        position = skip(string, end)
+        mark = string[position : position + 1]
+        position = skip(string, position + 1)
+        if mark == "]":
+            break
+        if mark != ",":
+            malformed(string, position - 1, "expecting ',' or ']'", "$")
+        if first + count >= MAX_BATCH:
+            raise TooLarge("the batch", MAX_BATCH, "statements")
     if skip(string, position) != len(string):
         malformed(string, position, "something follows the array", "$")
 

@@ -46,8 +46,12 @@ def in_transaction(client: MongoClient[Any], work: Callable[[ClientSession], Res
                     _abort(session)
                 if _is_too_large(error):
                     raise StoreBusy("the request changes more than one transaction can hold") from error
-                if not error.has_error_label("TransientTransactionError") or time.monotonic() > deadline:
+                if not error.has_error_label("TransientTransactionError"):
                     raise
+                if time.monotonic() > deadline:
+                    if isinstance(error, ConnectionFailure):
+                        raise
+                    raise StoreBusy("what the request changes takes longer than a transaction may") from error
             except BaseException:
                 _abort(session)
                 raise
