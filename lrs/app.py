@@ -15,8 +15,8 @@ from lrs.console import rooms as console
 from lrs.console import shell
 from lrs.content import errors as content_errors
 from lrs.content.cmi5 import gate
+from lrs.credentials import endorsement_pages, hosted_assertions, learner_record, registry
 from lrs.credentials import errors as credential_errors
-from lrs.credentials import hosted_assertions, learner_record, registry
 from lrs.credentials import pages as credential_pages
 from lrs.credentials.wallets import pages as wallet_pages
 from lrs.fast_path.application import Application
@@ -42,6 +42,7 @@ BLUEPRINTS: list[Blueprint] = [
     credential_pages.blp,
     hosted_assertions.blp,
     learner_record.blp,
+    endorsement_pages.blp,
     wallet_pages.blp,
     registry.blp,
     *console.BLUEPRINTS,

@@ -18,7 +18,7 @@ from lrs.content.attempts import store as attempt_store
 from lrs.content.cmi5 import registrations
 from lrs.content.library import items as content_items
 from lrs.content.player import launches as content_launches
-from lrs.credentials import branding, consent, keys
+from lrs.credentials import branding, consent, endorsements, keys
 from lrs.credentials.recognising import store as recognitions
 from lrs.credentials.wallets import offers as wallet_offers
 from lrs.foundation import audit
@@ -67,6 +67,7 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     branding.INDEXES,
     keys.INDEXES,
     wallet_offers.INDEXES,
+    endorsements.INDEXES,
     recognitions.INDEXES,
     store.INDEXES,
     evaluation_queue.INDEXES,

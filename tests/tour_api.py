@@ -272,6 +272,13 @@ def credentials(tour: Tour) -> None:
         tour.go("GET /credentials/<award>", headers={"Accept": form})
     for path in ("badge.png", "card.png", "refresh", "verify", "assertion", "assertion.png"):
         tour.go(f"GET /credentials/<award>/{path}")
+    said = tour.go("POST /api/v1/credentials/<award>/endorsements", json={"comment": "Seen at work."}).json
+    tour.ids |= {"endorsement": said["id"], "endorser": said["credential"]["issuer"]["id"].rpartition(":")[2]}
+    tour.go("GET /api/v1/credentials/<award>/endorsements")
+    tour.go("GET /credentials/<award>/endorsements.json")
+    tour.go("GET /credentials/<award>", headers={"Accept": "text/html"})
+    tour.go("GET /endorsers/<endorser>/did.json")
+    tour.go("DELETE /api/v1/credentials/<award>/endorsements/<endorsement>")
     evidence = shown["claims"].get("evidence") or [{"id": "/none"}]
     tour.ids["key"] = evidence[0]["id"].rpartition("/")[2]
     tour.go("GET /credentials/<award>/evidence/<key>")

@@ -304,6 +304,9 @@ LINES = [
     line("GET /api/v1/credentials", "people", "rules"),
     line("GET /api/v1/credentials/<award>", "people", "rules"),
     line("POST /api/v1/credentials/<award>/links", "people", body={}),
+    line("GET /api/v1/credentials/<award>/endorsements", "people", "rules"),
+    line("POST /api/v1/credentials/<award>/endorsements", "people", body={"comment": "x"}),
+    line("DELETE /api/v1/credentials/<award>/endorsements/<endorsement>", "people"),
     line("POST /api/v1/credentials/verify", body={}),
     line("GET /api/v1/orgs/<org>/brand", "orgs"),
     line("PUT /api/v1/orgs/<org>/brand", "orgs", body={}),
@@ -456,6 +459,8 @@ LINES = [
     line("GET /credentials/<award>/wallet", kind="public", why="the holder's token"),
     line("GET /credentials/<award>/record.json", kind="public", why="the holder's token"),
     line("GET /credentials/<award>/record.jwt", kind="public", why="the holder's token"),
+    line("GET /credentials/<award>/endorsements.json", kind="public", why="as the credential"),
+    line("GET /endorsers/<endorser>/did.json", kind="public", why="keys of who endorses"),
     line("GET /credentials/<award>/assertion", kind="public", why="shown only where the holder displays it"),
     line("GET /credentials/<award>/assertion.png", kind="public", why="as the assertion"),
     line("GET /achievements/<certification>/<version>/badge", kind="public", why="what a credential says"),
@@ -584,7 +589,7 @@ def world(mongod: str, mongo_client: MongoClient[dict[str, Any]], tmp_path_facto
         "org": VICTIM, "key": key_of(victim), "person": person, "user": user["_id"],
         "launch": made.json["id"], "affiliation": pending["_id"], "domain": f"{MARK}.example",
         "group": "assessors", "name": "completions", "registration": str(uuid.uuid4()),
-        "attempt": str(uuid.uuid4()), "recognised": "rec_x", "refusal": refused(app, db, victim),
+        "attempt": str(uuid.uuid4()), "recognised": "rec_x", "endorsement": "end_x", "endorser": "0", "refusal": refused(app, db, victim),
         **retained(db, person),
     }  # fmt: skip
     yield World(
