@@ -592,7 +592,7 @@ def world(mongod: str, mongo_client: MongoClient[dict[str, Any]], tmp_path_facto
         "org": VICTIM, "key": key_of(victim), "person": person, "user": user["_id"],
         "launch": made.json["id"], "affiliation": pending["_id"], "domain": f"{MARK}.example",
         "group": "assessors", "name": "completions", "registration": str(uuid.uuid4()),
-        "attempt": str(uuid.uuid4()), "recognised": "rec_x", "endorsement": "end_x", "endorser": "0", "refusal": refused(app, db, victim),
+        "attempt": str(uuid.uuid4()), "recognised": "rec_x", "endorsement": "end_x", "endorser": "0123456789abcdef", "refusal": refused(app, db, victim),
         **retained(db, person),
     }  # fmt: skip
     yield World(
