@@ -16,8 +16,8 @@ from lrs.console import shell
 from lrs.content import errors as content_errors
 from lrs.content.cmi5 import gate
 from lrs.content.lti import pages as lti_pages
+from lrs.credentials import endorsement_pages, hosted_assertions, learner_record, registry
 from lrs.credentials import errors as credential_errors
-from lrs.credentials import hosted_assertions, learner_record, registry
 from lrs.credentials import pages as credential_pages
 from lrs.credentials.wallets import pages as wallet_pages
 from lrs.fast_path.application import Application
@@ -43,6 +43,7 @@ BLUEPRINTS: list[Blueprint] = [
     credential_pages.blp,
     hosted_assertions.blp,
     learner_record.blp,
+    endorsement_pages.blp,
     wallet_pages.blp,
     registry.blp,
     lti_pages.blueprint,

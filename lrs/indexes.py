@@ -21,7 +21,7 @@ from lrs.content.lti import grades as lti_grades
 from lrs.content.lti import logins as lti_logins
 from lrs.content.lti import platforms as lti_platforms
 from lrs.content.player import launches as content_launches
-from lrs.credentials import branding, consent, keys
+from lrs.credentials import branding, consent, endorsements, keys
 from lrs.credentials.recognising import store as recognitions
 from lrs.credentials.wallets import offers as wallet_offers
 from lrs.foundation import audit
@@ -73,6 +73,7 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     branding.INDEXES,
     keys.INDEXES,
     wallet_offers.INDEXES,
+    endorsements.INDEXES,
     recognitions.INDEXES,
     store.INDEXES,
     evaluation_queue.INDEXES,

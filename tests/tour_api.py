@@ -276,6 +276,13 @@ def credentials(tour: Tour) -> None:
         tour.go("GET /credentials/<award>", headers={"Accept": form})
     for path in ("badge.png", "card.png", "refresh", "verify", "assertion", "assertion.png"):
         tour.go(f"GET /credentials/<award>/{path}")
+    said = tour.go("POST /api/v1/credentials/<award>/endorsements", json={"comment": "Seen at work."}).json
+    tour.ids |= {"endorsement": said["id"], "endorser": said["credential"]["issuer"]["id"].rpartition(":")[2]}
+    tour.go("GET /api/v1/credentials/<award>/endorsements")
+    tour.go("GET /credentials/<award>/endorsements.json")
+    tour.go("GET /credentials/<award>", headers={"Accept": "text/html"})
+    tour.go("GET /endorsers/<endorser>/did.json")
+    tour.go("DELETE /api/v1/credentials/<award>/endorsements/<endorsement>")
     evidence = shown["claims"].get("evidence") or [{"id": "/none"}]
     tour.ids["key"] = evidence[0]["id"].rpartition("/")[2]
     tour.go("GET /credentials/<award>/evidence/<key>")
@@ -291,6 +298,8 @@ def credentials(tour: Tour) -> None:
         "name": str(shown["issues"][-1]["status_list"]),
         "tenant": "none",
     }
+    for route in ("/vct/certification", "/.well-known/jwt-vc-issuer", "/status/<name>/token"):
+        tour.go(f"GET {route}")
     for route in ("/keys/<kid>", "/status/<name>", "/.well-known/did.json", "/.well-known/jwks.json"):
         tour.go(f"GET {route}")
     for route in ("/did.json", "/<tenant>/did.json"):  # the issuer of a test has no path
@@ -691,12 +700,9 @@ def learner(tour: Tour, client: Any) -> None:
     ):
         tour.go(f"GET /me{path}", client=client)
     tour.go("POST /me/certifications/<certification>/question", data={"text": "Why not yet?"}, **mine)
-    first = (
-        tour.go("GET /me/history", client=client)
-        .text.partition('name="attempt" value="')[2]
-        .partition('"')[0]
-    )
-    tour.go("POST /me/history", data={"attempt": first}, **mine)
+    learned = make_statement(actor={"mbox": "mailto:new@tour.example"})
+    tour.go("POST /xapi/statements", json=learned)
+    tour.go("POST /me/history", data={"attempt": learned["id"]}, **mine)
     tour.go("POST /me/elsewhere", data={"copy": "no credential"}, ok=422, **mine)
     tour.go("POST /me/settings/sharing", data={"shown": "yes", "name": "full"}, **mine)
     tour.go("POST /me/settings/mail", data={"language": "de", "kinds": ["award.grace"]}, **mine)

@@ -28,7 +28,7 @@ from lrs.api.organizations import (
     retention,
     users,
 )
-from lrs.api.programme import awards, credentials, events, gates, recognitions, rules, webhooks
+from lrs.api.programme import awards, credentials, endorsements, events, gates, recognitions, rules, webhooks
 from lrs.api.records import analytics, content, content_launches, inbound, launches, reports
 from lrs.http import problems
 
@@ -121,6 +121,7 @@ def blueprints() -> list[contract.Blueprint]:
         awards.blp,
         credentials.blp,
         recognitions.blp,
+        endorsements.blp,
         gates.blp,
         events.blp,
         webhooks.blp,

@@ -21,6 +21,7 @@ from lrs.credentials.consent import Display, DisplayStore
 from lrs.credentials.drawing.certificate_pdf import PIXELS, draw_certificate
 from lrs.credentials.drawing.glyph_outlines import FILES, Face, web_font
 from lrs.credentials.embedded import embedded
+from lrs.credentials.endorsements import endorsements_of
 from lrs.credentials.files import baked_png, baked_svg, card_png, picture_path, plain_png
 from lrs.credentials.issuer import issuer_of, links_of
 from lrs.credentials.keys import did_document, issuer, key_store
@@ -77,6 +78,7 @@ def as_page(view: CredentialView, services: Services) -> tuple[bytes | str, str]
         origin=services.settings.public_url,
         linkedin=linkedin,
         merged=merged_here(services, view, request.args.get("merged", "")),
+        endorsements=endorsements_of(services.db, view.id),
     )
     return body, "text/html; charset=utf-8"
 

@@ -76,7 +76,7 @@ class CredentialView:
     description: str
     criteria: tuple[tuple[int, str], ...]
     criteria_url: str | None
-    skills: tuple[Mapping[str, Any], ...]
+    skills: tuple[Mapping[str, Any], ...] = ()
     evidence: tuple[tuple[str, str, str], ...]
     issuer: str
     did: str

@@ -374,8 +374,12 @@ def _finish(editor: Editor, person: Document, record: Document, pseudonym: Docum
         db.people.update_many({"_id": {"$in": pointers}}, {"$set": bare}, session=session)
         _rename_former(db, identifiers_of(person), name, session)
         db.affiliations.update_many({"person": person["_id"]}, {"$set": {"known_as": None}}, session=session)
-        for shown in (db.credential_displays, db.wallet_offers, db.recognitions):
+        for shown in (db.credential_displays, db.wallet_offers, db.recognitions, db.endorsements):
             shown.delete_many({"org": VENDOR, "person": person["_id"]}, session=session)
+        said = {"org": VENDOR, "by_person": person["_id"]}
+        db.endorsements.delete_many(said, session=session)
+        endorser = {"org": VENDOR, "of_org": None, "of_person": person["_id"]}
+        db.endorsers.delete_many(endorser, session=session)
         for addressed in ({"person": person["_id"]}, {"to": {"$in": addresses_of(person)}}):
             db.notices.delete_many({"org": VENDOR, **addressed}, session=session)
         asked = {"org": VENDOR, "person": {"$in": [person["_id"], *pointers]}}

@@ -98,6 +98,7 @@ def merge(editor: Editor, kept: str, gone: str, expected: str | None = None) -> 
         _move_memberships(editor, other["_id"], one["_id"], session)
         _copy_facts(editor, other["_id"], one["_id"], session)
         brought = {"org": VENDOR, "person": other["_id"]}
+        editor.db.endorsements.update_many(brought, {"$set": {"person": one["_id"]}}, session=session)
         editor.db.recognitions.update_many(brought, {"$set": {"person": one["_id"]}}, session=session)
         evaluation_queue.unite_stores(editor.db, [one["_id"], other["_id"]], editor.now, session=session)
         ifis = {row["ifi"] for row in after["ifis"]}

@@ -109,6 +109,8 @@ HELD: Final[tuple[tuple[str, Question], ...]] = (
     ("credential_displays", _of_vendor("person")),
     ("credential_subjects", _by("_id")),
     ("recognitions", _of_vendor("person")),
+    ("endorsements", _of_vendor("person")),
+    ("endorsers", _of_vendor("of_person")),
     ("outbox", _of_vendor("data.person")),
     ("notices", _of_vendor("person")),
     ("mails", _of_vendor("person")),

@@ -156,12 +156,14 @@ def thumbprint(jwk: Mapping[str, str]) -> str:
     return b64(hashlib.sha256(text.encode()).digest())
 
 
-def compact(signer: Signer, key: str, claims: Mapping[str, Any], *, kid: str | None = None) -> str:
+def compact(
+    signer: Signer, key: str, claims: Mapping[str, Any], *, kid: str | None = None, typ: str = "JWT"
+) -> str:
     """Sign claims as a compact JWS with exactly the header members alg, kid and typ (cert#7).
 
     `key` names the key in the signer, `kid` is what the header says (default the same).
     """
-    header = {"alg": signer.algorithm(key), "kid": kid or key, "typ": "JWT"}
+    header = {"alg": signer.algorithm(key), "kid": kid or key, "typ": typ}
     body = f"{b64(encode_json(header))}.{b64(encode_json(claims))}"
     return f"{body}.{b64(signer.sign(key, body.encode()))}"
 

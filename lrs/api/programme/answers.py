@@ -459,6 +459,20 @@ RuleList = listing(RuleRow, "RuleList")
 HistoryList = listing(HistoryRow, "HistoryList")
 
 
+class Endorsement(Schema):
+    """What somebody says of a credential, and signed."""
+
+    id = fields.String()
+    award = fields.String()
+    name = fields.String()
+    comment = fields.String()
+    at = fields.DateTime()
+    credential = fields.Dict()
+
+
+Endorsements = listing(Endorsement, "Endorsements", total=fields.Integer())
+
+
 class RecognisedCredential(Schema):
     """A credential of another issuer that a person brought, and what its issuer says of it since."""
 

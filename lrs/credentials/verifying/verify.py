@@ -34,6 +34,10 @@ JWT_TYPES = (
 MIN_ENTRIES = 131_072
 SELF_NAMED = ("did:key:", "did:jwk:")  # issuers whose name is their key
 OPEN_BADGE = ("credential-1", "Open Badges 3.0")
+STRUCTURES: Mapping[str, tuple[str, str]] = {
+    "ClrCredential": ("record-1", "Comprehensive Learner Record 2.0"),
+    "EndorsementCredential": ("endorsement-1", "endorsement of Open Badges 3.0"),
+}
 Get = Callable[[str, str], Fetched]
 Outcome = Literal["ok", "failed", "cannot say", "not checked"]
 Verdict = Literal["valid", "not valid", "cannot say"]
@@ -114,8 +118,9 @@ def run(report: Verification, name: str, step: Callable[[], str | None]) -> None
 
 
 def check_structure(claims: Mapping[str, Any]) -> str:
-    """Check the members of an Open Badges 3.0 credential, or of a learner record, against our schema."""
-    schema, form = ("record-1", "Comprehensive Learner Record 2.0") if is_record(claims) else OPEN_BADGE
+    """Check the members of a credential against our schema of its kind."""
+    kinds = set(map(str, as_list(claims.get("type")))) & STRUCTURES.keys()
+    schema, form = STRUCTURES[kinds.pop()] if len(kinds) == 1 else OPEN_BADGE
     for problem in schemas.validator(schema).iter_errors(claims):
         place = ".".join(map(str, problem.instance_path)) or "the credential"
         raise Failed(f"{place}: {problem.message}"[:300])

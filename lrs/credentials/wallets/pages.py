@@ -20,19 +20,24 @@ from lrs.access.guard import PUBLIC, Blueprint
 from lrs.credentials.consent import Display, DisplayStore
 from lrs.credentials.issuer import issuer_of
 from lrs.credentials.keys import link_secrets
-from lrs.credentials.pages import answer, linkedin, public_json
+from lrs.credentials.pages import OPEN, answer, linkedin, public_json
 from lrs.credentials.view import CredentialView, UnknownCredential, find_view, part_now, view_of
 from lrs.credentials.wallets.offers import LONGEST, OFFER_FOR, TOKEN_FOR, OfferStore, WalletRefused
-from lrs.credentials.wallets.possession import ALGORITHMS, MOST, holder_of, nonce_of, read_proofs
+from lrs.credentials.wallets.possession import ALGORITHMS, MOST, holder_of, jwk_of, nonce_of, read_proofs
 from lrs.foundation.audit import Editor
 from lrs.foundation.context import Services, current_services
+from rules.credentials import sd_jwt
 from rules.credentials.document import CONTEXTS
 from rules.credentials.proofs import with_proof, without_claims
-from rules.credentials.signing import compact
+from rules.credentials.signing import compact, read_compact
+from rules.credentials.status_list import LIFETIME, TTL, decode
+from rules.credentials.status_publishing import current_list
 
 blp = Blueprint("wallets", __name__)
 GRANT: Final = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
 JWT, LDP = "OpenBadgeCredential_jwt_vc_json", "OpenBadgeCredential_ldp_vc"
+SD_JWT = "Certification_dc+sd-jwt"
+FORMS: Final = (JWT, LDP, SD_JWT)
 LARGEST: Final = 65_536  # bytes of a request
 AGAIN_AFTER: Final = 5  # seconds
 ALL: Final = Display(shown=True, evidence=True)
@@ -88,7 +93,7 @@ def offer_of(services: Services, code: str) -> dict[str, Any]:
     """Return a credential offer (OpenID4VCI 1.0)."""
     return {
         "credential_issuer": services.settings.public_url,
-        "credential_configuration_ids": [JWT, LDP],
+        "credential_configuration_ids": list(FORMS),
         "grants": {GRANT: {"pre-authorized_code": code}},
     }
 
@@ -116,6 +121,12 @@ def issuer_metadata() -> Response:
             "format": "ldp_vc",
             "credential_definition": {"@context": list(CONTEXTS), "type": types},
             "credential_signing_alg_values_supported": ["eddsa-rdfc-2022"],
+            **shared,
+        },
+        SD_JWT: {
+            "format": sd_jwt.TYPE,
+            "vct": vct_of(base),
+            "credential_signing_alg_values_supported": [who.signer.algorithm(who.signer.current())],
             **shared,
         },
     }
@@ -176,8 +187,8 @@ def credential() -> Response:
     store, now = offers(services), services.now()
     offer = store.of_token(bearer(), now)
     configuration = body.get("credential_configuration_id")
-    if configuration not in (JWT, LDP):
-        raise WalletRefused("unknown_credential_configuration", f"there is {JWT} and {LDP}")
+    if configuration not in FORMS:
+        raise WalletRefused("unknown_credential_configuration", f"there is {', '.join(FORMS)}")
     view = view_of_offer(services, offer)
     proofs = read_proofs(body)
     store.use_nonce(nonce_of(proofs), now)
@@ -245,6 +256,12 @@ def bound(services: Services, view: CredentialView, configuration: str, holder: 
     if configuration == JWT:
         key = who.signer.current()
         return compact(who.signer, key, claims, kid=who.issuer.kid(key))
+    if configuration == SD_JWT:
+        key, base = who.signer.current(), who.issuer.base
+        return sd_jwt.build_sd_jwt(
+            view.claims, who.signer, key, issuer=base, kid=who.issuer.kid(key), vct=vct_of(base),
+            status=f"{view.claims['credentialStatus']['statusListCredential']}/token", holder=jwk_of(holder),
+        )  # fmt: skip
     key = who.signer.current("proof")
     return with_proof(without_claims(claims), who.signer, key, who.issuer.method(key), services.now())
 
@@ -284,4 +301,45 @@ def refused(error: WalletRefused) -> Response:
     )
     if error.code == "invalid_token":
         response.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+    return response
+
+
+def vct_of(base: str) -> str:
+    """Return the type of SD-JWT VCs of this installation."""
+    return f"{base}/vct/certification"
+
+
+@blp.get("/vct/certification", scope=PUBLIC)
+def type_metadata() -> Response:
+    """Answer what an SD-JWT VC of ours is called (SD-JWT VC, type metadata)."""
+    services = current_services()
+    told = {
+        "vct": vct_of(services.settings.public_url),
+        "name": f"Certification of {services.settings.issuer_name}",
+        "claims": [{"path": [name], "sd": "always"} for name in sd_jwt.SELECTIVE],
+    }
+    return public_json(told, "application/json")
+
+
+@blp.get("/.well-known/jwt-vc-issuer", scope=PUBLIC)
+def jwt_issuer() -> Response:
+    """Answer where the keys of SD-JWT VCs are (SD-JWT VC, JWT VC issuer metadata)."""
+    base = current_services().settings.public_url
+    told = {"issuer": base, "jwks_uri": f"{base}/.well-known/jwks.json"}
+    return public_json(told, "application/json")
+
+
+@blp.get("/status/<name>/token", scope=PUBLIC)
+def token_list(name: str) -> Response:
+    """Answer a status list as Token Status List, with the bits of the list of that name."""
+    services = current_services()
+    who, now = issuer_of(services.settings, services.db), services.now()
+    listed = read_compact(current_list(who, name, now).jwt).claims
+    bits = decode(str(listed["credentialSubject"]["encodedList"]))
+    url = f"{who.issuer.base}/status/{name}/token"
+    key = who.signer.current()
+    claims = sd_jwt.build_token_list(url, bits, now, TTL, LIFETIME) | {"iss": who.issuer.base}
+    body = compact(who.signer, key, claims, kid=who.issuer.kid(key), typ=sd_jwt.LIST_TYPE)
+    response = Response(body, content_type=f"application/{sd_jwt.LIST_TYPE}", headers=OPEN)
+    response.headers["Cache-Control"] = f"public, max-age={int(TTL.total_seconds())}"
     return response

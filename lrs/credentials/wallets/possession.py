@@ -89,3 +89,9 @@ def key_of(header: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
         did = kid.partition("#")[0]
         return did, named_key(did, header)
     raise Failed("the header has to name one key: a jwk, or a kid of did:key or did:jwk")
+
+
+def jwk_of(did: str) -> dict[str, Any]:
+    """Return the public key that the DID of a holder is, as a JWK."""
+    jwk = named_key(did, {"kid": did})
+    return {name: jwk[name] for name in PUBLIC if name in jwk}

@@ -96,8 +96,8 @@ def chosen_files(
         yield "learning.ndjson", lines
 
 
-def raw_statements(services: Services, person: Document, ids: Sequence[str]) -> Iterator[bytes]:
-    """Yield statements of the person as they are kept, a line each; raise InvalidField for too many bytes."""
+def raw_statements(services: Services, person: Document, ids: Sequence[str]) -> list[bytes]:
+    """Return statements of the person as kept, oldest first, a line each; InvalidField for too many bytes."""
     own, size = identifiers_of(person), 0
     wanted = {
         **whole_scope(services.db).filter(),
@@ -106,12 +106,13 @@ def raw_statements(services: Services, person: Document, ids: Sequence[str]) -> 
         "actor": {"$in": own},
         "raw": {"$exists": True},
     }
-    for row in services.db.statements.find(wanted, {"raw": 1}).sort("_id", 1):
-        line = bytes(row["raw"]) + b"\n"
-        size += len(line)
+    lines: list[tuple[bytes, bytes]] = []
+    for row in services.db.statements.find(wanted, {"raw": 1}):
+        lines.append((bytes(row["_id"]), bytes(row["raw"]) + b"\n"))
+        size += len(lines[-1][1])
         if size > MOST_BYTES:
             raise InvalidField("attempt", f"is more than {MOST_BYTES} bytes; choose less at a time")
-        yield line
+    return [line for _, line in sorted(lines)]
 
 
 def manifest(services: Services, files: Mapping[str, bytes]) -> bytes:

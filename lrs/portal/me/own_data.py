@@ -55,6 +55,7 @@ def collected(db: Database[Document], person: Document) -> Iterator[tuple[str, I
     yield "credentials", db.credentials.find(mine, {"_id": 0, "award": 1, "valid_from": 1, "jwt": 1})
     yield "shown_to_others", db.credential_displays.find(mine)
     yield "recognised_credentials", db.recognitions.find(mine)
+    yield "endorsements", db.endorsements.find(mine)
     yield "mails", db.mails.find({**mine, "to": {"$in": addresses_of(person)}})
     yield "documents", documents_of(db, identifiers_of(person))
     yield "statements", statements_of(db, identifiers_of(person))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
 import html
 import json
 import re
+import zlib
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -27,12 +29,15 @@ from rules.credentials.signing import (
     public_jwk,
     read_compact,
     sign_with,
+    unb64,
+    verify,
 )
 
 BASE = "https://lrs.example"
 AWARD, PERSON = "01JZ3T8Q4M5N6P7R8S9TAVBWCX", make_period().person
 GRANT = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
 JWT, LDP = "OpenBadgeCredential_jwt_vc_json", "OpenBadgeCredential_ldp_vc"
+SD_JWT = "Certification_dc+sd-jwt"
 KEY = make_private_key("ES256")
 
 
@@ -107,7 +112,7 @@ def test_a_wallet_that_knows_only_the_offer_gets_both_forms_bound_to_its_key_and
     metadata = world.client.get("/.well-known/openid-credential-issuer").json
     server = world.client.get("/.well-known/oauth-authorization-server").json
     assert (metadata["credential_issuer"], server["token_endpoint"]) == (BASE, f"{BASE}/oid4vci/token")
-    assert set(metadata["credential_configurations_supported"]) == {JWT, LDP}
+    assert set(metadata["credential_configurations_supported"]) == {JWT, LDP, SD_JWT}
     answer = world.token()
     assert (answer.json["token_type"], answer.headers["Cache-Control"]) == ("Bearer", "no-store")
     access = answer.json["access_token"]
@@ -235,3 +240,56 @@ def test_a_credential_that_is_about_to_be_signed_anew_is_fetched_later(world):
     [made] = world.ask(access, path="deferred", body=later).json["credentials"]
     assert world.verdict(made["credential"]) == "valid"
     assert world.ask(access, path="deferred", body=later).json["error"] == "invalid_transaction_id"
+
+
+def token_bit(world, uri, index):
+    """Return the bit of an index as a Token Status List says it, after checking who signed the list."""
+    answer = world.client.get(uri.removeprefix(BASE))
+    assert answer.mimetype == "application/statuslist+jwt"
+    token = read_compact(answer.text)
+    assert (token.header["typ"], token.claims["sub"]) == ("statuslist+jwt", uri)
+    verify(token, key_named(world, token.header["kid"]))
+    bits = zlib.decompress(unb64(token.claims["status_list"]["lst"]))
+    return bits[index // 8] >> (index % 8) & 1
+
+
+def key_named(world, kid):
+    jwks = world.client.get("/.well-known/jwt-vc-issuer").json["jwks_uri"]
+    keys = world.client.get(jwks.removeprefix(BASE)).json["keys"]
+    return next(one for one in keys if one["kid"] == kid)
+
+
+@pytest.mark.parametrize("ed", [False, True])
+def test_an_sd_jwt_is_bound_to_the_key_hides_what_its_holder_hides_and_names_the_bit(world, ed):
+    key = make_private_key("EdDSA")
+    named = f"did:key:{encode_multikey(key.public_key())}"
+    proof = world.proof(key, {"jwk": None, "kid": f"{named}#0", "alg": "EdDSA"}) if ed else world.proof()
+    [text] = [one["credential"] for one in world.ask(world.access(), SD_JWT, [proof]).json["credentials"]]
+    issued, *disclosures, end = text.split("~")
+    token = read_compact(issued)
+    claims = token.claims
+    verify(token, key_named(world, token.header["kid"]))
+    assert (token.header["typ"], end, claims["iss"]) == ("dc+sd-jwt", "", BASE)
+    assert claims["vct"] == world.client.get("/vct/certification").json["vct"]
+    holder = public_jwk(key if ed else KEY)
+    assert all(holder[name] == value for name, value in claims["cnf"]["jwk"].items())
+    assert "d" not in claims["cnf"]["jwk"]
+    told = {}
+    for one in disclosures:
+        assert b64(hashlib.sha256(one.encode()).digest()) in claims["_sd"]
+        salt, name, value = json.loads(unb64(one))
+        assert len(unb64(salt)) == 16
+        told[name] = value
+    assert sorted(told) == ["awarded_date", "evidence", "identifier", "result"]
+    assert not set(told) & set(claims)
+    assert len(claims["_sd"]) == len(told)
+    status = claims["status"]["status_list"]
+    assert token_bit(world, status["uri"], status["idx"]) == 0
+    refresh_status(world.issuer, AWARD, "revoked", world.at)
+    assert token_bit(world, status["uri"], status["idx"]) == 1
+    assert world.client.get("/status/none/token").status_code == 404
+
+
+def test_salts_of_two_sd_jwts_differ(world):
+    first, second = (world.ask(world.access(), SD_JWT).json["credentials"][0]["credential"] for _ in range(2))
+    assert not set(first.split("~")[1:-1]) & set(second.split("~")[1:-1])
