@@ -17,6 +17,7 @@ from pathlib import Path
 import report
 from parts.analysis import measure_analysis
 from parts.authentication import measure_authentication
+from parts.console import measure_console
 from parts.content import measure_content
 from parts.documents import measure_documents
 from parts.evaluation import measure_evaluation
@@ -31,6 +32,7 @@ PARTS: dict[str, Callable[[Run], Figures]] = {
     "bars": measure_bars, "ingest": measure_ingest, "limits": measure_limits, "query": measure_queries,
     "documents": measure_documents, "evaluation": measure_evaluation, "memory": measure_memory,
     "authentication": measure_authentication, "analysis": measure_analysis, "content": measure_content,
+    "console": measure_console,
 }  # fmt: skip
 
 
