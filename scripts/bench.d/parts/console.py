@@ -146,7 +146,7 @@ def pages(db: Any) -> dict[str, list[str]]:
         "one certification": [f"/console/certifications/product-{n:02d}" for n in range(20)],
         "holders": [f"/console/certifications/product-{n:02d}/holders" for n in range(20)],
         "people": ["/console/people"],
-        "people by name": [f"/console/people?q={word}" for word in ("Person 1", "crowd0001")],
+        "people by name": [f"/console/people?q={word}" for word in ("Person+1", "crowd0001")],
         "people of a partner": [f"/console/people?org={partner(n)}" for n in range(0, PARTNERS, 13)],
         "one person": people,
         "explanation": [
