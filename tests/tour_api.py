@@ -568,6 +568,7 @@ def console(tour: Tour) -> None:
     invited(tour, author)
     second_factor(tour)
     tour.go("POST /preferences", client=browser.client, data={"theme": "dark"})
+    tour.go("POST /preferences", data={"timezone": "Asia/Tokyo"}, **author)
     tour.go("GET /start/<item>", client=browser.client, ok=404)
     tour.go("POST /logout", client=browser.client, headers={CSRF_HEADER: browser.csrf})
 

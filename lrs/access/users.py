@@ -2,7 +2,8 @@
 
 users {_id, org, email, name, role, password (hash or None), subject (at the OIDC provider, or None),
        second_factor (lrs.access.second_factor), mailbox (the address that the user has proven to read, or
-       None), disabled_at, failures, locked_until, last_login_at, created_at, updated_at, version}
+       None), timezone? (in which pages tell them instants), disabled_at, failures, locked_until,
+       last_login_at, created_at, updated_at, version}
 
 A learner's account is the vendor's, like the person: no partner may change it, and it goes along to the next.
 """
@@ -13,6 +14,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from zoneinfo import available_timezones
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -213,6 +215,13 @@ def prove(editor: Editor, user: Document, mailbox: str) -> Document:
         return after
 
     return editor.change(act)
+
+
+def choose_timezone(db: Database[Document], user: str, timezone: str) -> None:
+    """Tell a user instants in a time zone from now on; raises InvalidField for a name that is none."""
+    if timezone not in available_timezones():
+        raise InvalidField("timezone", "is no time zone; Europe/Berlin and UTC are")
+    db.users.update_one({"_id": user}, {"$set": {"timezone": timezone}})
 
 
 def choose_password(editor: Editor, user: str, password: str, keep: str) -> None:

@@ -1,4 +1,4 @@
-"""Instants in addresses: `at=2026-12-31` is the end of that day, `at=2026-12-31T10:00:00Z` an instant."""
+"""Instants in addresses: `at=2026-12-31` is the end of that day for the reader; with a time, an instant."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import datetime as dt
 
 from flask import request
 
+from lrs.console.language import zone
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
 from rules import calendar
@@ -20,11 +21,24 @@ def asked_instant(name: str) -> tuple[dt.datetime, bool]:
 
 
 def read_instant(name: str, text: str) -> dt.datetime:
-    """Return the instant of a text, in UTC; a day is its end there. Raises InvalidField."""
+    """Return the instant of a text, in UTC; a day is its end for the reader. Raises InvalidField."""
     try:
-        if len(text) == 10:
-            return calendar.end_of(dt.date.fromisoformat(text), "UTC") - TICK
+        if len(text) == len("2026-12-31"):
+            return calendar.end_of(dt.date.fromisoformat(text), str(zone())) - TICK
         found = dt.datetime.fromisoformat(text.replace(" ", "+"))
         return (found if found.tzinfo else found.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidField(name, "is a day (2026-12-31) or an instant (2026-12-31T10:00:00Z)") from error
+
+
+def beginning(name: str, text: str) -> str:
+    """Return a text of an address that is a day as the instant at which it begins for the reader.
+
+    Anything else stays as it is. Raises InvalidField.
+    """
+    if len(text) != len("2026-12-31"):
+        return text
+    try:
+        return calendar.start_of(dt.date.fromisoformat(text), str(zone())).isoformat()
     except (ValueError, OverflowError) as error:
         raise InvalidField(name, "is a day (2026-12-31) or an instant (2026-12-31T10:00:00Z)") from error

@@ -12,6 +12,7 @@ import functools
 import importlib.resources
 import json
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from flask import g, has_request_context, request
 from markupsafe import Markup, escape
@@ -27,6 +28,17 @@ MONTHS: Final = {
 DAY: Final = {"en": "{day} {month} {year}", "de": "{day}. {month} {year}"}
 NONE: Final = Markup('<span class="soft">\N{EN DASH}</span>')
 THOUSANDS: Final = {"en": ",", "de": "."}
+
+
+def zone() -> dt.tzinfo:
+    """Return the time zone of who reads: the one that they chose, else UTC."""
+    name = g.get("timezone") if has_request_context() else None
+    return ZoneInfo(name) if name else dt.UTC
+
+
+def local(at: dt.datetime) -> dt.datetime:
+    """Return an instant in the time zone of who reads; one without a zone is UTC."""
+    return (at if at.tzinfo else at.replace(tzinfo=dt.UTC)).astimezone(zone())
 
 
 def language() -> str:
@@ -89,22 +101,30 @@ def month(value: dt.date) -> str:
 
 
 def day(value: dt.date | str | None) -> Markup:
-    """Return a date for a page; a dash where there is none."""
+    """Return a date for a page, an instant as the date it is for the reader; a dash where there is none."""
     if not value:
         return NONE
-    found = dt.date.fromisoformat(value[:10]) if isinstance(value, str) else value
+    if isinstance(value, dt.datetime):
+        found: dt.date = local(value).date()
+    else:
+        found = dt.date.fromisoformat(value[:10]) if isinstance(value, str) else value
     text = spoken_day(found)
     return Markup('<time datetime="{}">{}</time>').format(found.isoformat(), escape(text))
 
 
 def when(value: dt.datetime | None) -> Markup:
-    """Return an instant for a page, in UTC: `/static/console.js` adds what time that is for the reader."""
+    """Return an instant for a page in the reader's time zone; a script adds the time of the browser."""
     if value is None:
         return NONE
-    at = value.astimezone(dt.UTC)
-    text = f"{spoken_day(at.date())}, {at:%H:%M} UTC"
+    at = local(value)
+    text = f"{spoken_day(at.date())}, {at:%H:%M %Z}"
     return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), text)
 
 
-GLOBALS: Final = {"t": t, "n": n, "language": language, "LANGUAGES": LANGUAGES}
-FILTERS: Final = {"day": day, "when": when, "month": month, "number": number}
+def hour(value: dt.datetime) -> str:
+    """Return the time of day of an instant, in the reader's time zone."""
+    return f"{local(value):%H:%M %Z}"
+
+
+GLOBALS: Final = {"zone": zone, "t": t, "n": n, "language": language, "LANGUAGES": LANGUAGES}
+FILTERS: Final = {"day": day, "when": when, "hour": hour, "month": month, "number": number}

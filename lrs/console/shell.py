@@ -20,6 +20,7 @@ from lrs.access.auth import Principal, session_principal
 from lrs.access.guard import Blueprint
 from lrs.api import errors as api_errors
 from lrs.console import language, menu
+from lrs.console.engine_words import engine
 from lrs.console.language import mark, t
 from lrs.console.models.states import LIFECYCLE, state_of, state_pairs
 from lrs.content import errors as content_errors
@@ -204,7 +205,7 @@ def checked_form() -> None:
 
 def register(app: Flask) -> None:
     """Give templates the words, forms and the shell's own functions."""
-    own = (nonce, once, theme, may, signed_in, state_of, state_pairs)
+    own = (engine, nonce, once, theme, may, signed_in, state_of, state_pairs)
     app.jinja_env.globals.update(
         language.GLOBALS, THEMES=THEMES, menu=menu.shown, is_here=menu.is_here, LIFECYCLE=LIFECYCLE
     )

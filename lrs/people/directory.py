@@ -113,7 +113,17 @@ class Directory:
 
     def present(self, person: Document) -> Document:
         """Return a person with their affiliations, as far as they are seen."""
-        rows = list(self.db.affiliations.find(self._affiliations(person=person["_id"])).sort("from", 1))
+        return self.present_each([person])[0]
+
+    def present_each(self, persons: Sequence[Document]) -> list[Document]:
+        """Return people with their affiliations, as far as they are seen, by one question for all."""
+        whose: dict[str, list[Document]] = {one["_id"]: [] for one in persons}
+        found = self.db.affiliations.find(self._affiliations(person={"$in": sorted(whose)}))
+        for row in found.sort([("person", 1), ("from", 1)]):
+            whose[row["person"]].append(row)
+        return [self._presented(one, whose[one["_id"]]) for one in persons]
+
+    def _presented(self, person: Document, rows: list[Document]) -> Document:
         shown = {**person, "affiliations": rows, "display": person.get("display") or {}}
         if self.orgs is None:
             return shown

@@ -71,7 +71,20 @@ if (search) {
   });
 }
 
-// Instants are written in UTC; the tooltip says what time that is here.
+// The names of time zones come from the browser, that of the place where it is first.
+document.getElementById("timezone")?.addEventListener("focus", (event) => {
+  const list = document.getElementById("timezones");
+  if (list.children.length) return;
+  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  for (const name of [here, "UTC", ...Intl.supportedValuesOf("timeZone")]) {
+    const option = document.createElement("option");
+    option.value = name;
+    list.append(option);
+  }
+  event.target.select();
+});
+
+// Instants are written in the zone that somebody chose; the tooltip says what time that is here.
 for (const one of document.querySelectorAll("time[datetime*='T']")) {
   const at = new Date(one.dateTime);
   if (!Number.isNaN(at.valueOf())) one.title = at.toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });

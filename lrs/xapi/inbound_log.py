@@ -55,6 +55,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     ],
     "inbound_repeats": [
         IndexModel([("org", ASCENDING), ("at", DESCENDING)]),
+        IndexModel([("client", ASCENDING), ("at", DESCENDING)]),
         IndexModel([("at", ASCENDING)], expireAfterSeconds=REPEATS_KEPT_FOR),
     ],
     "inbound_rings": [IndexModel([("at", ASCENDING)], expireAfterSeconds=KEPT_FOR)],

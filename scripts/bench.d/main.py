@@ -17,6 +17,7 @@ from pathlib import Path
 import report
 from parts.analysis import measure_analysis
 from parts.authentication import measure_authentication
+from parts.console import measure_console
 from parts.content import measure_content
 from parts.credentials import measure_credentials
 from parts.documents import measure_documents
@@ -33,6 +34,7 @@ PARTS: dict[str, Callable[[Run], Figures]] = {
     "documents": measure_documents, "evaluation": measure_evaluation, "memory": measure_memory,
     "authentication": measure_authentication, "analysis": measure_analysis, "content": measure_content,
     "credentials": measure_credentials,
+    "console": measure_console,
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from parts import analysis, content, credentials, memory, queries
+from parts import analysis, console, content, credentials, memory, queries
 
 BARS = {"single POST": (1, 0.60), "batch of 50": (50, 0.50), "batch of 250": (250, 0.60)}
 
@@ -58,6 +58,8 @@ def table(results: dict[str, Any]) -> str:
         lines += content.table_lines(results["content"])
     if "credentials" in results:
         lines += credentials.table_lines(results["credentials"])
+    if "console" in results:
+        lines += console.table_lines(results["console"])
     if "analysis" in results:
         lines += analysis.table_lines(results["analysis"])
     disk = results.get("ingest", {}).get("bytes on disk")

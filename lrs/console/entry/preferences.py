@@ -1,4 +1,7 @@
-"""POST /preferences: this browser's language and theme, kept in cookies so that the first paint is right."""
+"""POST /preferences: language and theme in cookies of the browser, so that the first paint is right.
+
+The time zone is the user's, and goes along to every browser.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ from typing import Final
 
 from flask import Response, make_response, redirect, request
 
-from lrs.access import sessions
+from lrs.access import sessions, users
+from lrs.access.auth import session_principal
 from lrs.access.guard import PUBLIC
 from lrs.console import language
 from lrs.console.shell import THEME_COOKIE, THEMES, Pages, checked_form
 from lrs.foundation.context import current_services
+from lrs.foundation.errors import Forbidden
 
 YEAR: Final = 365 * 24 * 3600
 
@@ -21,6 +26,8 @@ blueprint = Pages("preferences", __name__)
 def choose() -> Response:
     """Keep what was chosen, and go back to the page; what is not to be chosen is left as it was."""
     checked_form()
+    if timezone := request.form.get("timezone", "").strip():
+        keep_timezone(timezone)
     response = make_response(redirect(sessions.own_path(request.form.get("onward")), 303))
     for cookie, field, known in (
         (language.COOKIE, "language", language.LANGUAGES),
@@ -33,3 +40,11 @@ def choose() -> Response:
                 secure=sessions.is_secure(current_services().settings),
             )  # fmt: skip
     return response
+
+
+def keep_timezone(timezone: str) -> None:
+    """Keep the time zone of the user who is logged in; raises Forbidden for nobody, InvalidField."""
+    services, principal = current_services(), session_principal()
+    if principal is None:
+        raise Forbidden("a time zone is kept for who is logged in")
+    users.choose_timezone(services.db, principal.id, timezone)

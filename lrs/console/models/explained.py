@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from lrs.console.engine_words import engine
 from lrs.console.language import t
 from rules.explaining.explain import Explanation, Node
 
@@ -52,7 +53,7 @@ def told(explanation: Explanation) -> Told:
         state=explanation.state,
         version=explanation.version,
         branches=tuple(branch(node) for node in explanation.tree),
-        next=tuple((step.at, step.what) for step in explanation.next),
+        next=tuple((step.at, engine(step.what)) for step in explanation.next),
     )
 
 
@@ -68,12 +69,12 @@ def verdict(explanation: Explanation) -> str:
 def branch(node: Node) -> Branch:
     """Return one requirement of the tree with those below it."""
     return Branch(
-        label=node.label,
+        label=engine(node.label),
         ok=node.ok,
-        observed=node.observed,
-        required=node.required,
+        observed=engine(node.observed),
+        required=engine(node.required),
         evidence=tuple((one.id, one.at) for one in node.evidence),
-        near=tuple((one.id, one.why) for one in node.ignored),
+        near=tuple((one.id, engine(one.why)) for one in node.ignored),
         parts=tuple(branch(part) for part in node.parts),
     )
 

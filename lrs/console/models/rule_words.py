@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from lrs.console.language import mark, t
+from lrs.console.engine_words import engine
+from lrs.console.language import mark, spoken_day, t
 from rules.credentials.criteria import Criterion, criteria_of
 from rules.language.demands import (
     AllDemands,
@@ -17,7 +18,7 @@ from rules.language.demands import (
 )
 from rules.language.model import AnyDocument, Certification, Gate, PartnerTiers
 from rules.programmes.tiers import coordinates
-from rules.wording.phrases import spoken, spoken_date
+from rules.wording.phrases import spoken
 
 Line = tuple[int, str]
 
@@ -50,7 +51,7 @@ def _certification(document: Certification, titles: Mapping[str, str]) -> Iterat
     yield Section(
         t("What it takes"),
         tuple(_criteria(criteria_of(document.award.when, titles))),
-        t("All of it within %(span)s.", span=str(within)) if within is not None else "",
+        t("All of it within %(span)s.", span=engine(str(within))) if within is not None else "",
     )
     if document.award.approval_group is not None:
         group = document.award.approval_group
@@ -69,7 +70,7 @@ def _certification(document: Certification, titles: Mapping[str, str]) -> Iterat
 
 def _criteria(found: tuple[Criterion, ...], depth: int = 0) -> Iterator[Line]:
     for one in found:
-        yield depth, one.text
+        yield depth, engine(one.text)
         yield from _criteria(one.parts, depth + 1)
 
 
@@ -80,21 +81,21 @@ def _validity(document: Certification) -> Iterator[str]:
     else:
         yield t(
             "%(span)s from the day of %(start)s.",
-            span=str(validity.lasts),
+            span=engine(str(validity.lasts)),
             start=spoken(str(validity.counted_from)).lower(),
         )
     yield t("Days are those of %(zone)s.", zone=validity.timezone)
     if document.effective_from is not None:
-        yield t("In force from %(day)s on.", day=spoken_date(document.effective_from))
+        yield t("In force from %(day)s on.", day=spoken_day(document.effective_from))
 
 
 def _renewal(document: Certification) -> str:
     renewal = document.renewal
     if renewal is None:
         return ""
-    parts = [t("It opens %(span)s before the end.", span=str(renewal.opens))]
+    parts = [t("It opens %(span)s before the end.", span=engine(str(renewal.opens)))]
     if renewal.grace.n:
-        parts.append(t("It is accepted for %(span)s after the end.", span=str(renewal.grace)))
+        parts.append(t("It is accepted for %(span)s after the end.", span=engine(str(renewal.grace))))
     return " ".join(parts)
 
 
@@ -102,7 +103,7 @@ def _releases(document: Certification) -> Iterator[str]:
     for rule in document.release_rules:
         yield t(
             "A %(levels)s release of %(product)s ends it after %(span)s, unless the delta is done.",
-            levels=" or ".join(sorted(rule.levels)), product=rule.product, span=str(rule.ends_after),
+            levels=" or ".join(sorted(rule.levels)), product=rule.product, span=engine(str(rule.ends_after)),
         )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from flask import Response, request
 from lrs.api.organizations import people as api
 from lrs.api.rights import directory, editor, vendor_only
 from lrs.console.forms import read, sent
+from lrs.console.instants import beginning
 from lrs.console.lists import asked
 from lrs.console.organizations.people import org_names, titles
 from lrs.console.shell import Pages, redirected, show
@@ -82,10 +83,10 @@ def split(person: str) -> Response:
 
 
 def split_body(ifis: list[str], fields: dict[str, str]) -> Document:
-    """Return what is split off, as the API reads it; a day means its beginning in UTC."""
+    """Return what is split off, as the API reads it; a day means its beginning for the reader."""
     body: Document = {**fields, "ifis": ifis, "dry_run": False}
-    if "since" in fields and len(fields["since"]) == len("2026-12-31"):
-        body["since"] = f"{fields['since']}T00:00:00+00:00"
+    if "since" in fields:
+        body["since"] = beginning("since", fields["since"])
     return read(api.Split, body)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import re
 from collections.abc import Collection, Mapping
@@ -25,6 +26,7 @@ from rules.engine.affiliations import holds
 from rules.engine.standings import state_at
 from rules.errors import RuleError
 from rules.evaluation.timeline import HELD_STATES
+from rules.explaining.explanation import Explanation
 from rules.language.model import Certification
 from rules.stored import VENDOR
 
@@ -49,7 +51,7 @@ def people(span: Span) -> Rows:
         services.db.people, {"$and": [query, clause]}, span, by, hint=BY_NAME if by == "name" else None
     )
     held = held_by(services.now(), [one["_id"] for one in found])
-    items = [row_of(directory().present(one), held, services.now()) for one in found]
+    items = [row_of(one, held, services.now()) for one in directory().present_each(found)]
     return Rows(COLUMNS, items, last, {"filters": filters, "orgs": org_names()})
 
 
@@ -106,14 +108,14 @@ def person(person: str) -> Response:
     return show(
         "person.html",
         person=directory().present(found),
-        standings=standings_of(found["_id"], at),
+        standings=standings_of(found["_id"], at, is_past=is_past),
         entries=timeline_of(found["_id"]),
         changes=[audit_api.present(row) for row in rows],
         orgs=org_names(), titles=titles(), at=at, is_past=is_past, now=services.now(),
     )  # fmt: skip
 
 
-def standings_of(person: str, at: dt.datetime) -> list[Document]:
+def standings_of(person: str, at: dt.datetime, *, is_past: bool) -> list[Document]:
     """Return how a person stands at an instant, or stood when they left, with how much is met."""
     services = current_services()
     try:
@@ -122,15 +124,36 @@ def standings_of(person: str, at: dt.datetime) -> list[Document]:
         return []
     seen = at if left is None else min(at, left)
     rows = queries.list_awards(services.db, seen, person=person, limit=STANDINGS)
-    return [{**row, **missing_of(row, seen)} for row in rows if not row["evaluated"]]
+    shown = [row for row in rows if not row["evaluated"]]
+    told = (
+        explained_then(person, shown, seen) if is_past or left is not None else explained_now(person, shown)
+    )
+    return [{**row, **missing_of(told.get(row["certification"]))} for row in shown]
 
 
-def missing_of(row: Document, at: dt.datetime) -> Document:
-    """Return how much is met and the labels of what is missing; nothing where nothing is explained."""
+def explained_now(person: str, rows: Collection[Document]) -> dict[str, Explanation]:
+    """Return the explanations of what a person is listed with; what they did is read once for all."""
     services = current_services()
+    names = [row["certification"] for row in rows]
     try:
-        told = queries.explain(services.db, row["person"], row["certification"], at, services.now())
+        return queries.explain_each(services.db, person, names, services.now())
     except RuleError:
+        return {}
+
+
+def explained_then(person: str, rows: Collection[Document], at: dt.datetime) -> dict[str, Explanation]:
+    """Return the explanations at an instant in the past, as known now."""
+    services, found = current_services(), {}
+    for row in rows:
+        with contextlib.suppress(RuleError):
+            name = row["certification"]
+            found[name] = queries.explain(services.db, person, name, at, services.now())
+    return found
+
+
+def missing_of(told: Explanation | None) -> Document:
+    """Return how much is met and the labels of what is missing; nothing where nothing is explained."""
+    if told is None:
         return {"missing": [], "met": None, "of": None}
     return {"missing": [node.label for node in told.tree if not node.ok], "met": told.met, "of": told.of}
 

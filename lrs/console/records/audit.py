@@ -9,6 +9,7 @@ from flask import g
 
 from lrs.api.organizations import audit as api
 from lrs.console.forms import read
+from lrs.console.instants import beginning
 from lrs.console.lists import Rows, Span, asked, listed, seek
 from lrs.console.organizations.people import org_names
 from lrs.console.shell import Pages
@@ -26,9 +27,7 @@ blueprint = Pages("console_audit", __name__)
 def audit(span: Span) -> Rows:
     """Search the audit of the organizations that the user sees, the newest first."""
     filters = asked(*FILTERS)
-    dated = {
-        name: f"{filters[name]}T00:00:00Z" for name in ("since", "until") if len(filters.get(name, "")) == 10
-    }
+    dated = {name: beginning(name, filters[name]) for name in ("since", "until") if name in filters}
     args = read(api.AuditFilter, filters | dated)
     query = api.selection({name: value for name, value in args.items() if name in FILTERS})
     found, last = seek(current_services().db.audit, query, span, newest_first=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -97,14 +98,7 @@ def stored(filters: Mapping[str, str], since: dt.datetime | None, limit: int) ->
     if since is not None:
         asked_for["since"] = since.isoformat()
     analyst = Analyst(services.db, scope, services.now(), max_seconds=SECONDS)
-    query = analyst.parse(asked_statements.expression(asked_for, limit, None))
-    rows = list(
-        services.db.get_collection("statements", codec_options=CODEC)
-        .find(analyst.filter(query), dict.fromkeys(FIELDS, 1))
-        .sort("_id", -1)
-        .limit(limit)
-        .max_time_ms(int(1000 * SECONDS))
-    )
+    rows = rows_of(analyst.ask(asked_statements.expression(asked_for, limit, None)).rows)
     people = people_of(rows)
     counted = evidence_of(people.values())
     tables = relevance_of(cache_of(services.db).get())
@@ -112,6 +106,16 @@ def stored(filters: Mapping[str, str], since: dt.datetime | None, limit: int) ->
         person = people.get(row["actor"])
         resting = counted.get((person["_id"], str(row["id"])), ()) if person else ()
         yield live_lines.stored_line(row, tables.certifications(row) | set(resting), resting, person)
+
+
+def rows_of(found: Sequence[Mapping[str, Any]]) -> list[Document]:
+    """Return what the engine looks at of the statements that an answer names."""
+    wanted = {
+        "org": {"$in": sorted({one["org"] for one in found})},
+        "id": {"$in": [uuid.UUID(str(one["id"])) for one in found]},
+    }
+    statements = current_services().db.get_collection("statements", codec_options=CODEC)
+    return list(statements.find(wanted, dict.fromkeys(FIELDS, 1)))
 
 
 def people_of(rows: Sequence[Document]) -> dict[str, Document]:
@@ -156,7 +160,9 @@ def of_clients(filters: Mapping[str, str], since: dt.datetime | None) -> Documen
     if "org" in filters:
         clauses.append({"org": visible_org(filters["org"])})
     if "client" in filters:
-        clauses.append({"$or": [{"label": filters["client"]}, {"client": filters["client"]}]})
+        called = {"$or": [{"_id": filters["client"]}, {"label": filters["client"]}]}
+        keys = [one["_id"] for one in current_services().db.clients.find(called, {"_id": 1})]
+        clauses.append({"client": {"$in": keys}})
     if since is not None:
         clauses.append({"at": {"$gte": since}})
     return {"$and": clauses}

@@ -11,6 +11,7 @@ from flask import Response, g
 from lrs.analysis.readable_stores import scope_of
 from lrs.analysis.run import Analyst
 from lrs.api.rights import directory
+from lrs.console.instants import beginning
 from lrs.console.lists import Rows, Span, asked, listed
 from lrs.console.models import asked_statements as model
 from lrs.console.organizations.people import org_names, titles
@@ -46,7 +47,8 @@ def statements(span: Span) -> Rows:
         raise InvalidField("after", "is not a position of this list")
     cursor = span.after[0] if span.after else None
     analyst = Analyst(services.db, scope, services.now(), max_seconds=SECONDS)
-    answer = analyst.ask(model.expression(filters, span.limit, cursor))
+    dated = {name: beginning(name, filters[name]) for name in ("since", "until") if name in filters}
+    answer = analyst.ask(model.expression(filters | dated, span.limit, cursor))
     items = [{**row, "id": str(row["id"])} for row in answer.rows]
     context = {
         "filters": filters, "orgs": {name: one for name, one in org_names().items() if name in scope.orgs},

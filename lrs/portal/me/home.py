@@ -14,6 +14,7 @@ from lrs.access.guard import AUTHENTICATED
 from lrs.analysis.audience import only
 from lrs.analysis.readable_stores import whole_scope
 from lrs.analysis.targets import asked_people
+from lrs.console.engine_words import engine
 from lrs.console.organizations.people import titles
 from lrs.content.fulfilling import courses_for_each
 from lrs.content.library.learners import learner_of
@@ -119,7 +120,7 @@ def cards_of(person: str, shown: Sequence[One], told: dict[str, Explanation], no
             found.of,
             shortest_way(found.tree),
             {each["requirement"]: each for each in reversed(some)},
-            tuple(step.what for step in found.next if step.at is not None),
+            tuple(engine(step.what) for step in found.next if step.at is not None),
         )
         for (one, found), some in zip(known, courses, strict=True)
     ]

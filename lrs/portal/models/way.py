@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lrs.console.engine_words import engine
 from rules.explaining.explanation import Node
 
 
@@ -26,7 +27,7 @@ def shortest_way(nodes: Sequence[Node]) -> tuple[Step, ...]:
 def _way(node: Node) -> tuple[Step, ...]:
     ways = [_way(part) for part in node.parts if not part.ok]
     if not ways:
-        return (Step(node.key, node.label, node.observed, node.required),)
+        return (Step(node.key, *map(engine, (node.label, node.observed, node.required))),)
     wanted = node.lacking if 0 < node.lacking < len(ways) else len(ways)
     shortest = sorted(range(len(ways)), key=lambda at: (len(ways[at]), at))[:wanted]
     return tuple(step for at in sorted(shortest) for step in ways[at])

@@ -9,7 +9,11 @@ import re
 import pytest
 from conftest import KEY, SECRET, basic
 from console_world import World
-from factories_access import Browser
+from factories_access import Browser, utc_now
+from flask import g
+
+from lrs.console import engine_words
+from rules import queries
 
 
 def titles_of(page: str) -> list[str]:
@@ -256,3 +260,22 @@ def test_what_was_refused_is_shown_with_its_text(world: World) -> None:
     assert "&lt;b&gt;x" in page.text
     assert world.pat.open(f"/console/inbound/{row['_id']}").status_code == 404
     assert world.pat.open("/console/inbound.json").json["items"] == []
+
+
+def test_no_explanation_of_the_example_is_told_in_english_to_who_reads_german(world: World) -> None:
+    """Every sentence of the engine has a form; what authors wrote (labels, names) stays theirs."""
+    kept, told = [], 0
+    for row in world.db.standings.find({"org": "vendor"}):
+        found = queries.explain(world.db, row["person"], row["certification"], utc_now(), utc_now())
+        said = [step.what for step in found.next]
+        nodes = list(found.tree)
+        while nodes:
+            node = nodes.pop()
+            nodes.extend(node.parts)
+            said += [node.observed, node.required, *(one.why for one in node.ignored)]
+        with world.app.test_request_context("/"):
+            g.language = "de"
+            told += len(said)
+            kept += [one for one in said if engine_words.engine(one) == one]
+    assert told > 100
+    assert sorted(set(kept)) == []

@@ -1,0 +1,54 @@
+"""What the engine says is told in the reader's language, with its own values; what has no form stays English."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask, g
+
+from lrs.console import engine_words, language
+
+SAMPLES = {
+    "n": "3", "of": "5", "share": "79.5 %", "day": "2026-12-31", "due": "2027-01-31", "word": "best",
+    "span": "12 months", "rest": "nothing yet", "first_part": "done",
+}  # fmt: skip
+
+
+def german(text: str) -> str:
+    with Flask("x").test_request_context("/"):
+        g.language = "de"
+        return engine_words.engine(text)
+
+
+@pytest.mark.parametrize(
+    ("english", "said"),
+    [
+        ("nothing yet", "noch nichts"),
+        ("best 91 % of 1 attempt, 2026-11-10", "bester 91 % von 1 Versuch, 2026-11-10"),
+        ("2 of 3", "2 von 3"),
+        ("80 % or better, first attempt", "80 % oder besser, erster Versuch"),
+        ("in this order within 12 months", "in dieser Reihenfolge innerhalb von 12 Monate"),
+        ("nothing yet, but cheating on 2026-01-02 disqualifies", "noch nichts, aber cheating am 2026-01-02 schließt aus"),
+        ("late", "verspätet"),
+        ("Overview: nothing yet, required done (v4 award.when.all[0])", "Overview: noch nichts, verlangt erledigt (v4 award.when.all[0])"),
+        ("Something that nobody foresaw", "Something that nobody foresaw"),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_a_sentence_is_told_in_german(english: str, said: str) -> None:
+    assert german(english) == said
+
+
+@pytest.mark.parametrize("form", engine_words.FORMS)
+def test_every_form_is_found_again_in_what_it_says(form: str) -> None:
+    names = engine_words.NAME.findall(form)
+    text = form % {name: SAMPLES.get(name, "Sales exam") for name in names}
+    wanted = language.catalogue("de")[form]
+    assert engine_words.NAME.findall(wanted) or not names
+    assert german(text) != text or wanted == form
+
+
+def test_english_stays_as_the_engine_says_it() -> None:
+    with Flask("x").test_request_context("/"):
+        g.language = "en"
+        assert engine_words.engine("nothing yet") == "nothing yet"
+        assert engine_words.engine(None) == ""
