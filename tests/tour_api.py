@@ -28,6 +28,20 @@ from rules.engine.identity import person_id
 
 ANA, BEA = "mbox::mailto:ana.lima@drift.example", "mbox::mailto:bea.lindqvist@aurora.example"
 
+FIRST_STEPS = """
+kind: Assignment
+id: first-steps
+version: "1"
+title: First steps
+evidence:
+  quiz: {verb: passed, activity: "https://x.example/tour"}
+path: [quiz, {holds: sales-pro}]
+targets: [{role: sales, due_within: 30 days}, {role: technical}, {person: new@tour.example}]
+notices: [{after_due: [1 day], to: [holder, partner_admin]}]
+tests:
+  - name: nobody
+    expect: [{who: ana, at: 2026-01-01, status: null}]
+"""
 NEWER = """kind: Certification
 id: tour
 version: "{version}"
@@ -217,6 +231,8 @@ def rules(tour: Tour) -> None:
     tour.ask_each("GET /api/v1/rules/<rule_id>", {}, {"version": "1"})
     tour.go("POST /api/v1/rules/<rule_id>/retire", json={"withdraw": True})
     tour.settle()
+    tour.ids |= {"assignment": "first-steps", "person": person_id(BEA)}
+    assignments(tour)
     tour.ids["gate"] = "deal-registration"
     question = {
         "organization": "aurora", "submitter": "bea.lindqvist@aurora.example",
@@ -225,6 +241,21 @@ def rules(tour: Tour) -> None:
     tour.go("GET /api/v1/gates/<gate>")
     tour.go("POST /api/v1/gates/<gate>/check", json=question)
     tour.go("POST /api/v1/gates/<gate>/check/batch", json={"questions": [question, question]})
+
+
+def assignments(tour: Tour) -> None:
+    """Publish an assignment, and ask how people stand in it."""
+    files = {"files": [{"file": "first-steps.yaml", "text": FIRST_STEPS}]}
+    tour.ids["plan_id"] = tour.go("POST /api/v1/rules/plans", json=files).json["plan_id"]
+    tour.go("POST /api/v1/rules/plans/<plan_id>/apply")
+    tour.settle()
+    tour.go("GET /api/v1/assignments")
+    tour.ask_each(
+        "GET /api/v1/assignments/<assignment>/people",
+        {}, {"organization": "aurora"}, {"state": "overdue"}, {"limit": "1"},
+    )  # fmt: skip
+    tour.go("GET /api/v1/people/<person>/assignments")
+    tour.go("GET /api/v1/people/<person>/assignments/<assignment>/explain")
 
 
 def awards(tour: Tour) -> None:
@@ -430,7 +461,7 @@ def opened(tour: Tour, base: str) -> None:
 
 
 CONSOLE_LISTS = (
-    "/certifications", "/certifications/<certification>/holders", "/expiries", "/people", "/partners",
+    "/certifications", "/certifications/<certification>/holders", "/assignments", "/assignments/<assignment>", "/expiries", "/people", "/partners",
     "/partners/<org>/roster", "/clients",
     "/rules", "/statements", "/inbound", "/users", "/webhooks", "/audit",
 )  # fmt: skip
@@ -606,7 +637,14 @@ def learner(tour: Tour, client: Any) -> None:
     assert session is not None
     mine = {"client": client, "headers": {CSRF_HEADER: session["csrf"]}}
     tour.ids["certification"] = "sales-pro"
-    for path in ("", "/certifications/<certification>", "/record", "/settings", "/data.json"):
+    for path in (
+        "",
+        "/certifications/<certification>",
+        "/assignments/<assignment>",
+        "/record",
+        "/settings",
+        "/data.json",
+    ):
         tour.go(f"GET /me{path}", client=client)
     tour.go("POST /me/certifications/<certification>/question", data={"text": "Why not yet?"}, **mine)
     tour.go("POST /me/settings/sharing", data={"shown": "yes", "name": "full"}, **mine)

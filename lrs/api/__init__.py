@@ -28,7 +28,7 @@ from lrs.api.organizations import (
     retention,
     users,
 )
-from lrs.api.programme import awards, credentials, events, gates, rules, webhooks
+from lrs.api.programme import assignments, awards, credentials, events, gates, rules, webhooks
 from lrs.api.records import analytics, content, content_launches, inbound, launches, reports
 from lrs.http import problems
 
@@ -121,6 +121,7 @@ def blueprints() -> list[contract.Blueprint]:
         awards.blp,
         credentials.blp,
         gates.blp,
+        assignments.blp,
         events.blp,
         webhooks.blp,
     ]

@@ -6,7 +6,7 @@ from typing import Final
 
 from lrs.console.entry import home, preferences, search, second_factor, sign_in, start
 from lrs.console.organizations import clients, identities, joining, partners, people, users
-from lrs.console.programme import certifications, deciding, expiries, explained, plans, rules
+from lrs.console.programme import assignments, certifications, deciding, expiries, explained, plans, rules
 from lrs.console.records import ask, audit, content, health, inbound, questions, reports, statements, webhooks
 from lrs.console.shell import Pages
 
@@ -18,6 +18,7 @@ BLUEPRINTS: Final[tuple[Pages, ...]] = (
     home.blueprint,
     search.blueprint,
     certifications.blueprint,
+    assignments.blueprint,
     rules.blueprint,
     plans.blueprint,
     expiries.blueprint,

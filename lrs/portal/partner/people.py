@@ -28,7 +28,7 @@ from lrs.people.roster_plan import ELSEWHERE
 from lrs.portal.managing import frame, kept, own_org, page
 from lrs.portal.models.standing import overview
 from lrs.portal.models.way import shortest_way
-from lrs.portal.partner.asked import asked_now
+from lrs.portal.partner.asked import asked_now, assigned_to
 from lrs.portal.partner.overview import standings_of
 from rules import queries
 
@@ -170,7 +170,8 @@ def person(person: str) -> Response:
     rows = [one for one in shown["affiliations"] if one["org"] == org]
     return page(
         "member.html",
-        person=shown, seen=seen, titles=titles(), affiliations=rows, now=now,
+        person=shown, paths=assigned_to(found["_id"], now), seen=seen, now=now, titles=titles(),
+        affiliations=rows,
         ways={name: (one.met, one.of, shortest_way(one.tree)) for name, one in told.items()},
         saved=SAVED.get(request.args.get("saved", "")),
     )  # fmt: skip
