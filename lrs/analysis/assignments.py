@@ -70,6 +70,13 @@ def titles_of(rules: RuleSet) -> dict[str, str]:
     return {one.id: one.title for one in rules.of_kind(Assignment)}
 
 
+def assigned_to(db: Database[Document], person: str, now: dt.datetime) -> list[tuple[str, Document]]:
+    """Return the assignments of somebody as rows, each with its title, the most urgent first."""
+    known = titles_of(cache_of(db).get())
+    rows = sorted((row_of(*one) for one in assigned(db, now, [person])), key=urgency)
+    return [(known[row["assignment"]], row) for row in rows]
+
+
 def summary(rules: RuleSet, rows: Iterable[Document], *, whole: bool) -> list[Document]:
     """Return each assignment with how many stand how; those that concern none of these only where `whole`."""
     counts: dict[str, Counter[str]] = {}

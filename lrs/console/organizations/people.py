@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from flask import Response, g
 
+from lrs.analysis.assignments import assigned_to
 from lrs.analysis.audience import only
 from lrs.analysis.readable_stores import scope_of
 from lrs.analysis.timeline import person_timeline
@@ -106,7 +107,7 @@ def person(person: str) -> Response:
     return show(
         "person.html",
         person=directory().present(found),
-        standings=standings_of(found["_id"], at),
+        standings=standings_of(found["_id"], at), paths=[] if is_past else paths_of(found["_id"]),
         entries=timeline_of(found["_id"]),
         changes=[audit_api.present(row) for row in rows],
         orgs=org_names(), titles=titles(), at=at, is_past=is_past, now=services.now(),
@@ -123,6 +124,16 @@ def standings_of(person: str, at: dt.datetime) -> list[Document]:
     seen = at if left is None else min(at, left)
     rows = queries.list_awards(services.db, seen, person=person, limit=STANDINGS)
     return [{**row, **missing_of(row, seen)} for row in rows if not row["evaluated"]]
+
+
+def paths_of(person: str) -> list[tuple[str, Document]]:
+    """Return the assignments of a person with their titles; none of somebody who left, or has not begun."""
+    services = current_services()
+    try:
+        left = directory().left_at(person)
+    except UnknownThing:
+        return []
+    return [] if left is not None else assigned_to(services.db, person, services.now())
 
 
 def missing_of(row: Document, at: dt.datetime) -> Document:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
-from lrs.analysis.assignments import assigned, row_of, titles_of, urgency
 from lrs.analysis.audience import ReportFilter, audience, only
 from lrs.analysis.readable_stores import Scope
 from lrs.analysis.targets import AskedPerson, asked_people
@@ -18,11 +16,3 @@ def asked_now(org: str, now: dt.datetime, person: str | None = None) -> list[Ask
     db, scope = current_services().db, Scope((org,))
     whom = audience(db, scope, ReportFilter(), now) if person is None else only(db, scope, person)
     return list(asked_people(db, whom, cache_of(db).get().certifications, now))
-
-
-def assigned_to(person: str, now: dt.datetime) -> list[tuple[str, dict[str, Any]]]:
-    """Return the assignments of somebody, each with its title, the most urgent first."""
-    db = current_services().db
-    known = titles_of(cache_of(db).get())
-    rows = sorted((row_of(*one) for one in assigned(db, now, [person])), key=urgency)
-    return [(known[row["assignment"]], row) for row in rows]
