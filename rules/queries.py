@@ -181,15 +181,25 @@ def explain_assignment(
 
     The standing is None where it is not asked of the person. Raises UnknownPerson or UnknownRule.
     """
+    told = explain_path(db, person, assignment, at, now)
+    asking = assigned.Asking([assignment], [told.person], at)
+    standing = next((one for _, one in assigned.standings_of(db, cache_of(db).get(), asking, now)), None)
+    return standing, replace(told, asked=standing.asked if standing else None)
+
+
+def explain_path(
+    db: Database[Document], person: str, assignment: str, at: dt.datetime, now: dt.datetime
+) -> Explanation:
+    """Say which steps of an assignment's path a person has met, asked of them or not.
+
+    Raises UnknownPerson or UnknownRule.
+    """
     rules = cache_of(db).get(fresh=True)
     found = find_person(db, person, now)
     version = assigned.path_at(rules, assignment, at)
     history, known_at = assigned.history_of(db, rules, found, assignment, now)
     told = explanation.explain(version.path, history, known_at, at)
-    asking = assigned.Asking([assignment], [found], at)
-    standing = next((one for _, one in assigned.standings_of(db, rules, asking, now)), None)
-    named = replace(told, version=version.document.version, name=names_of(db, [found]).get(found))
-    return standing, replace(named, asked=standing.asked if standing else None)
+    return replace(told, version=version.document.version, name=names_of(db, [found]).get(found))
 
 
 def history_of(db: Database[Document], person: str, certification: str, now: dt.datetime) -> list[Document]:

@@ -32,6 +32,20 @@ from rules.publication import plans
 
 ANA, BEA = "mbox::mailto:ana.lima@drift.example", "mbox::mailto:bea.lindqvist@aurora.example"
 
+FIRST_STEPS = """
+kind: Assignment
+id: first-steps
+version: "1"
+title: First steps
+evidence:
+  quiz: {verb: passed, activity: "https://x.example/tour"}
+path: [quiz, {holds: sales-pro}]
+targets: [{role: sales, due_within: 30 days}, {role: technical}, {person: new@tour.example}]
+notices: [{after_due: [1 day], to: [holder, partner_admin]}]
+tests:
+  - name: nobody
+    expect: [{who: ana, at: 2026-01-01, status: null}]
+"""
 NEWER = """kind: Certification
 id: tour
 version: "{version}"
@@ -223,6 +237,8 @@ def rules(tour: Tour) -> None:
     tour.ask_each("GET /api/v1/rules/<rule_id>", {}, {"version": "1"})
     tour.go("POST /api/v1/rules/<rule_id>/retire", json={"withdraw": True})
     tour.settle()
+    tour.ids |= {"assignment": "first-steps", "person": person_id(BEA)}
+    assignments(tour)
     tour.ids["gate"] = "deal-registration"
     question = {
         "organization": "aurora", "submitter": "bea.lindqvist@aurora.example",
@@ -231,6 +247,21 @@ def rules(tour: Tour) -> None:
     tour.go("GET /api/v1/gates/<gate>")
     tour.go("POST /api/v1/gates/<gate>/check", json=question)
     tour.go("POST /api/v1/gates/<gate>/check/batch", json={"questions": [question, question]})
+
+
+def assignments(tour: Tour) -> None:
+    """Publish an assignment, and ask how people stand in it."""
+    files = {"files": [{"file": "first-steps.yaml", "text": FIRST_STEPS}]}
+    tour.ids["plan_id"] = tour.go("POST /api/v1/rules/plans", json=files).json["plan_id"]
+    tour.go("POST /api/v1/rules/plans/<plan_id>/apply")
+    tour.settle()
+    tour.go("GET /api/v1/assignments")
+    tour.ask_each(
+        "GET /api/v1/assignments/<assignment>/people",
+        {}, {"organization": "aurora"}, {"state": "overdue"}, {"limit": "1"},
+    )  # fmt: skip
+    tour.go("GET /api/v1/people/<person>/assignments")
+    tour.go("GET /api/v1/people/<person>/assignments/<assignment>/explain")
 
 
 def awards(tour: Tour) -> None:
@@ -461,7 +492,7 @@ def opened(tour: Tour, base: str) -> None:
 
 
 CONSOLE_LISTS = (
-    "/certifications", "/certifications/<certification>/holders", "/expiries", "/people", "/partners",
+    "/certifications", "/certifications/<certification>/holders", "/assignments", "/assignments/<assignment>", "/expiries", "/people", "/partners",
     "/partners/<org>/roster", "/clients",
     "/rules", "/statements", "/inbound", "/users", "/webhooks", "/audit",
 )  # fmt: skip
@@ -696,6 +727,8 @@ def learner(tour: Tour, client: Any) -> None:
         "/record",
         "/elsewhere",
         "/history",
+        "/assignments/<assignment>",
+        "/record",
         "/settings",
         "/data.json",
     ):

@@ -107,6 +107,8 @@ def lines(tour: Tour, files: dict[str, str]) -> Iterator[list[str]]:
         f"awards readmit {ADDED} impl-pro --approver {ANA_MAIL}",
         f"awards resolve {ADDED} impl-pro {'0' * 8}-0000-4000-8000-{'0' * 12} keep",
         f"awards withdraw {ADDED} impl-pro", f"awards revoke {ADDED} impl-pro --reason misconduct",
+        "assignments list", "assignments people first-steps --organization aurora --state overdue",
+        f"assignments explain {ANA_MAIL} first-steps",
         "credentials list", "credentials list --certification sales-pro",
         f"credentials list --person {ANA_MAIL}", "credentials keys list", "credentials keys add",
         "credentials keys relock", "users reset-second-factor typed@vendor.example",

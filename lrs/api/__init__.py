@@ -28,7 +28,9 @@ from lrs.api.organizations import (
     retention,
     users,
 )
-from lrs.api.programme import awards, credentials, endorsements, events, gates, recognitions, rules, webhooks
+from lrs.api.programme import (
+    assignments, awards, credentials, endorsements, events, gates, recognitions, rules, webhooks,
+)
 from lrs.api.records import analytics, content, content_launches, inbound, launches, reports
 from lrs.http import problems
 
@@ -123,6 +125,7 @@ def blueprints() -> list[contract.Blueprint]:
         recognitions.blp,
         endorsements.blp,
         gates.blp,
+        assignments.blp,
         events.blp,
         webhooks.blp,
     ]

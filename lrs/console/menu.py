@@ -27,6 +27,7 @@ MENU: Final[tuple[Group, ...]] = (
         mark("Certify"),
         (
             Entry(mark("Certifications"), "/console/certifications", ("rules", "people", "analytics")),
+            Entry(mark("Assignments"), "/console/assignments", ("rules", "people", "analytics")),
             Entry(mark("Rules"), "/console/rules", ("rules",), vendor=True),
             Entry(mark("Expiring"), "/console/expiries", ("people", "analytics")),
         ),

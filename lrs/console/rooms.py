@@ -20,6 +20,8 @@ from lrs.console.records import (
     statements,
     webhooks,
 )
+from lrs.console.programme import assignments, certifications, deciding, expiries, explained, plans, rules
+from lrs.console.records import ask, audit, content, health, inbound, questions, reports, statements, webhooks
 from lrs.console.shell import Pages
 
 BLUEPRINTS: Final[tuple[Pages, ...]] = (
@@ -30,6 +32,7 @@ BLUEPRINTS: Final[tuple[Pages, ...]] = (
     home.blueprint,
     search.blueprint,
     certifications.blueprint,
+    assignments.blueprint,
     rules.blueprint,
     plans.blueprint,
     expiries.blueprint,

@@ -6,10 +6,12 @@ from typing import Final
 
 from lrs.console.shell import Pages
 from lrs.portal.me import certification, elsewhere, history, home, own_data, record, settings
+from lrs.portal.me import assignment, certification, home, own_data, record, settings
 from lrs.portal.partner import due, overview, people
 
 BLUEPRINTS: Final[tuple[Pages, ...]] = (
     home.blueprint,
+    assignment.blueprint,
     certification.blueprint,
     record.blueprint,
     elsewhere.blueprint,

@@ -77,7 +77,7 @@ ANALYSIS = {
     "lrs/analysis/award_states.py": "a report over the facts of a period",
     "lrs/backups/": "a backup reads everything, and a restore looks whether anything is there",
     "lrs/console/organizations/holders.py": "counts of who holds what, at most once a minute, and what ends soon",
-    "rules/programmes/targeted.py": "of whom a certification is asked: of everybody, once a day and in plans",
+    "rules/programmes/learners.py": "of whom something is asked: of everybody, once a day and in plans",
     "lrs/people/subject_access.py": "everything held on one person, in every store, asked for rarely",
     "lrs/people/retention_work.py": "what is old enough is looked at in pages, once for each plan",
     "lrs/people/erasure_of_refusals.py": "an erasure reads the inbound log whole, which has 500 places for each client",

@@ -1,1 +1,1 @@
-"""Routes about the programme: rules and plans, awards, credentials, gates, and the events of them."""
+"""Routes about the programme: rules and plans, assignments, awards, credentials, gates, and events."""

@@ -240,6 +240,64 @@ class Explained(Schema):
     courses = fields.List(fields.Nested(Course))
 
 
+class Assigned(Schema):
+    """How somebody stands in an assignment that is asked of them (cert#5-9)."""
+
+    assignment = fields.String()
+    person = fields.String()
+    name = fields.String(**NONE)
+    state = fields.String()
+    since = fields.Date()
+    due = fields.Date(**NONE)
+    late = fields.Boolean()
+    met = fields.Integer()
+    of = fields.Integer()
+    missing = fields.List(fields.String())
+    met_at = fields.DateTime(**NONE)
+    reason = fields.String(**NONE)
+    until = fields.Date(**NONE)
+    version = fields.String()
+    evaluated = fields.Boolean()
+
+
+class AssignmentRow(Schema):
+    """An assignment with how many stand how."""
+
+    assignment = fields.String()
+    title = fields.String()
+    version = fields.String()
+    mode = fields.String()
+    asked = fields.Integer()
+    overdue = fields.Integer()
+    missed = fields.Integer()
+    not_started = fields.Integer()
+    in_progress = fields.Integer()
+    upcoming = fields.Integer()
+    met = fields.Integer()
+    exempt = fields.Integer()
+
+
+class ExplainedAssignment(Schema):
+    """How somebody stands in an assignment, step by step; `standing` is null where it is not asked."""
+
+    assignment = fields.String()
+    standing = fields.Nested(Assigned, **NONE)
+    version = fields.String(**NONE)
+    person = fields.String()
+    name = fields.String()
+    at = fields.DateTime()
+    state = fields.String()
+    awarded = fields.Date(**NONE)
+    expires = fields.Date(**NONE)
+    evaluated = fields.Boolean()
+    met = fields.Integer()
+    of = fields.Integer()
+    tree = fields.List(fields.Nested(ExplainedNode))
+    next = fields.List(fields.Nested(NextStep))
+    asked = fields.Nested(Asked)
+    courses = fields.List(fields.Nested(Course))
+
+
 class HistoryRow(Schema):
     """A transition or decision on record; what it does not have is left out (cert#6)."""
 
@@ -456,6 +514,9 @@ Retired = {"anyOf": [RuleRecord, Plan]}  # a plan where the end of running perio
 StandingPage = listing(Standing, "StandingPage")
 ReviewList = listing(Review, "ReviewList")
 RuleList = listing(RuleRow, "RuleList")
+AssignmentList = listing(AssignmentRow, "AssignmentList")
+AssignedList = listing(Assigned, "AssignedList")
+AssignedPage = listing(Assigned, "AssignedPage")
 HistoryList = listing(HistoryRow, "HistoryList")
 
 

@@ -1,1 +1,1 @@
-"""Commands about the programme: rules, awards, credentials, gates, notices, webhooks."""
+"""Commands about the programme: rules, assignments, awards, credentials, gates, notices, webhooks."""

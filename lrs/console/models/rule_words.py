@@ -16,7 +16,8 @@ from rules.language.demands import (
     SubmitterHolds,
     TierAtLeast,
 )
-from rules.language.model import AnyDocument, Certification, Gate, PartnerTiers
+from rules.language.model import AnyDocument, Assignment, Certification, Gate, PartnerTiers
+from rules.language.requirements import AllOf
 from rules.programmes.tiers import coordinates
 from rules.wording.phrases import spoken
 
@@ -36,6 +37,10 @@ def rule_words(document: AnyDocument, titles: Mapping[str, str]) -> list[Section
     """Return a document in words; `titles` are those of certifications. Other kinds have none."""
     if isinstance(document, Certification):
         return list(_certification(document, titles))
+    if isinstance(document, Assignment):
+        return [
+            Section(t("What it takes"), tuple(_criteria(criteria_of(AllOf(parts=document.path), titles))))
+        ]
     if isinstance(document, PartnerTiers):
         return list(_tiers(document))
     if isinstance(document, Gate):

@@ -29,13 +29,22 @@ STATES: Final[dict[str, State]] = {
     "revoked": State(mark("Revoked"), "bad", "✕"),
     "withdrawn": State(mark("Withdrawn"), "bad", "✕"),
 }
+ASSIGNED: Final[dict[str, State]] = {
+    "not_started": State(mark("Not begun"), "open", "○"),
+    "overdue": State(mark("Overdue"), "bad", "!"),
+    "missed": State(mark("Missed"), "bad", "✕"),
+    "upcoming": State(mark("Upcoming"), "open", "…"),
+    "met": State(mark("Met"), "good", "✓"),
+    "exempt": State(mark("Exempt"), "good", "·"),
+}
+"""The further states of an assignment."""
 HELD: Final = ("active", "renewal_open", "grace")
 """The states in which somebody holds a certification, as counts say it."""
 
 
 def state_of(name: str) -> State:
     """Return what a page says of a state; one that has no words yet says its own name."""
-    return STATES.get(name, State(name.replace("_", " ").capitalize(), "open", "•"))
+    return STATES.get(name) or ASSIGNED.get(name, State(name.replace("_", " ").capitalize(), "open", "•"))
 
 
 def state_pairs(counts: Mapping[str, int]) -> list[tuple[str, str]]:

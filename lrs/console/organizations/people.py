@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from flask import Response, g
 
+from lrs.analysis.assignments import assigned_to
 from lrs.analysis.audience import only
 from lrs.analysis.readable_stores import scope_of
 from lrs.analysis.timeline import person_timeline
@@ -109,6 +110,7 @@ def person(person: str) -> Response:
         "person.html",
         person=directory().present(found),
         standings=standings_of(found["_id"], at, is_past=is_past),
+        paths=[] if is_past else paths_of(found["_id"]),
         entries=timeline_of(found["_id"]),
         changes=[audit_api.present(row) for row in rows],
         orgs=org_names(), titles=titles(), at=at, is_past=is_past, now=services.now(),
@@ -129,6 +131,16 @@ def standings_of(person: str, at: dt.datetime, *, is_past: bool) -> list[Documen
         explained_then(person, shown, seen) if is_past or left is not None else explained_now(person, shown)
     )
     return [{**row, **missing_of(told.get(row["certification"]))} for row in shown]
+
+
+def paths_of(person: str) -> list[tuple[str, Document]]:
+    """Return the assignments of a person with their titles; none of somebody who left, or has not begun."""
+    services = current_services()
+    try:
+        left = directory().left_at(person)
+    except UnknownThing:
+        return []
+    return [] if left is not None else assigned_to(services.db, person, services.now())
 
 
 def explained_now(person: str, rows: Collection[Document]) -> dict[str, Explanation]:

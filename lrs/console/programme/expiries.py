@@ -60,7 +60,7 @@ def dressed(items: list[Document], now: dt.datetime) -> list[Document]:
     return [
         {
             **one, "name": names.get(one["person"], one["person"]), "organization": orgs.get(one["person"]),
-            "title": known.get(one["certification"], one["certification"]),
+            "title": known.get(one.get("certification", ""), one.get("certification")),
         }
         for one in items
     ]  # fmt: skip

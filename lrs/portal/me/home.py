@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from flask import Response, request
 
 from lrs.access.guard import AUTHENTICATED
+from lrs.analysis.assignments import assigned, row_of, titles_of, urgency
 from lrs.analysis.audience import only
 from lrs.analysis.readable_stores import whole_scope
 from lrs.analysis.targets import asked_people
@@ -32,6 +33,7 @@ from rules.credentials.signing import read_compact
 from rules.credentials.store import CredentialStore
 from rules.engine.standings import StateAt, state_at
 from rules.explaining.explain import Explanation
+from rules.programmes.assignments import OPEN
 from rules.stored import VENDOR
 
 Document = dict[str, Any]
@@ -71,11 +73,12 @@ def home() -> Response:
     services = current_services()
     person, now = me(), services.now()
     seen = standing_of(person["_id"], now)
+    paths = paths_of(person["_id"], now)
     shown = seen.next[:EXPLAINED]
     told = queries.explain_each(services.db, person["_id"], [one.certification for one in shown], now)
     return page(
         "home.html",
-        person=person, titles=titles(), seen=seen, further=seen.next[EXPLAINED:],
+        person=person, titles=titles(), paths=paths, seen=seen, further=seen.next[EXPLAINED:],
         cards=cards_of(person["_id"], shown, told, now),
         credentials=credentials_of(person["_id"], now),
         linkedin=linkedin, others=other_titles(seen), welcome="welcome" in request.args,
@@ -124,6 +127,39 @@ def cards_of(person: str, shown: Sequence[One], told: dict[str, Explanation], no
         )
         for (one, found), some in zip(known, courses, strict=True)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class PathCard:
+    """An assignment that is open: how the person stands, the steps left, courses by requirement."""
+
+    row: Document
+    title: str
+    steps: tuple[Step, ...] = ()
+    courses: dict[str, Document] = field(default_factory=dict)
+
+
+def paths_of(person: str, now: dt.datetime) -> list[PathCard]:
+    """Return the assignments in which there is something to do, the most urgent first."""
+    services = current_services()
+    rows = sorted((row_of(*one) for one in assigned(services.db, now, [person])), key=urgency)
+    known = titles_of(cache_of(services.db).get())
+    todo = [row for row in rows if row["state"] in {*OPEN, "upcoming"}]
+    return [
+        path_card(person, row, known[row["assignment"]], now)
+        if i < EXPLAINED
+        else PathCard(row, known[row["assignment"]])
+        for i, row in enumerate(todo)
+    ]
+
+
+def path_card(person: str, row: Document, title: str, now: dt.datetime) -> PathCard:
+    """Return what is left of a path, with the courses that the person may open."""
+    services = current_services()
+    told = queries.explain_path(services.db, person, row["assignment"], now, now)
+    courses = courses_for_each(services.db, [told], services.settings.public_url, opens_to(person, now))[0]
+    found = {each["requirement"]: each for each in reversed(courses)}
+    return PathCard(row, title, shortest_way(told.tree), found)
 
 
 def opens_to(person: str, now: dt.datetime) -> Callable[[Document], bool]:

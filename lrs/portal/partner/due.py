@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from flask import Response
 
+from lrs.analysis.assignments import assigned, row_of, titles_of
 from lrs.analysis.reports.catalogue import REPORTS
 from lrs.console.lists import Rows, Span, asked, cut, listed
 from lrs.console.organizations.holders import ending
@@ -19,9 +20,11 @@ from lrs.foundation.errors import InvalidField
 from lrs.portal.managing import frame, own_org, page
 from lrs.portal.partner.asked import asked_now
 from lrs.portal.partner.overview import roles_of
+from rules.catalogue.store import cache_of
+from rules.programmes.assignments import UNMET
 
 Document = dict[str, Any]
-COLUMNS: Final = ("day", "what", "person", "name", "certification", "title", "state")
+COLUMNS: Final = ("day", "what", "person", "name", "certification", "assignment", "title", "state")
 CHOICES: Final = ("30", "90", "180", "365")
 NO_DAY: Final = "9999-12-31"  # asked for without a day: last
 
@@ -38,14 +41,37 @@ def due(span: Span) -> Rows:
     org, now = own_org()["_id"], current_services().now()
     rows = rows_of(org, now, int(days))
     names, known = names_of({one["person"] for one in rows}), titles()
+    paths = titles_of(cache_of(current_services().db).get())
     told = [
-        {**one, "name": names.get(one["person"], one["person"]), "title": known.get(one["certification"], "")}
+        {
+            **one, "name": names.get(one["person"], one["person"]),
+            "title": known.get(one.get("certification", ""), paths.get(one.get("assignment", ""), "")),
+        }
         for one in rows
-    ]
-    shown, last = cut(told, span, lambda one: [one["day"] or NO_DAY, one["person"], one["certification"]])
+    ]  # fmt: skip
+    shown, last = cut(told, span, lambda one: [one["day"] or NO_DAY, one["person"], what(one)])
     late = sum(one["what"] == "late" for one in told)
     context = {**frame(), "days": days, "choices": CHOICES, "late": late, "total": len(told)}
     return Rows(COLUMNS, shown, last, context)
+
+
+def what(row: Document) -> str:
+    """Return what a row is about: the id of a certification, or `a/` and that of an assignment."""
+    return str(row.get("certification") or f"a/{row['assignment']}")
+
+
+def assignment_rows(org: str, now: dt.datetime) -> list[Document]:
+    """Return what of assignments the people have not met, as rows."""
+    found = assigned(current_services().db, now, list(roles_of(org, now)))
+    return [
+        {
+            "day": row["due"], "what": "late" if row["late"] else "due", "person": person,
+            "assignment": row["assignment"], "state": row["state"],
+        }
+        for person, one in found
+        if one.state in UNMET
+        for row in [row_of(person, one)]
+    ]  # fmt: skip
 
 
 def rows_of(org: str, now: dt.datetime, days: int) -> list[Document]:
@@ -60,6 +86,7 @@ def rows_of(org: str, now: dt.datetime, days: int) -> list[Document]:
         }
         for one in missing
     ]  # fmt: skip
+    rows += assignment_rows(org, now)
     held = ending(current_services().db, now, until, persons=list(roles_of(org, now)))
     return rows + [
         {

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from flask import Response
 
+from lrs.analysis.assignments import assigned
 from lrs.api.rights import directory, org_filter
 from lrs.console.organizations.holders import ending
 from lrs.console.organizations.partners import gates_of, names_of, places_of
@@ -25,6 +26,7 @@ from rules.catalogue.store import cache_of
 from rules.engine.affiliations import holding
 from rules.engine.standings import StateAt, state_at
 from rules.language.model import Certification
+from rules.programmes.assignments import LATE
 from rules.stored import VENDOR
 
 Document = dict[str, Any]
@@ -67,14 +69,15 @@ def overview() -> Response:
     tiers: dict[tuple[str, bool], list[Mending]] = {(one.gap.tier, one.gap.is_held): [] for one in mendings}
     for one in mendings:
         tiers[one.gap.tier, one.gap.is_held].append(one)
-    late = [one for one in asked_now(org, now) if not one.held and one.overdue]
+    late = sum(not one.held and one.overdue for one in asked_now(org, now))
+    late += sum(one.state in LATE for _, one in assigned(services.db, now, list(roles)))
     soon = list(ending(services.db, now, now.date() + dt.timedelta(days=SOON), persons=list(roles)))
     below = services.db.orgs.find({"parent": org, **org_filter("_id")}, {"name": 1}).sort("_id", 1)
     return page(
         "partner.html",
         ladders=ladders, broken=broken, tiers=tiers, gates=gates_of(rules, list(roles), ladders, now),
         names=names_of(shown_people(mendings, broken) | fillers(ladders)), titles=titles(), people=len(roles),
-        late=len(late), soon=len(soon), waiting=waiting(org), below=list(below.limit(100)),
+        late=late, soon=len(soon), waiting=waiting(org), below=list(below.limit(100)),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from flask import Response, request
 
 from lrs.access.limits import Limits
+from lrs.analysis.assignments import assigned_to
 from lrs.api.organizations.invitations import Invitation
 from lrs.api.organizations.people import get_visible_affiliation
 from lrs.api.rights import directory, editor, visible_orgs
@@ -170,7 +171,8 @@ def person(person: str) -> Response:
     rows = [one for one in shown["affiliations"] if one["org"] == org]
     return page(
         "member.html",
-        person=shown, seen=seen, titles=titles(), affiliations=rows, now=now,
+        person=shown, paths=assigned_to(services.db, found["_id"], now), seen=seen, now=now, titles=titles(),
+        affiliations=rows,
         ways={name: (one.met, one.of, shortest_way(one.tree)) for name, one in told.items()},
         saved=SAVED.get(request.args.get("saved", "")),
     )  # fmt: skip

@@ -11,9 +11,9 @@ import pytest
 from browser import CHROMIUM, Browser, Page, browsing
 from factories_access import Browser as Session
 from factories_access import editor, log_in, make_user
+from portal_pages import enter, text_of, visit
 from served_pages import AXE, TAGS, served
 
-from lrs.access import sessions
 from lrs.content.attempts.sending import send
 from lrs.foundation.context import utc_now
 from lrs.people import affiliations
@@ -41,27 +41,6 @@ def page(browser: Browser) -> Iterator[Page]:
     tab.call("Network.clearBrowserCookies")
     yield tab
     tab.close()
-
-
-def enter(page: Page, world: Any, site: str, who: Session) -> None:
-    """Let a tab have the session of somebody."""
-    cookie = who.client.get_cookie(sessions.cookie_name(world.settings), domain="localhost")
-    assert cookie is not None
-    page.call("Network.setCookie", name=cookie.key, value=cookie.value, url=site)
-
-
-def visit(page: Page, address: str, *, width: int = 390, theme: str = "light") -> None:
-    """Open an address and wait for its scripts."""
-    origin, path = (
-        address[: address.index("/", 8)],
-        address[address.index("/", 8) :].split("?", maxsplit=1)[0],
-    )
-    page.call("Network.setCookie", name="laurel-theme", value=theme, url=origin)
-    page.call(
-        "Emulation.setDeviceMetricsOverride", width=width, height=844, deviceScaleFactor=1, mobile=width < 600
-    )
-    page.go(address)
-    page.wait(f"document.readyState === 'complete' && location.pathname === {json.dumps(path)}")
 
 
 def paths(world: Any) -> list[tuple[Session, str]]:
@@ -99,11 +78,6 @@ def test_every_page_is_accessible_on_a_phone_and_a_desk_in_both_themes(
 
 def click(page: Page, selector: str) -> None:
     page.run(f"document.querySelector({json.dumps(selector)}).click()")
-
-
-def text_of(page: Page) -> str:
-    found: str = page.run("document.querySelector('main').innerText")
-    return found
 
 
 def test_an_invited_rep_gets_from_the_mail_to_the_first_award_in_one_sitting(

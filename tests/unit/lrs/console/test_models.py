@@ -16,6 +16,7 @@ from lrs.console.models.state_line import WIDTH, state_line
 from lrs.console.models.states import STATES, state_of
 from rules.evaluation.timeline import State
 from rules.explaining.explain import Cited, Explanation, Node
+from rules.language.build import build
 from rules.language.model import AnyDocument, Gate, PartnerTiers
 from rules.programmes.tier_timeline import TierSegment, TierTimeline
 from rules.programmes.tiers import Standing, reached
@@ -108,6 +109,15 @@ def test_a_rule_is_told_in_words() -> None:
     assert [one.title for one in sections] == ["Registered", "Silver", "Gold", "How people count"]
     assert sections[2].lines == ((0, "2 people who hold: role sales"), (0, "Engineers"))
     assert rule_words.rule_words(GATE, {})[0].lines[0] == (0, "Tier Silver or higher")
+    path: Any = [{"holds": "sales"}, {"done": "tour", "label": "Tour"}]
+    launch = build({
+        "kind": "Assignment", "id": "launch", "version": "1", "title": "Launch", "path": path,
+        "evidence": {"tour": {"verb": "completed", "activity": "https://acme.example/tour"}},
+        "targets": [{"role": "sales"}],
+    })  # fmt: skip
+    (section,) = rule_words.rule_words(launch, {"sales": "Sales Professional"})
+    assert [words for _, words in section.lines][1] == "Tour"
+    assert "Sales Professional" in section.lines[0][1]
 
 
 @given(

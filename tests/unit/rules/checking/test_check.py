@@ -484,7 +484,7 @@ def test_names_of_an_assignment_that_the_store_does_not_know_are_told_with_the_n
         regions=frozenset({"EMEA"}),
     )
     text = ASSIGNMENT.replace(
-        "role: sales, ", "partner: [nroth], region: EMEA, group: launch-taem, "
+        "role: sales, tier: silver", "partner: [nroth], region: EMEA, group: launch-taem, tier: sliver"
     ).replace(
         "window:",
         "exempt: [{region: EMAE, reason: Away}, {group: [launch-team, away], reason: Away}]\nwindow:",
