@@ -27,7 +27,7 @@ from lrs.credentials.consent import DisplayStore
 from lrs.credentials.issuer import issuer_of, links_of, republish
 from lrs.credentials.keys import key_store
 from lrs.credentials.verifying.copy import read_copy, verify_credential
-from lrs.credentials.verifying.verify import JWT_TYPES, Failed, Inquiry, Verification
+from lrs.credentials.verifying.verify import JWT_TYPES, Failed, Inquiry, Unsaid, Verification
 from lrs.credentials.view import is_id, listed, view_of
 from lrs.foundation.context import Services
 from lrs.foundation.database import Document
@@ -139,7 +139,7 @@ def local_host(data: bytes) -> str | None:
     """Return the host of a credential that lives at a plain http address, whose did:web answers there too."""
     try:
         name = str(read_copy(data).claims.get("id"))
-    except (Failed, InvalidToken):
+    except (Failed, InvalidToken, Unsaid):
         return None
     return urlsplit(name).netloc if name.startswith("http://") else None
 

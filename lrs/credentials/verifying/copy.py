@@ -48,7 +48,7 @@ class Copy:
 
 
 def read_copy(data: bytes) -> Copy:
-    """Return the credential of a file; raise Failed or InvalidToken where it holds none."""
+    """Return the credential of a file; raise Failed or InvalidToken for none, Unsaid for an SD-JWT."""
     text = text_of(data)
     if text.startswith("{"):
         document = read_document(text)
@@ -56,6 +56,8 @@ def read_copy(data: bytes) -> Copy:
             return Copy(document, "JSON of Open Badges 2.0")
         kinds = ", ".join(str(one.get("cryptosuite") or one.get("type")) for one in proofs_of(document))
         return Copy(document, f"JSON with an embedded proof, {kinds}")
+    if "~" in text and text.startswith("ey"):
+        raise Unsaid("an SD-JWT is checked where its holder presents it; bring the credential as JWT or JSON")
     token = read_compact(text)
     form = f"compact JWS, {token.header.get('alg')}, key {token.header.get('kid', 'unnamed')}"
     return Copy(token.claims, form, token)
@@ -155,7 +157,7 @@ def verify_credential(data: bytes, ask: Inquiry, *, email: str | None = None) ->
     except (Failed, InvalidToken) as error:
         report.add("form", str(error), "failed")
         return report
-    except FetchRefused as error:
+    except (FetchRefused, Unsaid) as error:
         report.add("form", str(error), "cannot say")
         return report
     report.add("form", copy.form)

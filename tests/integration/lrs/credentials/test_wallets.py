@@ -290,6 +290,11 @@ def test_an_sd_jwt_is_bound_to_the_key_hides_what_its_holder_hides_and_names_the
     assert world.client.get("/status/none/token").status_code == 404
 
 
+def test_an_sd_jwt_itself_is_neither_called_valid_nor_false(world):
+    [text] = [one["credential"] for one in world.ask(world.access(), SD_JWT).json["credentials"]]
+    assert world.verdict(text) == "cannot say"
+
+
 def test_salts_of_two_sd_jwts_differ(world):
     first, second = (world.ask(world.access(), SD_JWT).json["credentials"][0]["credential"] for _ in range(2))
     assert not set(first.split("~")[1:-1]) & set(second.split("~")[1:-1])
