@@ -29,7 +29,15 @@ from lrs.api.organizations import (
     users,
 )
 from lrs.api.programme import (
-    assignments, awards, credentials, endorsements, events, gates, recognitions, rules, webhooks,
+    assignments,
+    awards,
+    credentials,
+    endorsements,
+    events,
+    gates,
+    recognitions,
+    rules,
+    webhooks,
 )
 from lrs.api.records import analytics, content, content_launches, inbound, launches, reports
 from lrs.http import problems

@@ -6,7 +6,7 @@ from typing import Final
 
 from lrs.console.entry import home, preferences, search, second_factor, sign_in, start
 from lrs.console.organizations import clients, identities, joining, partners, people, users
-from lrs.console.programme import certifications, deciding, expiries, explained, plans, rules
+from lrs.console.programme import assignments, certifications, deciding, expiries, explained, plans, rules
 from lrs.console.records import (
     ask,
     audit,
@@ -20,8 +20,6 @@ from lrs.console.records import (
     statements,
     webhooks,
 )
-from lrs.console.programme import assignments, certifications, deciding, expiries, explained, plans, rules
-from lrs.console.records import ask, audit, content, health, inbound, questions, reports, statements, webhooks
 from lrs.console.shell import Pages
 
 BLUEPRINTS: Final[tuple[Pages, ...]] = (

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from lrs.console.shell import Pages
-from lrs.portal.me import certification, elsewhere, history, home, own_data, record, settings
-from lrs.portal.me import assignment, certification, home, own_data, record, settings
+from lrs.portal.me import assignment, certification, elsewhere, history, home, own_data, record, settings
 from lrs.portal.partner import due, overview, people
 
 BLUEPRINTS: Final[tuple[Pages, ...]] = (
