@@ -126,5 +126,10 @@ def hour(value: dt.datetime) -> str:
     return f"{local(value):%H:%M %Z}"
 
 
+def isoday(value: dt.datetime) -> str:
+    """Return the date of an instant for the reader, as a field of a form takes it."""
+    return local(value).date().isoformat()
+
+
 GLOBALS: Final = {"zone": zone, "t": t, "n": n, "language": language, "LANGUAGES": LANGUAGES}
-FILTERS: Final = {"day": day, "when": when, "hour": hour, "month": month, "number": number}
+FILTERS: Final = {"day": day, "when": when, "hour": hour, "isoday": isoday, "month": month, "number": number}

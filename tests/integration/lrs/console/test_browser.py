@@ -156,6 +156,13 @@ def test_a_rule_is_written_with_the_checker_beside_and_planned(world: World, sit
     page.wait("document.querySelector('.danger')?.textContent === 'Apply: 3 people lose'")
     page.wait("document.readyState === 'complete'")
     assert page.run("document.querySelectorAll('tbody tr').length") == 3
+    if AXE.exists():
+        plan = page.run("location.pathname")
+        script = f"axe.run({{runOnly: {json.dumps(TAGS)}}}).then(found => found.violations.map(v => v.id))"
+        for theme in ("light", "dark"):
+            visit(page, f"{site}{plan}", theme=theme)
+            page.run(AXE.read_text("utf-8") + ";0")
+            assert page.run(script) == [], ("the plan", theme)
 
 
 def test_a_question_is_asked_by_the_form_and_a_bar_opens_its_statements(
@@ -229,3 +236,39 @@ def test_what_arrives_appears_by_itself_and_waits_while_somebody_reads(
     assert said == [], "no breach of the policy, no error of the script"
     page.go("about:blank")
     page.wait("location.href === 'about:blank'")
+
+
+STOPS = """(() => {
+  const every = [...document.querySelectorAll('a[href], button, input, select, textarea, summary, pre[tabindex]')];
+  const stops = every.filter((one) => one.checkVisibility() && one.type !== 'hidden' && !one.disabled);
+  stops.forEach((one, at) => { one.dataset.stop = at; });
+  window.scrollTo(0, 0);
+  document.activeElement.blur();
+  return stops.length;
+})()"""
+HERE = """(() => {
+  const one = document.activeElement;
+  if (!one || one === document.body) return null;
+  const box = one.getBoundingClientRect();
+  const seen = document.elementFromPoint(box.left + Math.min(box.width / 2, 12), box.top + box.height / 2);
+  const style = getComputedStyle(one);
+  const near = seen && (one.contains(seen) || seen.contains(one));
+  return [one.dataset.stop ?? one.className, Boolean(near), style.outlineStyle !== 'none' || style.boxShadow !== 'none'];
+})()"""
+
+
+@pytest.mark.parametrize("path", ["/console/live?client=nobody", "/console/users", "/console/questions"])
+def test_a_page_is_walked_by_keyboard_alone(site: str, page: Page, path: str) -> None:
+    """Tab reaches everything that can be used, each stop shows itself and nothing covers it."""
+    visit(page, f"{site}{path}")
+    left = page.run(STOPS)
+    reached: dict[str, tuple[bool, bool]] = {}
+    for _ in range(left + 5):
+        page.press("Tab")
+        here = page.run(HERE)
+        if here is not None:
+            reached[str(here[0])] = (here[1], here[2])
+    missed = [str(at) for at in range(left) if str(at) not in reached]
+    assert missed == [], "there is no trap, and nothing is left out"
+    assert [at for at, (near, _) in reached.items() if at.isdigit() and not near] == [], "covered"
+    assert [at for at, (_, shown) in reached.items() if not shown] == [], "the focus is not seen"

@@ -58,6 +58,15 @@ def test_a_time_zone_is_kept_with_the_user(app: Flask, db: Db, ada: Browser) -> 
     assert ada.client.post("/preferences", data={"timezone": "UTC"}).status_code == 403, "no token"
 
 
+def test_the_day_that_was_asked_for_stands_in_its_field_again(world: World) -> None:
+    person = world.person("Sven Dahl")
+    for timezone in ("America/Los_Angeles", "Asia/Tokyo", "UTC"):
+        assert choose(world.ada, timezone) == 303
+        for path in ("", "/certifications/sales-pro"):
+            page = world.ada.open(f"/console/people/{person}{path}?at=2026-06-30").text
+            assert 'name="at" type="date" value="2026-06-30"' in page, (timezone, path)
+
+
 def test_a_day_of_a_filter_is_the_readers_day(world: World) -> None:
     stored = world.db.statements.find_one({"org": "aurora"}, sort=[("_id", -1)])["stored"]
     assert choose(world.ann, "Pacific/Kiritimati") == 303  # 14 hours ahead: there it is another day
