@@ -213,7 +213,7 @@ def launch_url(
 
 
 def _as_told(launch: Document) -> Document:
-    """Return the actor as the launched content reads it: for some, names and accounts are lists (0.9)."""
+    """Return the actor as the launched content reads it: for some, names and accounts are lists."""
     actor: Document = launch["actor"]
     if not launch.get("older_actor") or "account" not in actor:
         return actor
