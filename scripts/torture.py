@@ -309,6 +309,16 @@ def stand(folder: Path) -> Iterator[tuple[Members, Serve]]:
         members.end()
 
 
+def read_count(url: str) -> int:
+    """Return what the document says, 0 while there is no answer."""
+    with contextlib.suppress(requests.RequestException):
+        address = f"{url}/xapi/activities/state"
+        answer = requests.get(address, params=STATE, auth=AUTH, headers=HEADERS, timeout=30)
+        if answer.status_code == 200:
+            return int(answer.json()["n"])
+    return 0
+
+
 def judge(db: Any, history: History) -> list[str]:
     """Return what does not agree with what was acknowledged."""
     found = list(history.faults)
@@ -320,10 +330,7 @@ def judge(db: Any, history: History) -> list[str]:
     found += [
         f"a number was written twice: {n}" for n, times in Counter(history.counted).items() if times > 1
     ]
-    answer = requests.get(
-        f"{history.url}/xapi/activities/state", params=STATE, auth=AUTH, headers=HEADERS, timeout=30
-    )
-    last, least = answer.json()["n"], len(history.counted)
+    last, least = wait_for(lambda: read_count(history.url)), len(history.counted)
     if not max(history.counted) <= last or not least <= last <= least + history.unknown:
         found.append(
             f"the document says {last} after {least} acknowledged and {history.unknown} unknown writes"
