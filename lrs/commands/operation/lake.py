@@ -123,8 +123,8 @@ def verify(services: Services, *, as_json: bool) -> None:
         filler = _filler(services)
         filler.follow(services.now, go_on)
         found = tending.verify(services.db, filler)
-        print_rows(map(asdict, found), ("org", "month", "store", "lake"), as_json=as_json)
     if found:
+        print_rows(map(asdict, found), ("org", "month", "store", "lake"), as_json=as_json)
         raise SystemExit(PROBLEMS)
     if not as_json:
         click.echo("store and lake agree")
