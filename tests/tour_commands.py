@@ -200,6 +200,8 @@ def with_files(tour: Tour, files: dict[str, str]) -> Iterator[list[str]]:
     yield ["rules", "retire", "impl-pro"]
     yield ["rules", "retire", "impl-pro", "--withdraw"]
     yield ["inbound", "show", one("inbound")]
+    for name in ("build", "status", "verify", "compact", "vacuum"):
+        yield ["lake", name]
     yield ["migrate", "--plan"]
     yield ["migrate"]
     yield ["backup", files["folder"] + "/saved"]

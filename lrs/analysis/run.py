@@ -7,8 +7,8 @@ import binascii
 import datetime as dt
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import orjson
@@ -18,7 +18,9 @@ from pymongo.errors import ExecutionTimeout, OperationFailure
 
 from lrs.analysis.attributes import Attributes
 from lrs.analysis.column_values import at_path, long_text, sources, value_of
+from lrs.analysis.engine import Engine, engine_for
 from lrs.analysis.readable_stores import Scope
+from lrs.lake.errors import Unanswerable
 from statements.errors import InvalidQuery, QueryTimeout
 from statements.parsing.search_keys import key
 from statements.query.analyst_query import AnalystQuery, GroupKey
@@ -26,7 +28,10 @@ from statements.query.fields import Kind, read_instant
 from statements.query.grouping import Row, group_stages, merge_rows, needs_actor, number
 from statements.query.long_values import filled
 from statements.query.mongo_filter import STANDING, render
-from statements.query.predicate import All, Compare, Predicate
+from statements.query.predicate import All, Compare, Not, Predicate
+
+if TYPE_CHECKING:
+    from lrs.lake.asking import Lake, LakeQuestion
 
 Document = dict[str, Any]
 MAX_GROUPS = 200_000
@@ -45,6 +50,7 @@ class Answer:
     advice: str | None = None
     previous: list[Row] | None = None
     seconds: float = 0.0
+    engine: Engine = field(default_factory=Engine)
 
 
 class Cancelled(InvalidQuery):
@@ -65,8 +71,10 @@ class Analyst:
         *,
         max_seconds: float = 30.0,
         query_id: str | None = None,
+        lake: str = "",
     ) -> None:
-        # `query_id` is the name under which `cancel` finds the query on the server
+        # `query_id` is the name under which `cancel` finds the query on the server; `lake` is its address
+        self.lake = lake
         self.db, self.scope, self.now = db, scope, now
         self.max_seconds, self.query_id = max_seconds, query_id or uuid4().hex
         self.attributes = Attributes(db, scope, now)
@@ -79,17 +87,33 @@ class Analyst:
         """Parse and run; InvalidQuery, or QueryTimeout after `max_seconds`."""
         query = self.parse(expression)
         started = time.perf_counter()
+        engine = self.engine(query)
         try:
-            answer = self._grouped(query) if query.is_grouped else self._listed(query)
-            previous = self._grouped(query.previous_period()).rows if query.compare else None
+            answer = self._answered(query, engine)
+        except Unanswerable as error:
+            engine = Engine(reason=f"the lake cannot tell exactly: {error.reason}")
+            answer = self._answered(query, engine)
+        seconds = round(time.perf_counter() - started, 4)
+        advice = self._advice(query) if engine.lake is None else None
+        return replace(answer, advice=advice, seconds=seconds, engine=engine)
+
+    def engine(self, query: AnalystQuery) -> Engine:
+        """Return who answers a question; the lake may still find that it cannot."""
+        return engine_for(self.db, self.lake, query, self.now)
+
+    def _answered(self, query: AnalystQuery, engine: Engine) -> Answer:
+        """Return rows, the next page, and the period before; QueryTimeout or Cancelled where it was ended."""
+        try:
+            answer = self._grouped(query, engine) if query.is_grouped else self._listed(query, engine)
+            if query.compare:
+                return replace(answer, previous=self._grouped(query.previous_period(), engine).rows)
         except ExecutionTimeout as error:
             raise QueryTimeout(self.max_seconds) from error
         except OperationFailure as error:
             if error.code == KILLED:
                 raise Cancelled from error
             raise
-        seconds = round(time.perf_counter() - started, 4)
-        return Answer(answer.rows, answer.cursor, self._advice(query), previous, seconds)
+        return answer
 
     def filter(self, query: AnalystQuery) -> Document:
         """Return the MongoDB filter: the stores, search keys for the index, then the whole predicate."""
@@ -116,9 +140,24 @@ class Analyst:
     def _limits(self) -> Document:
         return {"maxTimeMS": int(self.max_seconds * 1000), "comment": f"analyst:{self.query_id}"}
 
-    def _listed(self, query: AnalystQuery) -> Answer:
-        name, falling = query.sort
-        path = "_id" if name == "stored" else name
+    def _listed(self, query: AnalystQuery, engine: Engine) -> Answer:
+        path = "_id" if query.sort[0] == "stored" else query.sort[0]
+        documents = self._page(query, path) if engine.lake is None else self._lake_page(query, engine.lake)
+        rows = [self._row(query, document) for document in documents[: query.limit]]
+        more = len(documents) > query.limit
+        return Answer(rows, _cursor_after(path, documents[query.limit - 1]) if more else None)
+
+    def _lake_page(self, query: AnalystQuery, lake: Lake) -> list[Document]:
+        position = None if query.cursor is None else read_cursor(query.cursor)
+        return self._question(lake, query).listed(self.max_seconds, position)
+
+    def _question(self, lake: Lake, query: AnalystQuery) -> LakeQuestion:
+        from lrs.lake.asking import LakeQuestion  # noqa: PLC0415 -- who has a lake has its libraries
+
+        return LakeQuestion(lake, self.db, self.scope.orgs, query, self.now)
+
+    def _page(self, query: AnalystQuery, path: str) -> list[Document]:
+        falling = query.sort[1]
         condition = self.filter(query)
         if query.cursor is not None:
             condition = {"$and": [condition, _beyond(path, falling, read_cursor(query.cursor))]}
@@ -126,16 +165,13 @@ class Analyst:
         wanted = {path: 1} | {source: 1 for column in query.select for source in sources(column)}
         found = self.db.statements.find(condition, wanted, comment=self._limits()["comment"])
         found = found.sort(order).limit(query.limit + 1).max_time_ms(self._limits()["maxTimeMS"])
-        documents = list(found)
-        rows = [self._row(query, document) for document in documents[: query.limit]]
-        more = len(documents) > query.limit
-        return Answer(rows, _cursor_after(path, documents[query.limit - 1]) if more else None)
+        return list(found)
 
     def _row(self, query: AnalystQuery, document: Mapping[str, Any]) -> Row:
         return {column.name: value_of(column, document, self.attributes) for column in query.select}
 
-    def _grouped(self, query: AnalystQuery) -> Answer:
-        partials = self._partials(query)
+    def _grouped(self, query: AnalystQuery, engine: Engine) -> Answer:
+        partials = self._partials(query) if engine.lake is None else self._lake_partials(query, engine.lake)
         return Answer(merge_rows(query, partials, person=self.attributes.person, attribute=self._attribute))
 
     def _partials(self, query: AnalystQuery) -> list[Document]:
@@ -152,6 +188,26 @@ class Analyst:
             found += self._aggregate(query, {"$and": [base, {"actor": {"$in": changed}}]}, stages, way)
         return found
 
+    def _lake_partials(self, query: AnalystQuery, lake: Lake) -> list[Document]:
+        """Do as `_partials`, by the lake."""
+        question = self._question(lake, query)
+
+        def ask(where: Predicate, *, by_actor: bool = False, by_time: bool = False) -> list[Document]:
+            limit = MAX_GROUPS + 1
+            found = question.partials(
+                self.max_seconds, where, by_actor=by_actor, by_time=by_time, limit=limit
+            )
+            return _not_too_many(found)
+
+        if not needs_actor(query):
+            return ask(query.where)
+        changed = self._changed(query)
+        if not changed:
+            return ask(query.where, by_actor=True)
+        moved = Compare("actor", "in", changed)
+        steady = ask(All((query.where, Not(moved))), by_actor=True)
+        return steady + ask(All((query.where, moved)), by_actor=True, by_time=True)
+
     def _changed(self, query: AnalystQuery) -> list[str]:
         keys = [k for k in query.group if k.field.kind is Kind.PERSON]
         actors = {a for k in keys for a in self.attributes.spans(k.field.name, k.of)}
@@ -166,9 +222,7 @@ class Analyst:
         pipeline = [{"$match": condition}, *stages, {"$limit": MAX_GROUPS + 1}]
         partials = self.db.statements.aggregate(pipeline, allowDiskUse=True, **self._limits(), **way)
         found = list(filled(query, partials, long_text))
-        if len(found) > MAX_GROUPS:
-            raise InvalidQuery("group", f"makes more than {MAX_GROUPS} groups; narrow the filter")
-        return found
+        return _not_too_many(found)
 
     def _attribute(self, group_key: GroupKey, actor: str | None, at: dt.datetime | None) -> str | None:
         if group_key.field.name == "person":
@@ -183,6 +237,12 @@ class Analyst:
         if size < LARGE_STORE:
             return None
         return "reads all statements in reach: give actor, verb, object.id or registration"
+
+
+def _not_too_many(partials: list[Document]) -> list[Document]:
+    if len(partials) > MAX_GROUPS:
+        raise InvalidQuery("group", f"makes more than {MAX_GROUPS} groups; narrow the filter")
+    return partials
 
 
 def written(rows: Sequence[Row] | None) -> list[Row] | None:

@@ -37,9 +37,12 @@ def read_question(question: str | None, file: Path | None) -> Any:
 def print_answer(answer: Answer, *, as_json: bool) -> None:
     """Print an answer as tables, or as the reply of the API."""
     if as_json:
-        body = dataclasses.asdict(answer) | {
+        body = {one.name: getattr(answer, one.name) for one in dataclasses.fields(answer)} | {
             "rows": written(answer.rows),
             "previous": written(answer.previous),
+            "engine": answer.engine.name,
+            "engine_reason": answer.engine.reason,
+            "as_of": answer.engine.as_of,
         }
         click.echo(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())
         return
@@ -48,7 +51,8 @@ def print_answer(answer: Answer, *, as_json: bool) -> None:
     if answer.previous is not None:
         console.print("the period before", style="bold")
         _print_rows(console, answer.previous)
-    console.print(f"{len(answer.rows)} rows in {answer.seconds * 1000:.0f} ms", style="dim")
+    by = "" if answer.engine.as_of is None else f" by the lake, as of {answer.engine.as_of:%H:%M:%S} UTC"
+    console.print(f"{len(answer.rows)} rows in {answer.seconds * 1000:.0f} ms{by}", style="dim")
     if answer.cursor:
         console.print(f'more: add "cursor": "{answer.cursor}"', style="dim")
     if answer.advice:

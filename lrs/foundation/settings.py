@@ -150,6 +150,9 @@ class Settings:
     allow_private_addresses: bool = setting(
         False, "let fetched URLs (webhooks, credentials of others) lead to private addresses"
     )
+    lake_url: str = setting(
+        "", "folder or s3://bucket/prefix of the lake, columns for questions over everything; none: off"
+    )
     min_free_disk_mb: int = setting(
         512,
         "free megabytes on the disks of MongoDB and the data folder below which writes wait (507); 0: never",

@@ -185,6 +185,15 @@ def apply_retention(services: WorkerServices) -> None:
     )
 
 
+def keep_lake(services: WorkerServices) -> None:
+    """Let the lake follow the store, while nothing more urgent waits."""
+    if not services.settings.lake_url or services.backpressure.consequences_wait():
+        return
+    from lrs.lake import tending  # noqa: PLC0415 -- the libraries are optional, and cost 100 MB
+
+    tending.keep(services.db, services.settings.lake_url, services.now)
+
+
 JOBS: list[Job] = [
     Job("content", read_content, dt.timedelta(seconds=1)),
     Job("content files", sweep_content, dt.timedelta(hours=1)),
@@ -199,6 +208,7 @@ JOBS: list[Job] = [
     Job("recognised credentials", recheck_recognised, dt.timedelta(seconds=60)),
     Job("saved queries", run_saved_queries, dt.timedelta(seconds=30)),
     Job("retention", apply_retention, dt.timedelta(seconds=10)),
+    Job("lake", keep_lake, dt.timedelta(seconds=3)),
     Job("migrations", migrate, dt.timedelta(seconds=10)),
 ]
 """Further jobs; modules add theirs here, in the module that owns the job's feature."""

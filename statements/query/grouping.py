@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from bson import Decimal128
@@ -147,10 +148,10 @@ class _Total:
                     v.to_decimal() if isinstance(v, Decimal128) else v for v in partial if v is not None
                 )
             case "percentile":
-                numbers = [number(v) for v in partial if v is not None]
-                self.value = numbers if self.value is None else self.value + numbers
+                counts = partial if isinstance(partial, Mapping) else Counter(number(v) for v in partial)
+                self.value = (self.value or Counter()) + Counter(counts)
             case "count" | "sum" | "avg":
-                self.value = (self.value or 0) + number(partial)
+                self.value = [*(self.value or ()), number(partial)]
             case "min" | "first":
                 self.value = _edge(min, self.value, partial)
             case "max" | "last":
@@ -162,11 +163,11 @@ class _Total:
                 is_person = self.measure.field is not None and self.measure.field.name == "person"
                 return len({person(v) for v in self.value} if is_person else self.value)
             case "avg":
-                return self.value / self.n if self.n else None
+                return _added(self.value) / self.n if self.n else None
             case "percentile":
-                return percentile(self.value or [], self.measure.p or 1)
+                return nearest_rank(self.value or {}, self.measure.p or 1)
             case "count" | "sum":
-                return self.value or 0
+                return _added(self.value or ())
             case "first" | "last":
                 return None if self.value is None else plain(self.value[2])
         return plain(self.value)
@@ -179,6 +180,27 @@ def _edge(choose: Callable[..., Any], old: Any, partial: Any) -> Any:
     if old is None:
         return new
     return choose(old, new, key=lambda v: v[:2]) if isinstance(new, tuple) else choose(old, new)
+
+
+def _added(values: Sequence[Any]) -> Any:
+    """Return the sum of partial sums, whatever order they came in."""
+    if all(isinstance(value, int) for value in values):
+        return sum(values)
+    try:
+        return math.fsum(values)
+    except (OverflowError, ValueError):  # beyond what a double holds
+        return sum(values)
+
+
+def nearest_rank(counts: Mapping[Any, int], p: float) -> Any:
+    """Return the nearest-rank percentile of values with how often each is there; None is no value."""
+    ordered = sorted(value for value in counts if value is not None)
+    rank = max(1, math.ceil(p * sum(counts[value] for value in ordered)))
+    for value in ordered:
+        rank -= counts[value]
+        if rank <= 0:
+            return value
+    return None
 
 
 def percentile(values: list[Any], p: float) -> Any:

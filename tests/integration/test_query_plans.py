@@ -75,6 +75,7 @@ ANALYSIS = {
     "lrs/analysis/run.py": "a question of an analyst over whole stores, ended after so many seconds",
     "lrs/analysis/reports/": "a report over the statements of a period",
     "lrs/analysis/award_states.py": "a report over the facts of a period",
+    "lrs/lake/": "the lake copies and compares all stores; else it asks for the statements that changed",
     "lrs/backups/": "a backup reads everything, and a restore looks whether anything is there",
     "lrs/console/organizations/holders.py": "counts of who holds what, at most once a minute, and what ends soon",
     "rules/programmes/learners.py": "of whom something is asked: of everybody, once a day and in plans",
@@ -86,6 +87,7 @@ ANALYSIS = {
 LATER = {"due notices": "of a certification whose targets set a day: the tour publishes one"}
 # Questions on tenant data that name no organization: (collection, field named first), each with its reason.
 OF_ALL_STORES = {
+    ("statements", "raw"): "`lrs lake verify` compares all that stands",
     ("statements", "pending"): "the engine reads the marks of all stores",
     ("statements", "_id"): "a start asks when anything was stored last, whoever's it is",
     ("activities", "id"): "a check of rules asks whether any store knows an activity",
@@ -124,7 +126,7 @@ def found(
     settings = Settings(
         mongodb_uri=mongod, database=name, data_folder=folder, public_url="http://lrs.example",
         bootstrap_key=KEY, bootstrap_secret=SECRET, award_statements=True, allow_private_addresses=True,
-        content_url="http://*.content.example",
+        content_url="http://*.content.example", lake_url=str(folder / "lake"),
     )  # fmt: skip
     with (
         MongoClient(mongod, event_listeners=[ear], journal=True, **options) as client,

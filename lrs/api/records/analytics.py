@@ -55,6 +55,12 @@ class AnswerSchema(Schema):
     previous = fields.List(fields.Dict(), allow_none=True)
     advice = fields.String(allow_none=True)
     seconds = fields.Float()
+    engine = fields.String(metadata={"description": "`mongodb` or `lake`."})
+    engine_reason = fields.String(metadata={"description": "Why that one answered."})
+    as_of = fields.DateTime(
+        allow_none=True,
+        metadata={"description": "Of the lake: up to when the answer knows everything."},
+    )
 
 
 class ExportArgs(Schema):
@@ -127,7 +133,12 @@ class LinkSchema(Schema):
 def _analyst(scope: Scope, max_seconds: float = MAX_SECONDS, query_id: str | None = None) -> Analyst:
     named = None if query_id is None else f"{g.principal.id}:{query_id}"
     return Analyst(
-        current_services().db, scope, current_services().now(), max_seconds=max_seconds, query_id=named
+        current_services().db,
+        scope,
+        current_services().now(),
+        max_seconds=max_seconds,
+        query_id=named,
+        lake=current_services().settings.lake_url,
     )
 
 
@@ -145,6 +156,9 @@ def query(body: Document) -> Document:
         "previous": written(answer.previous),
         "advice": answer.advice,
         "seconds": answer.seconds,
+        "engine": answer.engine.name,
+        "engine_reason": answer.engine.reason,
+        "as_of": answer.engine.as_of,
     }
 
 

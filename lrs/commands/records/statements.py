@@ -70,6 +70,7 @@ def one_line_errors() -> Iterator[None]:
 @click.option("--file", "-f", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="JSON file.")
 @click.option("--org", "organizations", multiple=True, help="Only this organization; may be repeated.")
 @click.option("--seconds", default=30.0, show_default=True, help="Stop the query after this time.")
+@click.option("--explain", is_flag=True, help="Only say which engine would answer, and why.")
 @click.option("--json", "as_json", is_flag=True, help="Print the API reply.")
 @with_services
 def query(
@@ -79,6 +80,7 @@ def query(
     organizations: tuple[str, ...],
     *,
     seconds: float,
+    explain: bool,
     as_json: bool,
 ) -> None:
     r"""Ask a question: a JSON query, from an argument, a file, or standard input.
@@ -89,8 +91,16 @@ def query(
     with one_line_errors():
         body = read_question(query, file)
         analyst = Analyst(
-            services.db, scope_from(services.db, organizations), services.now(), max_seconds=seconds
+            services.db,
+            scope_from(services.db, organizations),
+            services.now(),
+            max_seconds=seconds,
+            lake=services.settings.lake_url,
         )
+        if explain:
+            told = analyst.engine(analyst.parse(body))
+            click.echo(f"{told.name}: {told.reason}")
+            return
         answer = analyst.ask(body)
     print_answer(answer, as_json=as_json)
 

@@ -1,0 +1,154 @@
+"""`lrs lake`: columns beside MongoDB for questions over everything."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lrs.commands import PROBLEMS, fail, json_option, print_rows, with_services
+from lrs.foundation.context import Services
+from lrs.lake import state
+from lrs.lake.errors import LakeError
+
+if TYPE_CHECKING:
+    from lrs.lake.filling import Filler
+
+STATUS = ("url", "built", "rows", "files", "megabytes", "through", "behind_s")
+
+
+@click.group()
+def group() -> None:
+    """Keep and check the lake: statements as columns, for questions over everything."""
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn what is wrong with the lake into one line and exit status 1."""
+    try:
+        yield
+    except LakeError as error:
+        fail(f"lrs: {error}")
+    except ImportError as error:
+        fail(f"lrs: {error.name} is not installed; pip install 'laurel-lrs[lake]'")
+
+
+def _filler(services: Services) -> Filler:
+    if not services.settings.lake_url:
+        fail("lrs: there is no lake; name a folder or s3://bucket/prefix by LRS_LAKE_URL")
+    from lrs.lake.filling import Filler  # noqa: PLC0415 -- the libraries are optional
+
+    return Filler(services.db, services.settings.lake_url)
+
+
+@contextmanager
+def _alone(services: Services) -> Iterator[Callable[[], bool]]:
+    """Hold the lake; gives what holds it for longer."""
+    taken = state.take(services.db, services.now())
+    if taken is None:
+        fail("lrs: another process writes the lake just now; try again")
+    assert taken is not None  # noqa: S101 -- `fail` leaves
+    try:
+        yield lambda: state.renew(services.db, taken, services.now())
+    finally:
+        state.give_back(services.db, taken)
+
+
+@group.command()
+@json_option
+@with_services
+def status(services: Services, *, as_json: bool) -> None:
+    """Say how large the lake is and how fresh."""
+    with one_line_errors():
+        filler = _filler(services)
+        print_rows([_status(services, filler)], STATUS, as_json=as_json)
+
+
+def _status(services: Services, filler: Filler) -> dict[str, Any]:
+    told = state.read(services.db) or {}
+    through: dt.datetime | None = told.get("through")
+    exists = filler.statements.exists()
+    sizes = filler.statements.sizes() if exists else {}
+    return {
+        "url": services.settings.lake_url,
+        "built": exists and filler.is_built,
+        "rows": filler.statements.count() if exists else 0,
+        "files": len(sizes),
+        "megabytes": round(sum(sizes.values()) / 1e6, 1),
+        "through": through,
+        "behind_s": None if through is None else round((services.now() - through).total_seconds(), 1),
+    }
+
+
+@group.command()
+@click.option("--anew", is_flag=True, help="Begin from nothing, also where there is a lake.")
+@with_services
+def build(services: Services, *, anew: bool) -> None:
+    """Copy the store into the lake; Ctrl-C stops it, and the same command goes on."""
+    with one_line_errors(), _alone(services) as go_on:
+        filler = _filler(services)
+        if anew or not filler.statements.exists():
+            filler.create()
+        total, done = services.db.statements.estimated_document_count(), filler.statements.count()
+
+        def told(count: int) -> bool:
+            nonlocal done
+            done += count
+            click.echo(f"{done:,} of about {total:,} statements", err=True)
+            return go_on()
+
+        if not filler.is_built and not filler.build(told):
+            fail("lrs: another process took the lake over")
+        from lrs.lake.tending import compact, forget  # noqa: PLC0415 -- the libraries are optional
+
+        filler.follow(services.now, go_on)
+        compact(filler)
+        forget(filler)
+        filler.follow(services.now, go_on)
+        click.echo(f"the lake holds {filler.statements.count():,} statements")
+
+
+@group.command()
+@json_option
+@with_services
+def verify(services: Services, *, as_json: bool) -> None:
+    """Compare counts and checksums with MongoDB by organization and month; status 1 where they differ."""
+    with one_line_errors(), _alone(services) as go_on:
+        from lrs.lake import tending  # noqa: PLC0415 -- the libraries are optional
+
+        filler = _filler(services)
+        filler.follow(services.now, go_on)
+        found = tending.verify(services.db, filler)
+    if found:
+        print_rows(map(asdict, found), ("org", "month", "store", "lake"), as_json=as_json)
+        raise SystemExit(PROBLEMS)
+    if not as_json:
+        click.echo("store and lake agree")
+
+
+@group.command()
+@with_services
+def compact(services: Services) -> None:
+    """Sort the lake into large files."""
+    with one_line_errors(), _alone(services):
+        from lrs.lake import tending  # noqa: PLC0415 -- the libraries are optional
+
+        filler = _filler(services)
+        before = tending.compact(filler)
+        tending.forget(filler)
+        click.echo(f"{before} files became {len(filler.statements.paths())}")
+
+
+@group.command()
+@with_services
+def vacuum(services: Services) -> None:
+    """Remove all that the newest version does not need: texts, old and partial files, logs."""
+    with one_line_errors(), _alone(services):
+        from lrs.lake import tending  # noqa: PLC0415 -- the libraries are optional
+
+        filler = _filler(services)
+        click.echo(f"{tending.forget(filler)} texts that no statement names are gone")

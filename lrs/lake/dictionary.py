@@ -1,0 +1,57 @@
+"""Texts that have a number of their own: identifiers of actors, ids of activities.
+
+A number is given once and never to another text. The texts are committed before the rows that name them, so
+that a crash leaves at most numbers that nobody uses; erasure takes away the texts that no row names any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from lrs.lake.storage import LakeTable
+from lrs.lake.tables import SCHEMAS
+
+NEXT = "next"
+
+
+class Dictionary:
+    """The numbers of one table of texts, for its only writer."""
+
+    def __init__(self, table: LakeTable) -> None:
+        self.table = table
+        rows = table.read()
+        self.known: dict[str, int] = dict(zip(rows["text"].to_pylist(), rows["key"].to_pylist(), strict=True))
+        self.next = max(table.position(NEXT) or 1, max(self.known.values(), default=0) + 1)
+
+    def learn(self, texts: Iterable[str]) -> None:
+        """Give every text a number, committed before this returns."""
+        new = sorted({text for text in texts if text not in self.known})
+        if not new:
+            return
+        keys = range(self.next, self.next + len(new))
+        rows = pa.table({"key": list(keys), "text": new}, SCHEMAS[self.table.name])
+        self.table.commit(self.table.write([rows]), positions={NEXT: keys.stop})
+        self.known.update(zip(new, keys, strict=True))
+        self.next = keys.stop
+
+    def keys(self, texts: Iterable[Any]) -> list[int | None]:
+        """Return the numbers of learnt texts, None for None."""
+        return [None if text is None else self.known[text] for text in texts]
+
+    def keep(self, used: set[int]) -> int:
+        """Take away the texts whose numbers are not used; return how many."""
+        left = {text: key for text, key in self.known.items() if key in used}
+        gone = len(self.known) - len(left)
+        if gone or len(self.table.paths()) > 1:
+            rows = pa.table(_columns(left), SCHEMAS[self.table.name])
+            self.table.commit(self.table.write([rows]), self.table.paths(), {NEXT: self.next})
+            self.known = left
+        return gone
+
+
+def _columns(known: Mapping[str, int]) -> dict[str, list[Any]]:
+    ordered = sorted((key, text) for text, key in known.items())
+    return {"key": [key for key, _ in ordered], "text": [text for _, text in ordered]}

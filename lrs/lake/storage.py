@@ -1,0 +1,209 @@
+"""One Delta table of the lake: open, commit rows with a position, replace files, forget what is gone.
+
+Every change is one commit that adds whole Parquet files and removes others, and carries its positions as
+application transactions: who reads the table reads how far it is, and a crash leaves the version before. Of
+two writers that start from one version and move the same position, Delta lets one commit.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake.exceptions import TableNotFoundError
+from deltalake.fs import DeltaStorageHandler
+from deltalake.transaction import AddAction, RemoveAction
+
+from lrs.lake.errors import LakeMissing, LakeOfOtherLayout
+from lrs.lake.tables import COUNTED, LAYOUT, SCHEMAS
+
+GROUP_ROWS: Final = 122_880
+FILE_ROWS: Final = 700_000  # about 32 MB of statements
+BUILD_FIRST: Final = "run `lrs lake build`"
+_AT_ONCE: Final = {"delta.logRetentionDuration": "interval 0 seconds", "delta.checkpointInterval": "50"}
+
+
+class LakeTable:
+    """A table at `url`/`name`; a path, or an address such as s3://bucket/lake."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self.name = name
+        self.is_local = "://" not in url
+        self.uri = str(Path(url).absolute() / name) if self.is_local else f"{url.rstrip('/')}/{name}"
+        self._table: DeltaTable | None = None
+
+    def create(self) -> None:
+        """Make the table, empty, in place of one that is there."""
+        if self.is_local:
+            Path(self.uri).mkdir(mode=0o700, parents=True, exist_ok=True)
+        counted = {"delta.dataSkippingNumIndexedCols": str(COUNTED[self.name])}
+        self._table = DeltaTable.create(
+            self.uri,
+            SCHEMAS[self.name],
+            mode="overwrite",
+            name=self.name,
+            description=LAYOUT,
+            configuration=_AT_ONCE | counted,
+        )
+
+    @property
+    def delta(self) -> DeltaTable:
+        """Return the table at its newest version; raises LakeMissing or LakeOfOtherLayout."""
+        if self._table is None:
+            self._table = self._open()
+        else:
+            self._table.update_incremental()
+        return self._table
+
+    def _open(self) -> DeltaTable:
+        try:
+            table = DeltaTable(self.uri)
+        except TableNotFoundError as error:
+            raise LakeMissing(f"there is no table {self.name!r} in the lake", BUILD_FIRST) from error
+        found = table.metadata().description
+        if found != LAYOUT:
+            raise LakeOfOtherLayout(f"the lake is of {found!r}, not of {LAYOUT!r}", BUILD_FIRST + " --anew")
+        return table
+
+    def exists(self) -> bool:
+        """Tell whether the table is there."""
+        return DeltaTable.is_deltatable(self.uri)
+
+    def position(self, name: str) -> int | None:
+        """Return a position as the newest commit that moved it left it."""
+        return self.delta.transaction_version(name)
+
+    @property
+    def files(self) -> pafs.FileSystem:
+        """Return the file system whose root is the table's folder."""
+        if self.is_local:
+            return pafs.SubTreeFileSystem(self.uri, pafs.LocalFileSystem())
+        return pafs.PyFileSystem(DeltaStorageHandler(self.uri))
+
+    def paths(self) -> list[str]:
+        """Return the files of the newest version, as paths below the table's folder."""
+        return sorted(self._adds())
+
+    def _adds(self) -> dict[str, int]:
+        """Return path and size of each file of the newest version."""
+        found = pa.table(self.delta.get_add_actions(flatten=True))
+        return dict(zip(found["path"].to_pylist(), found["size_bytes"].to_pylist(), strict=True))
+
+    def count(self) -> int:
+        """Return how many rows there are, as the log counts them."""
+        return sum(pa.table(self.delta.get_add_actions(flatten=True))["num_records"].to_pylist())
+
+    def sizes(self) -> dict[str, int]:
+        """Return the bytes of each file of the newest version."""
+        return self._adds()
+
+    def commit(
+        self,
+        added: Sequence[AddAction],
+        removed: Iterable[str] = (),
+        positions: Mapping[str, int] | None = None,
+    ) -> None:
+        """Put files in and take others out, and move positions, all in one commit."""
+        now = int(time.time() * 1000)
+        table, sizes = self.delta, self._adds()
+        gone = [RemoveAction(path, True, now, sizes[path], {}) for path in removed]
+        moved = [Transaction(name, at, now) for name, at in (positions or {}).items()]
+        table.create_write_transaction(
+            [*added, *gone],
+            "append",
+            SCHEMAS[self.name],
+            commit_properties=CommitProperties(app_transactions=moved, max_commit_retries=0),
+            post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
+        )
+
+    def write(self, tables: Iterable[pa.Table | pa.RecordBatch]) -> list[AddAction]:
+        """Write rows into new files that no version knows yet; return what a commit needs to add them."""
+        done: list[AddAction] = []
+        writer: _FileWriter | None = None
+        for some in tables:
+            if some.num_rows == 0:
+                continue
+            writer = writer or _FileWriter(self)
+            writer.write(some)
+            if writer.rows >= FILE_ROWS:
+                done.append(writer.close())
+                writer = None
+        if writer is not None:
+            done.append(writer.close())
+        return done
+
+    def kept(self, path: str, mask: Callable[[pa.RecordBatch], pa.Array]) -> Iterator[pa.Table]:
+        """Yield the rows of a file for which the mask is true, in the order in which they lie."""
+        with self.files.open_input_file(path) as source:
+            for batch in pq.ParquetFile(source).iter_batches(GROUP_ROWS):
+                yield pa.Table.from_batches([batch]).filter(mask(batch)).cast(SCHEMAS[self.name])
+
+    def forget(self) -> None:
+        """Remove every file, partial file and log that the newest version does not need."""
+        table = self.delta
+        table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
+        self._sweep()
+        table = self.delta
+        table.create_checkpoint()
+        table.cleanup_metadata()
+        self._table = None
+
+    def _sweep(self) -> None:
+        """Remove what writers that were killed left under names that vacuum does not know."""
+        known = set(self._adds())
+        for one in self.files.get_file_info(pafs.FileSelector("", recursive=False)):
+            if one.type == pafs.FileType.File and ".parquet" in one.path and one.path not in known:
+                self.files.delete_file(one.path)
+
+    def read(self) -> pa.Table:
+        """Return all rows of a small table."""
+        parts = [pq.read_table(self.files.open_input_file(path)) for path in self.paths()]
+        return pa.concat_tables([part.cast(SCHEMAS[self.name]) for part in parts] or [self.empty()])
+
+    def empty(self) -> pa.Table:
+        """Return a table without rows."""
+        return SCHEMAS[self.name].empty_table()
+
+
+class _FileWriter:
+    """One Parquet file that grows in memory, compressed, and is written at once when it is closed."""
+
+    def __init__(self, table: LakeTable) -> None:
+        self.table, self.path, self.rows = table, f"part-{uuid4().hex}.parquet", 0
+        self._buffer = io.BytesIO()
+        self._writer = pq.ParquetWriter(
+            self._buffer, SCHEMAS[table.name], compression="zstd", store_schema=False
+        )
+        self._waiting: list[pa.Table] = []
+
+    def write(self, some: pa.Table | pa.RecordBatch) -> None:
+        """Add rows; row groups are filled up."""
+        one = some if isinstance(some, pa.Table) else pa.Table.from_batches([some])
+        self._waiting.append(one.cast(SCHEMAS[self.table.name]))
+        self.rows += one.num_rows
+        if sum(each.num_rows for each in self._waiting) >= GROUP_ROWS:
+            self._flush()
+
+    def close(self) -> AddAction:
+        """Write the file; the commit that adds it is still to come."""
+        self._flush()
+        self._writer.close()
+        body = self._buffer.getvalue()
+        with self.table.files.open_output_stream(self.path) as out:
+            out.write(body)
+        stats = json.dumps({"numRecords": self.rows})
+        return AddAction(self.path, len(body), {}, int(time.time() * 1000), True, stats)
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=GROUP_ROWS)
+            self._waiting.clear()

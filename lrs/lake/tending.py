@@ -1,0 +1,149 @@
+"""The lake is kept: followed, sorted into large files, rid of what was erased; compared with the store."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyarrow as pa
+from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions
+from pymongo.database import Database
+
+from lrs.lake import reading, state
+from lrs.lake.filling import LEFT_OUT, Filled, Filler
+from lrs.lake.rows import checksum, row_of
+from lrs.lake.tables import ACTIVITIES, ACTIVITY_LISTS, ACTOR_COLUMNS, ACTORS, SCHEMAS, STATEMENTS
+from statements.query.mongo_filter import STANDING
+
+Document = dict[str, Any]
+Months = dict[tuple[str, str], tuple[int, int]]
+MANY_FILES: Final = 64  # files after which the table is sorted anew
+COMPARED: Final = (
+    "id", "actor", "timestamp", "verb", "object_activity", "object_actor", "object_statement", "registration",
+    "success", "completion", "score_scaled", "score_raw", "duration_s", "number_kinds", "parent", "category",
+)  # fmt: skip
+CODEC: Final[CodecOptions[Document]] = CodecOptions(
+    tz_aware=True, tzinfo=dt.UTC, uuid_representation=UuidRepresentation.STANDARD
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A month of an organization of which store and lake say different things."""
+
+    org: str
+    month: str
+    store: int
+    lake: int
+
+
+def keep(db: Database[Document], url: str, now: Callable[[], dt.datetime]) -> Filled | None:
+    """Follow the store, and tidy where it is due; None while another process does, or nothing is built.
+
+    Erasure is complete when this returns: rows, texts, old files and logs.
+    """
+    taken = state.take(db, now())
+    if taken is None:
+        return None
+    try:
+        filler = Filler(db, url)
+        if not filler.is_built:
+            return None
+        done = filler.follow(now, lambda: state.renew(db, taken, now()))
+        if done.removed:
+            state.owe(db)
+        if len(filler.statements.paths()) > MANY_FILES:
+            compact(filler)
+            state.owe(db)
+        if (state.read(db) or {}).get("owes"):
+            forget(filler)
+            state.paid(db, filler.statements.delta.version())
+        return done
+    finally:
+        state.give_back(db, taken)
+
+
+def compact(filler: Filler) -> int:
+    """Sort all rows by organization, person and time into large files; return how many files there were."""
+    table = filler.statements
+    before = table.paths()
+    if not before:
+        return 0
+    with reading.connection() as db:
+        sql = f"SELECT * FROM {reading.relation(db, table)} ORDER BY org, actor, timestamp"  # noqa: S608 -- paths of ours
+        added = table.write(_batches(db.sql(sql).to_arrow_reader(50_000)))
+    table.commit(added, before)
+    return len(before)
+
+
+def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:
+    for batch in reader:
+        yield pa.Table.from_batches([batch]).cast(SCHEMAS[STATEMENTS])
+
+
+def forget(filler: Filler) -> int:
+    """Take away texts that no row names, then every file, partial file and log that is not needed.
+
+    Return how many texts went.
+    """
+    gone = 0
+    with reading.connection() as db:
+        rows = reading.relation(db, filler.statements)
+        for name, columns in ((ACTORS, ACTOR_COLUMNS), (ACTIVITIES, ("object_activity",))):
+            parts = [f"SELECT {column} AS key FROM {rows}" for column in columns]  # noqa: S608 -- names of ours
+            if name == ACTIVITIES:
+                parts += [f"SELECT unnest({column}) AS key FROM {rows}" for column in ACTIVITY_LISTS]  # noqa: S608 -- names of ours
+            sql = f"SELECT DISTINCT key FROM ({' UNION ALL '.join(parts)}) WHERE key IS NOT NULL"  # noqa: S608 -- names of ours
+            found = db.execute(sql)
+            gone += filler.words(name).keep({row[0] for row in found.fetchall()})
+    for table in (filler.statements, *filler.tables.values()):
+        table.forget()
+    return gone
+
+
+def verify(db: Database[Document], filler: Filler) -> list[Difference]:
+    """Compare counts and checksums of store and lake by organization and month; bring it up to now first."""
+    store, lake = _of_store(db), _of_lake(filler)
+    return [
+        Difference(org, month, store.get((org, month), (0, 0))[0], lake.get((org, month), (0, 0))[0])
+        for org, month in sorted(store.keys() | lake.keys())
+        if store.get((org, month)) != lake.get((org, month))
+    ]
+
+
+def _of_store(db: Database[Document]) -> Months:
+    statements = db.get_collection("statements", codec_options=CODEC)
+    return _added(row_of(one) for one in statements.find(STANDING, LEFT_OUT))
+
+
+def _of_lake(filler: Filler) -> Months:
+    texts = {
+        name: {key: text for text, key in filler.words(name).known.items()} for name in (ACTORS, ACTIVITIES)
+    }
+
+    def rows() -> Iterator[Document]:
+        for path in filler.statements.paths():
+            for table in filler.statements.kept(path, lambda batch: pa.array([True] * batch.num_rows)):
+                for row in table.to_pylist():
+                    for name in ("actor", "object_actor"):
+                        row[name] = texts[ACTORS].get(row[name])
+                    row["object_activity"] = texts[ACTIVITIES].get(row["object_activity"])
+                    for name in ACTIVITY_LISTS:
+                        row[name] = row[name] and [texts[ACTIVITIES].get(one) for one in row[name]]
+                    yield row
+
+    return _added(rows())
+
+
+def _added(rows: Iterator[Document]) -> Months:
+    found: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for row in rows:
+        at = row["timestamp"].astimezone(dt.UTC)
+        total = found[row["org"], f"{at.year:04d}-{at.month:02d}"]
+        total[0] += 1
+        total[1] = (total[1] + checksum(row, COMPARED)) % 2**64
+    return {place: (count, total) for place, (count, total) in found.items()}

@@ -1,0 +1,53 @@
+"""`lrs lake` builds, says how it stands, finds what differs, and says what is missing in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from factories import make_statement, make_store, send
+
+from lrs.cli import cli
+
+
+@pytest.fixture
+def lake(db: Any, mongod: str, tmp_path: Path) -> Any:
+    """Run `lrs lake` with these words; `url` is where the lake is."""
+
+    def run(*words: str, url: str = str(tmp_path / "lake")) -> Result:
+        environ = {"LRS_MONGODB_URI": mongod, "LRS_DATABASE": db.name, "LRS_LAKE_URL": url}
+        return CliRunner(env=environ).invoke(cli, ["lake", *words])
+
+    return run
+
+
+def test_a_lake_is_built_told_of_and_verified(db: Any, lake: Any) -> None:
+    send(make_store(db, "north"), make_statement(), make_statement())
+    built = lake("build")
+    assert built.exit_code == 0, built.output
+    assert "the lake holds 2 statements" in built.output
+    assert '"rows": 2' in lake("status", "--json").output
+    agreed = lake("verify")
+    assert (agreed.exit_code, agreed.output) == (0, "store and lake agree\n")
+    db.statements.update_one({}, {"$set": {"success": True}})  # nothing that is followed
+    assert lake("verify").exit_code == 1
+    assert "the lake holds 2 statements" in lake("build", "--anew").output
+    assert lake("verify").exit_code == 0
+
+
+def test_sorting_and_cleaning_say_what_they_did(db: Any, lake: Any) -> None:
+    send(make_store(db, "north"), make_statement())
+    lake("build")
+    assert "files became 1" in lake("compact").output
+    assert lake("vacuum").output == "0 texts that no statement names are gone\n"
+
+
+def test_without_a_lake_there_is_one_line(db: Any, lake: Any, tmp_path: Path) -> None:
+    nothing = lake("status", url="")
+    assert nothing.exit_code == 1
+    assert "LRS_LAKE_URL" in nothing.output
+    unbuilt = lake("verify")
+    assert (unbuilt.exit_code, unbuilt.output.count("\n")) == (1, 1)
+    assert "run `lrs lake build`" in unbuilt.output

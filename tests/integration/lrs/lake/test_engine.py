@@ -1,0 +1,89 @@
+"""Who answers a question: by rule, never by chance, and MongoDB whenever the lake cannot serve."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from factories import make_statement, make_store, send
+
+from lrs.analysis import engine
+from lrs.analysis.readable_stores import Scope
+from lrs.analysis.run import Analyst
+from lrs.foundation.context import utc_now
+from lrs.lake import tending
+from lrs.lake.filling import Filler
+
+BY_VERB = {"group": ["verb"], "measures": {"n": "count"}}
+
+
+def ready(db: Any, filler: Filler) -> str:
+    for org in ("north", "south"):
+        send(make_store(db, org), make_statement(), make_statement())
+    filler.create()
+    filler.build(lambda _count: True)
+    url = filler.statements.uri.removesuffix("/statements")
+    tending.keep(db, url, utc_now)
+    return url
+
+
+def asked(db: Any, url: str, question: Any, now: dt.datetime | None = None, *orgs: str) -> Any:
+    return Analyst(db, Scope(orgs or ("north",)), now or utc_now(), lake=url).ask(question)
+
+
+def test_a_fresh_lake_answers_what_reads_much_and_says_so(db: Any, filler: Filler) -> None:
+    answer = asked(db, ready(db, filler), BY_VERB)
+    assert answer.engine.name == "lake"
+    assert answer.engine.as_of is not None
+    assert (
+        answer.rows
+        == asked(db, "", BY_VERB).rows
+        == [{"verb": "http://adlnet.gov/expapi/verbs/completed", "n": 2}]
+    )
+
+
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [
+        ({"filter": {"field": "actor", "eq": "mbox::mailto:a@b.c"}, **BY_VERB}, "an index finds"),
+        ({"select": ["id"]}, "in this order"),
+        ({"filter": {"field": "timestamp", "gte": "2999-01-01"}, **BY_VERB}, "newer than the lake"),
+        ({"group": ["received"]}, "cannot tell exactly"),
+    ],
+)  # fmt: skip
+def test_mongodb_answers_by_rule(db: Any, filler: Filler, question: Any, reason: str) -> None:
+    answer = asked(db, ready(db, filler), question)
+    assert (answer.engine.name, answer.engine.as_of) == ("mongodb", None)
+    assert reason in answer.engine.reason
+
+
+def test_mongodb_answers_where_the_lake_is_old_missing_or_being_built(db: Any, filler: Filler) -> None:
+    url = ready(db, filler)
+    later = utc_now() + engine.MAX_AGE + dt.timedelta(seconds=30)
+    assert "nothing newer" in asked(db, url, BY_VERB, later).engine.reason
+    assert "no table" in asked(db, f"{url}-elsewhere", BY_VERB).engine.reason
+    filler.create()
+    answer = asked(db, url, BY_VERB)
+    assert answer.engine.reason == "the lake is being built"
+    assert answer.rows[0]["n"] == 2
+
+
+def test_mongodb_answers_where_the_libraries_are_not_there(
+    db: Any, filler: Filler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(_url: str) -> Any:
+        raise ImportError("no", name="deltalake")
+
+    url = ready(db, filler)
+    monkeypatch.setattr(engine, "lake_at", missing)
+    assert "pip install 'laurel-lrs[lake]'" in asked(db, url, BY_VERB).engine.reason
+
+
+def test_no_question_leaves_its_stores(db: Any, filler: Filler) -> None:
+    url = ready(db, filler)
+    everything = {"any": [{"field": "org", "eq": "south"}, {"not": {"field": "org", "eq": "x') OR TRUE --"}}]}
+    for orgs, count in ((("north",), 2), (("north", "south"), 4), (("nobody",), 0)):
+        answer = asked(db, url, {"filter": everything, "measures": {"n": "count"}}, None, *orgs)
+        assert answer.engine.name == "lake"
+        assert answer.rows == [{"n": count}]
