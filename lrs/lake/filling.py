@@ -143,6 +143,8 @@ class Filler:
         statements = self.db.get_collection("statements", codec_options=PLAIN)
         rows = [row_of(one) for one in statements.find(wanted, LEFT_OUT)]
         known = self._known([position_of(order) for order in orders])
+        if known:
+            state.owe(self.db)  # before files hold what is gone, so that no crash forgets it
         encoded = self._encoded(rows)  # its texts are committed first
         added, removed = self._without(known)
         added += self.statements.write([encoded])

@@ -54,8 +54,6 @@ def keep(db: Database[Document], url: str, now: Callable[[], dt.datetime]) -> Fi
         if not filler.is_built:
             return None
         done = filler.follow(now, lambda: state.renew(db, taken, now()))
-        if done.removed:
-            state.owe(db)
         if len(filler.statements.paths()) > MANY_FILES:
             compact(filler)
             state.owe(db)
