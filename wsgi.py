@@ -4,8 +4,8 @@ import logging.config
 import os
 
 from lrs.app import create_app
-from lrs.foundation.logs import configuration
 from lrs.foundation.settings import Settings
+from lrs.foundation.watching.logs import configuration
 
 settings = Settings.from_env(os.environ)
 logging.config.dictConfig(configuration(settings.log_level, settings.log_format, access=settings.access_log))

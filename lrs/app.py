@@ -23,11 +23,11 @@ from lrs.credentials.wallets import pages as wallet_pages
 from lrs.fast_path.application import Application
 from lrs.fast_path.bodies import FAST
 from lrs.foundation import errors as foundation_errors
-from lrs.foundation import health, metrics, telemetry
 from lrs.foundation.bodies import PLAIN
 from lrs.foundation.context import Services
 from lrs.foundation.database import Document, connect
 from lrs.foundation.settings import Settings
+from lrs.foundation.watching import health, metrics, telemetry
 from lrs.http import error_answers, security_headers
 from lrs.http.json_answers import FiniteJSON
 from lrs.indexes import ensure_indexes

@@ -11,8 +11,8 @@ import click
 from pymongo.errors import ConnectionFailure
 
 import lrs.commands
-from lrs.foundation.logs import without_secrets
 from lrs.foundation.settings import StartFailure
+from lrs.foundation.watching.logs import without_secrets
 
 
 class LazyGroup(click.Group):

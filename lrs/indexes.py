@@ -27,7 +27,8 @@ from lrs.credentials.wallets import offers as wallet_offers
 from lrs.foundation import audit
 from lrs.foundation.database import Document
 from lrs.messaging import mail_queue, notices, webhooks
-from lrs.people import affiliations, erasure, invitations, legal_holds, records, retention
+from lrs.people import affiliations, invitations, records
+from lrs.people.privacy import erasure, legal_holds, retention
 from lrs.xapi import consistent_through, inbound_log, more_links
 from rules import rebuild
 from rules.catalogue import store

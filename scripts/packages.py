@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from lrs.content.packages.files import FileTable, take_apart
 from lrs.content.packages.findings import Findings, PackageRefused
+from lrs.content.packages.formats.scorm import resources_of
 from lrs.content.packages.model import Package, Severity
 from lrs.content.packages.read import Wish, read_files, read_package
-from lrs.content.packages.scorm import resources_of
 from lrs.content.packages.xml_tree import parse_xml
 
 

@@ -26,7 +26,7 @@ from lrs.analysis.reports.catalogue import REPORTS
 from lrs.content_app import create_content_app
 from lrs.messaging import notice_texts
 from lrs.people import merge as people_merge
-from lrs.people.erasure import MODES
+from lrs.people.privacy.erasure import MODES
 from rules.engine.identity import person_id
 from rules.publication import plans
 

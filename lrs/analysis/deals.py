@@ -20,7 +20,7 @@ from pymongo import ReplaceOne
 from pymongo.database import Database
 
 from lrs.analysis.award_states import holding_spans
-from lrs.analysis.interval import Interval
+from lrs.analysis.figures.interval import Interval
 from lrs.analysis.readable_stores import Scope
 from rules.engine.identity import find_person
 from rules.errors import UnknownPerson
@@ -187,7 +187,9 @@ def compare(
     Deals without a person count in neither. Win rates have Wilson intervals and a Newcombe interval for their
     difference, mean amounts of won deals t intervals and a Welch interval, all at 95 %.
     """
-    statistics = importlib.import_module("lrs.analysis.confidence_intervals")  # scipy takes a second to load
+    statistics = importlib.import_module(
+        "lrs.analysis.figures.confidence_intervals"
+    )  # scipy takes a second to load
     held = {
         standing["person"]: holding_spans(standing["states"])
         for standing in db.standings.find({"org": "vendor", "certification": certification})

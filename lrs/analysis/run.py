@@ -17,8 +17,8 @@ from pymongo.database import Database
 from pymongo.errors import ExecutionTimeout, OperationFailure
 
 from lrs.analysis.attributes import Attributes
-from lrs.analysis.column_values import at_path, long_text, sources, value_of
 from lrs.analysis.engine import Engine, engine_for
+from lrs.analysis.figures.column_values import at_path, long_text, sources, value_of
 from lrs.analysis.readable_stores import Scope
 from lrs.lake.errors import Unanswerable
 from statements.errors import InvalidQuery, QueryTimeout

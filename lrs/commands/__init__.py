@@ -17,7 +17,7 @@ from bson import json_util
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from lrs.analysis.csv_cells import csv_cell
+from lrs.analysis.figures.csv_cells import csv_cell
 from lrs.foundation.context import Services
 from lrs.foundation.database import Document, connect
 from lrs.foundation.settings import Settings, StartFailure, names_mongodb, nobody_serves

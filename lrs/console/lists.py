@@ -23,7 +23,7 @@ from flask import Response, request
 from pymongo.collection import Collection
 
 from lrs.access.guard import Scope
-from lrs.analysis.csv_cells import csv_cell
+from lrs.analysis.figures.csv_cells import csv_cell
 from lrs.console.shell import Pages, show
 from lrs.foundation.errors import InvalidField
 from lrs.http.addresses import address

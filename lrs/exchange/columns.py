@@ -15,7 +15,7 @@ import orjson
 from pymongo.database import Database
 
 from lrs.analysis.attributes import Attributes
-from lrs.analysis.column_values import sources, value_of
+from lrs.analysis.figures.column_values import sources, value_of
 from lrs.analysis.readable_stores import Scope
 from statements.errors import InvalidQuery
 from statements.parsing.json_text import dump_text

@@ -17,7 +17,7 @@ from bson import Binary, decode_all
 from bson.codec_options import CodecOptions
 from pymongo.database import Database
 
-from lrs.analysis.csv_cells import csv_cell
+from lrs.analysis.figures.csv_cells import csv_cell
 from lrs.analysis.readable_stores import Scope
 from lrs.analysis.run import index_keys
 from lrs.xapi.consistent_through import microseconds

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import orjson
 
-from lrs.analysis.csv_cells import unquoted
+from lrs.analysis.figures.csv_cells import unquoted
 from lrs.exchange.compressed import open_text
 from lrs.exchange.importing import Line
 from lrs.exchange.part_files import PartFiles

@@ -10,9 +10,9 @@ from pymongo.database import Database
 from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
 from pymongo.write_concern import WriteConcern
 
-from lrs.foundation import logs
 from lrs.foundation.settings import Settings, StartFailure
-from lrs.foundation.slow_queries import SlowQueries
+from lrs.foundation.watching import logs
+from lrs.foundation.watching.slow_queries import SlowQueries
 
 Document = dict[str, Any]
 DURABLE = WriteConcern(w="majority", j=True)

@@ -15,8 +15,8 @@ from gunicorn import glogging
 
 from lrs.fast_path import processes
 from lrs.fast_path.keep_alive_worker import KeepAliveWorker
-from lrs.foundation.logs import configuration
 from lrs.foundation.settings import Settings
+from lrs.foundation.watching.logs import configuration
 from lrs.http.refused_requests import AnswersErrors
 from lrs.running.mongod import end_with_parent
 
@@ -58,7 +58,7 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 
 
 class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's loggers in our form; lines per request are ours (lrs.foundation.metrics), at level debug."""
+    """gunicorn's loggers in our form; lines per request are those of `watching.metrics`, at level debug."""
 
     def setup(self, cfg: Any) -> None:
         """Replace gunicorn's handlers."""

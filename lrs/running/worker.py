@@ -26,7 +26,6 @@ from lrs.content.player import silence
 from lrs.credentials import issuer
 from lrs.credentials.recognising.rechecking import recheck
 from lrs.fast_path.processes import collect_rarely
-from lrs.foundation import telemetry
 from lrs.foundation.bell import listening
 from lrs.foundation.context import utc_now
 from lrs.foundation.database import Document, connect
@@ -34,14 +33,15 @@ from lrs.foundation.disk import Disk
 from lrs.foundation.fetching import Fetcher
 from lrs.foundation.mail import mailer
 from lrs.foundation.settings import Settings
+from lrs.foundation.watching import telemetry
 from lrs.indexes import ensure_indexes
 from lrs.messaging import answered_questions, due_notices, notices
 from lrs.messaging.award_statements import write_back
 from lrs.messaging.dispatching import WebhookDispatcher
 from lrs.messaging.mail_queue import send_due
 from lrs.migrations import run as migrations
-from lrs.people import retention, retention_work
 from lrs.people.auto_enrolment import admit
+from lrs.people.privacy import retention, retention_work
 from lrs.running.backpressure import Backpressure
 from lrs.running.clock import clock_faults
 from lrs.running.news import Heard, News

@@ -18,10 +18,10 @@ from lrs.access.guard import Blueprint
 from lrs.access.launch_tokens import LaunchLimit, permit_statements
 from lrs.access.limits import Limits
 from lrs.access.organizations import get_org
-from lrs.foundation import telemetry
 from lrs.foundation.bell import Bell, Noticed, bell
 from lrs.foundation.context import Services, current_services
-from lrs.foundation.metrics import STORED
+from lrs.foundation.watching import telemetry
+from lrs.foundation.watching.metrics import STORED
 from lrs.xapi import inbound_log, multipart, protocol
 from lrs.xapi.consistent_through import bells_path
 from lrs.xapi.errors import InvalidRequest

@@ -79,9 +79,9 @@ ANALYSIS = {
     "lrs/backups/": "a backup reads everything, and a restore looks whether anything is there",
     "lrs/console/organizations/holders.py": "counts of who holds what, at most once a minute, and what ends soon",
     "rules/programmes/learners.py": "of whom something is asked: of everybody, once a day and in plans",
-    "lrs/people/subject_access.py": "everything held on one person, in every store, asked for rarely",
-    "lrs/people/retention_work.py": "what is old enough is looked at in pages, once for each plan",
-    "lrs/people/erasure_of_refusals.py": "an erasure reads the inbound log whole, which has 500 places for each client",
+    "lrs/people/privacy/subject_access.py": "everything held on one person, in every store, asked for rarely",
+    "lrs/people/privacy/retention_work.py": "what is old enough is looked at in pages, once for each plan",
+    "lrs/people/privacy/erasure_of_refusals.py": "an erasure reads the inbound log whole, which has 500 places for each client",
 }
 # Jobs that ask nothing about the living example, and what of the tour they ask about.
 LATER = {"due notices": "of a certification whose targets set a day: the tour publishes one"}

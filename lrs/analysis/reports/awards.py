@@ -9,9 +9,9 @@ from dateutil.relativedelta import relativedelta
 
 from lrs.analysis.audience import ReportRequest
 from lrs.analysis.award_states import holding_spans
+from lrs.analysis.figures.zones import months_before, zone_of
 from lrs.analysis.reports.people import MOST_MONTHS, TREND_MONTHS, certifications, standings
 from lrs.analysis.reports.report import Chart, Report
-from lrs.analysis.zones import months_before, zone_of
 from rules import calendar
 from rules.catalogue.store import cache_of
 

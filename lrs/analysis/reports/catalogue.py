@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from lrs.analysis.audience import ReportRequest
-from lrs.analysis.csv_cells import csv_cell
+from lrs.analysis.figures.csv_cells import csv_cell
 from lrs.analysis.reports import awards, content, funnel, people, targets
 from lrs.analysis.reports.report import Report
 from lrs.foundation.errors import InvalidField
@@ -85,5 +85,5 @@ def as_json(report: Report) -> dict[str, Any]:
 
 def as_picture(report: Report, form: str) -> bytes:
     """Return a report as SVG or PNG."""
-    picture: bytes = importlib.import_module("lrs.analysis.charts").draw(report, form)
+    picture: bytes = importlib.import_module("lrs.analysis.figures.charts").draw(report, form)
     return picture

@@ -13,8 +13,8 @@ import orjson
 from pymongo.database import Database
 
 from lrs.analysis.audience import Audience, ReportRequest, statements_of
+from lrs.analysis.figures.zones import zone_of
 from lrs.analysis.reports.report import Chart, Report
-from lrs.analysis.zones import zone_of
 from rules.catalogue.store import cache_of
 from statements.query.grouping import number
 

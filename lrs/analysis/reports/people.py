@@ -23,9 +23,9 @@ from lrs.analysis.audience import (
     statements_of,
 )
 from lrs.analysis.award_states import holding_spans
+from lrs.analysis.figures.zones import EARLIEST, months_before, zone_of
 from lrs.analysis.reports.report import Chart, Report
 from lrs.analysis.tiers import tier_text
-from lrs.analysis.zones import EARLIEST, months_before, zone_of
 from rules import calendar
 from rules.catalogue.store import cache_of
 from rules.engine.standings import state_at

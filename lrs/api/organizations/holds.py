@@ -10,7 +10,7 @@ from lrs.api.contract import Blueprint, Instant, PageArgs
 from lrs.api.resource import Resource
 from lrs.api.rights import editor
 from lrs.foundation.context import current_services
-from lrs.people import legal_holds
+from lrs.people.privacy import legal_holds
 
 blp = Blueprint("holds", __name__, url_prefix="/holds", description="Legal holds: what nobody removes.")
 

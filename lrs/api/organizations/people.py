@@ -18,8 +18,9 @@ from lrs.api.streams import EXPORTS, streamed
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, UnknownThing
 from lrs.foundation.mail import check_address
-from lrs.people import affiliations, erasure, records, roster, subject_access
+from lrs.people import affiliations, records, roster
 from lrs.people import merge as people_merge
+from lrs.people.privacy import erasure, subject_access
 from lrs.people.roster_plan import ELSEWHERE
 from statements.parsing.actor import mbox_ifi
 

@@ -9,7 +9,7 @@ from marshmallow import Schema, fields, validate
 from lrs.api.contract import Blueprint, Instant, check_match, tagged
 from lrs.api.rights import editor, visible_org
 from lrs.foundation.context import current_services
-from lrs.people import retention
+from lrs.people.privacy import retention
 
 blp = Blueprint("retention", __name__, url_prefix="/orgs", description="How long statements are kept.")
 

@@ -7,8 +7,8 @@ import os
 
 import click
 
-from lrs.foundation.logs import configuration
 from lrs.foundation.settings import Settings
+from lrs.foundation.watching.logs import configuration
 from lrs.running.worker import run
 
 

@@ -9,7 +9,7 @@ import click
 import orjson
 
 from lrs.analysis import deals
-from lrs.analysis.interval import Interval
+from lrs.analysis.figures.interval import Interval
 from lrs.analysis.readable_stores import whole_scope
 from lrs.commands import DONE, PROBLEMS, with_services
 from lrs.commands.records.statements import one_line_errors

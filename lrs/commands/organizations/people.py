@@ -15,9 +15,10 @@ from lrs.commands import fail, json_option, print_rows, with_services
 from lrs.commands.operator import operator, refusals_as_exit
 from lrs.foundation.context import Services
 from lrs.foundation.mail import mailer
-from lrs.people import affiliations, erasure, invitations, records, roster, subject_access
+from lrs.people import affiliations, invitations, records, roster
 from lrs.people import merge as people_merge
 from lrs.people.directory import Directory
+from lrs.people.privacy import erasure, subject_access
 from lrs.people.roster_plan import ELSEWHERE, Elsewhere
 from rules.engine.identity import digest_of, find_person
 from rules.errors import UnknownPerson

@@ -10,7 +10,7 @@ from lrs.commands import PROBLEMS, fail, json_option, print_rows, with_services
 from lrs.commands.operator import operator, refusals_as_exit
 from lrs.commands.organizations.people import person_id
 from lrs.foundation.context import Services
-from lrs.people import legal_holds, retention, retention_work
+from lrs.people.privacy import legal_holds, retention, retention_work
 
 HOLDS = ("id", "org", "person", "reason", "by", "at", "lifted_at")
 ROUNDS = 10  # how often to go over a plan for people whom a worker decides just now

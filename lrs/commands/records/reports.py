@@ -11,10 +11,10 @@ import click
 import orjson
 
 from lrs.analysis.audience import ReportFilter, ReportRequest, audience
+from lrs.analysis.figures.zones import zone_of
 from lrs.analysis.readable_stores import whole_scope
 from lrs.analysis.reports.catalogue import REPORTS, about, arranged, as_csv, as_json, as_picture
 from lrs.analysis.reports.report import Report
-from lrs.analysis.zones import zone_of
 from lrs.commands import json_option, print_rows, with_services
 from lrs.commands.records.statements import one_line_errors
 from lrs.foundation.context import Services

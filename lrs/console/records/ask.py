@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import orjson
 from flask import Response, g, request
 
-from lrs.analysis.csv_cells import csv_cell
+from lrs.analysis.figures.csv_cells import csv_cell
 from lrs.analysis.readable_stores import Scope, scope_of
 from lrs.analysis.reports.catalogue import as_picture
 from lrs.analysis.run import Analyst, Answer, written

@@ -10,7 +10,7 @@ import orjson
 from flask import Response, g, request
 
 from lrs.analysis.audience import ReportFilter, ReportRequest, audience
-from lrs.analysis.csv_cells import csv_cell
+from lrs.analysis.figures.csv_cells import csv_cell
 from lrs.analysis.readable_stores import scope_of
 from lrs.analysis.reports.catalogue import REPORTS
 from lrs.analysis.reports.report import Report

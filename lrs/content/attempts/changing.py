@@ -32,10 +32,10 @@ from lrs.content.attempts.receiving import (
     receive,
 )
 from lrs.content.attempts.records import dump, standing_of, told_of
-from lrs.content.attempts.rollup import Claim, believe, roll_up
+from lrs.content.attempts.results.rollup import Claim, believe, roll_up
+from lrs.content.attempts.results.values import Reading, Refusal
 from lrs.content.attempts.statements import CLOCK, Place, statement_of
 from lrs.content.attempts.store import CLOSED_FOR, SILENCE, get_attempt, is_newest, record_of
-from lrs.content.attempts.values import Reading, Refusal
 from lrs.foundation.errors import UnknownThing
 from statements.storage.transaction import in_transaction
 

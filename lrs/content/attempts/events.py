@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from lrs.content.attempts.merging import Standing
-from lrs.content.attempts.values import Completion, Interaction, Objective, Reading, Score, Success
+from lrs.content.attempts.results.values import Completion, Interaction, Objective, Reading, Score, Success
 
 EventKind = Literal[
     "initialized", "resumed", "responded", "objective", "progressed", "scored", "completed", "passed",

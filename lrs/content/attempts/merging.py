@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from lrs.content.attempts.policy import Bars, Keep, Policy
-from lrs.content.attempts.values import (
+from lrs.content.attempts.results.values import (
     COMPLETIONS,
     SUCCESSES,
     Completion,

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from lrs.content.attempts.policy import Bars
-from lrs.content.attempts.values import Edition
+from lrs.content.attempts.results.values import Edition
 
 
 @dataclass(frozen=True, slots=True)

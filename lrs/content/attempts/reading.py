@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from lrs.content.attempts.durations import read_iso, read_timespan
-from lrs.content.attempts.responses import RESULTS, TYPES, response_of
-from lrs.content.attempts.scores import scored
-from lrs.content.attempts.values import Edition, Exit, Interaction, Objective, Reading, Refusal, Score
+from lrs.content.attempts.results.durations import read_iso, read_timespan
+from lrs.content.attempts.results.responses import RESULTS, TYPES, response_of
+from lrs.content.attempts.results.scores import scored
+from lrs.content.attempts.results.values import Edition, Exit, Interaction, Objective, Reading, Refusal, Score
 
 Json = Mapping[str, Any]
 Path = tuple[str, ...]

@@ -11,7 +11,7 @@ from lrs.content.attempts.events import Ending, Event, Told, difference
 from lrs.content.attempts.merging import Standing, judge, merge
 from lrs.content.attempts.policy import Bars, Policy
 from lrs.content.attempts.reading import read
-from lrs.content.attempts.values import Edition, Exit, Reading, Refusal
+from lrs.content.attempts.results.values import Edition, Exit, Reading, Refusal
 
 Json = Mapping[str, Any]
 End = Literal["terminate", "closed"]  # the SCO said goodbye; its page went away

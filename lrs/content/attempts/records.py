@@ -12,7 +12,7 @@ import orjson
 from lrs.content.attempts.events import Told
 from lrs.content.attempts.merging import Standing
 from lrs.content.attempts.receiving import Run, Sco
-from lrs.content.attempts.values import Score
+from lrs.content.attempts.results.values import Score
 
 Document = dict[str, Any]
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from lrs.content.attempts.durations import write_iso, write_timespan
 from lrs.content.attempts.receiving import Sco
-from lrs.content.attempts.values import Edition
+from lrs.content.attempts.results.durations import write_iso, write_timespan
+from lrs.content.attempts.results.values import Edition
 
 Json = dict[str, Any]
 Entry = Literal["ab-initio", "resume", ""]

@@ -13,10 +13,10 @@ from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID, uuid5
 
-from lrs.content.attempts.durations import write_iso
 from lrs.content.attempts.events import Event
 from lrs.content.attempts.merging import Standing
-from lrs.content.attempts.values import Completion, Interaction, Objective, Score, Success
+from lrs.content.attempts.results.durations import write_iso
+from lrs.content.attempts.results.values import Completion, Interaction, Objective, Score, Success
 
 Document = dict[str, Any]
 

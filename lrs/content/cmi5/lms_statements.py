@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 import orjson
 from pymongo.database import Database
 
-from lrs.content.attempts.durations import write_iso
+from lrs.content.attempts.results.durations import write_iso
 from lrs.content.cmi5.registrations import Registrations
 from lrs.content.cmi5.rules import CMI5, MOVE_ON, SESSION_ID
 from lrs.content.packages.model import Item, Package, item_iri

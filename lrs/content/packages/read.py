@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 from typing import IO, Final
 
 from lrs.content.packages.archive import Archive, DamagedFile, open_archive
-from lrs.content.packages.cmi5 import read_cmi5
 from lrs.content.packages.endpoints import find_endpoints
 from lrs.content.packages.files import Files, FileTable, shallowest
 from lrs.content.packages.findings import Findings
-from lrs.content.packages.h5p import read_h5p
-from lrs.content.packages.html import read_html
+from lrs.content.packages.formats.cmi5 import read_cmi5
+from lrs.content.packages.formats.h5p import read_h5p
+from lrs.content.packages.formats.html import read_html
+from lrs.content.packages.formats.scorm import read_scorm
+from lrs.content.packages.formats.tincan import read_tincan
 from lrs.content.packages.limits import LIMITS, Limits
 from lrs.content.packages.model import Kind, Package
-from lrs.content.packages.scorm import read_scorm
-from lrs.content.packages.tincan import read_tincan
 from lrs.content.packages.tools import guess_tool
 from lrs.content.packages.xml_tree import Node, XmlRefused, parse_xml
 

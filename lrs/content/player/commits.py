@@ -11,8 +11,8 @@ import orjson
 
 from lrs.content.attempts.changing import Receipt
 from lrs.content.attempts.receiving import Commit, End
-from lrs.content.attempts.rollup import Claim
-from lrs.content.attempts.values import COMPLETIONS, SUCCESSES, Edition
+from lrs.content.attempts.results.rollup import Claim
+from lrs.content.attempts.results.values import COMPLETIONS, SUCCESSES, Edition
 
 Json = dict[str, Any]
 

@@ -15,7 +15,7 @@ from lrs.content.attempts.outline import Outline, Part
 from lrs.content.attempts.receiving import Commit, Sco, UnknownRun
 from lrs.content.attempts.records import standing_of
 from lrs.content.attempts.relaunching import Facts, Mode, initial_cmi
-from lrs.content.attempts.rollup import Claim
+from lrs.content.attempts.results.rollup import Claim
 from lrs.content.attempts.store import get_attempt, record_of
 from lrs.content.origin.addresses import FILES
 from lrs.content.player.commits import Sent, answer, merged, refusal

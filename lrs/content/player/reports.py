@@ -16,7 +16,7 @@ from uuid import UUID, uuid5
 import orjson
 from pymongo.database import Database
 
-from lrs.content.attempts.scores import scored
+from lrs.content.attempts.results.scores import scored
 from lrs.content.attempts.statements import score_of
 from lrs.content.player.commits import BadCommit
 from lrs.content.telling import tell, writer_of

@@ -11,7 +11,7 @@ from pymongo.database import Database
 
 from lrs.content.attempts.outline import Outline, Part
 from lrs.content.attempts.policy import Bars, Policy
-from lrs.content.attempts.values import Edition
+from lrs.content.attempts.results.values import Edition
 from lrs.content.library.items import current_version, get_item, get_version, package_of
 from lrs.content.packages.model import Item, ItemType, Kind, LanguageMap, Package, item_iri
 from lrs.foundation.errors import UnknownThing

@@ -26,7 +26,7 @@ from lrs.credentials.learner_record import signed_record
 from lrs.credentials.view import UnknownCredential
 from lrs.foundation.context import Services, current_services
 from lrs.foundation.errors import InvalidField
-from lrs.people.erasure import identifiers_of
+from lrs.people.privacy.erasure import identifiers_of
 from lrs.portal.me.home import credentials_of
 from lrs.portal.me.record import activity_names
 from lrs.portal.mine import Mine, me, page

@@ -12,7 +12,7 @@ from pymongo.database import Database
 from lrs.access.guard import AUTHENTICATED
 from lrs.analysis.readable_stores import whole_scope
 from lrs.foundation.context import current_services
-from lrs.people.erasure import addresses_of, identifiers_of
+from lrs.people.privacy.erasure import addresses_of, identifiers_of
 from lrs.portal.mine import Mine, me
 from rules.stored import VENDOR
 from statements.parsing.search_keys import key

@@ -16,8 +16,8 @@ from PIL import Image
 from pymongo.database import Database
 
 from lrs.access import users
-from lrs.foundation import logs
 from lrs.foundation.errors import TooManyTries
+from lrs.foundation.watching import logs
 
 Db = Database[dict[str, Any]]
 ADMIN = basic(KEY, SECRET)

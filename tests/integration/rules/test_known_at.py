@@ -310,7 +310,7 @@ def test_between_a_split_and_the_merge_that_undoes_it_they_are_apart(two: World,
 
 
 def test_erasing_leaves_the_identifiers_nowhere_a_merge_or_split_put_them(two: World) -> None:
-    from lrs.people.erasure import erase
+    from lrs.people.privacy.erasure import erase
 
     merge(editor(two), two.person("ana"), two.person("anna"))
     two.clock.forward(days=1)

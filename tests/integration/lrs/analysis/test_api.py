@@ -20,9 +20,9 @@ from flask.testing import FlaskClient
 from lrs.access.clients import OWN_CLIENT, create_client
 from lrs.access.organizations import create_org
 from lrs.analysis import saved
-from lrs.analysis.confidence_intervals import mean_difference, rate_difference, wilson
 from lrs.analysis.deals import compare, import_csv
-from lrs.analysis.interval import Interval
+from lrs.analysis.figures.confidence_intervals import mean_difference, rate_difference, wilson
+from lrs.analysis.figures.interval import Interval
 from lrs.analysis.readable_stores import Scope
 from lrs.api.records import reports
 from lrs.foundation.errors import InvalidField

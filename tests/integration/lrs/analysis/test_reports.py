@@ -16,7 +16,7 @@ from dateutil.relativedelta import relativedelta
 from lrs.access.clients import OWN_CLIENT
 from lrs.analysis.audience import ReportFilter, ReportRequest, audience
 from lrs.analysis.award_states import holding_spans
-from lrs.analysis.charts import draw
+from lrs.analysis.figures.charts import draw
 from lrs.analysis.readable_stores import Scope
 from lrs.analysis.reports.catalogue import REPORTS, about, arranged, as_csv, as_json
 from lrs.analysis.reports.content import discrimination

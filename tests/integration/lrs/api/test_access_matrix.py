@@ -51,7 +51,8 @@ from lrs.content.packages.read import Wish
 from lrs.foundation.errors import MissingScope
 from lrs.foundation.mail import FileMailer
 from lrs.foundation.settings import Settings
-from lrs.people import invitations, legal_holds, retention
+from lrs.people import invitations
+from lrs.people.privacy import legal_holds, retention
 
 MARK = "secretmarker"  # stands in every value of the organization that others must not see
 VICTIM = "victim"

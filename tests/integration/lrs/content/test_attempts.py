@@ -16,7 +16,7 @@ from lrs.content.attempts.changing import Changes
 from lrs.content.attempts.deciding import AttemptOver
 from lrs.content.attempts.policy import Policy
 from lrs.content.attempts.receiving import Commit, UnknownRun
-from lrs.content.attempts.rollup import Claim
+from lrs.content.attempts.results.rollup import Claim
 from lrs.content.attempts.sending import send
 from lrs.content.attempts.store import SILENCE, begin, get_attempt, latest, quiet, record_of
 from lrs.foundation.errors import UnknownThing

@@ -41,7 +41,7 @@ from lrs.content_app import create_content_app
 from lrs.foundation.context import utc_now
 from lrs.foundation.errors import Collision, InvalidField, UnknownThing
 from lrs.foundation.settings import Settings
-from lrs.people import erasure
+from lrs.people.privacy import erasure
 
 Db = Database[dict[str, Any]]
 ADL = "http://adlnet.gov/expapi/verbs/"

@@ -26,7 +26,7 @@ from lrs.content_app import create_content_app
 from lrs.demo.courses import load_courses
 from lrs.foundation.context import utc_now
 from lrs.foundation.settings import Settings
-from lrs.people import erasure
+from lrs.people.privacy import erasure
 from statements.query.parameters import StatementQuery
 from statements.storage.store import StatementStore
 

@@ -17,8 +17,8 @@ from lrs.content.packages.read import Wish
 from lrs.content.player import pages
 from lrs.content_app import create_content_app
 from lrs.foundation.context import utc_now
-from lrs.foundation.logs import without_secrets
 from lrs.foundation.settings import Settings
+from lrs.foundation.watching.logs import without_secrets
 
 Db = Database[dict[str, Any]]
 

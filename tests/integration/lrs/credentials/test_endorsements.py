@@ -17,7 +17,8 @@ from lrs.credentials.verifying.copy import verify_credential
 from lrs.credentials.verifying.verify import Inquiry
 from lrs.foundation.context import utc_now
 from lrs.foundation.fetching import Fetched, FetchRefused
-from lrs.people import erasure, groups
+from lrs.people import groups
+from lrs.people.privacy import erasure
 
 BASE = "http://lrs.example"
 

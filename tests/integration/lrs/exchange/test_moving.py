@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from werkzeug.serving import make_server
 
 from lrs.access.organizations import create_org
-from lrs.analysis.csv_cells import NUL, csv_cell, quoted, unquoted
+from lrs.analysis.figures.csv_cells import NUL, csv_cell, quoted, unquoted
 from lrs.cli import cli
 from lrs.exchange import json_stream, other_lrs
 from lrs.exchange.envelopes import unwrapped

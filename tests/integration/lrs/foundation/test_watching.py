@@ -16,8 +16,9 @@ from pymongo.database import Database
 from ruamel.yaml import YAML
 
 from lrs.app import create_app
-from lrs.foundation import database, telemetry
+from lrs.foundation import database
 from lrs.foundation.settings import Settings, StartFailure
+from lrs.foundation.watching import telemetry
 
 NAME = re.compile(r"\blaurel_\w+")
 Db = Database[dict[str, Any]]

@@ -18,7 +18,8 @@ from lrs.foundation.audit import Editor
 from lrs.foundation.errors import Collision, InvalidField, TooManyTries, UnknownThing
 from lrs.foundation.mail import FileMailer
 from lrs.foundation.settings import Settings
-from lrs.people import accounts, erasure, invitations, merge, records
+from lrs.people import accounts, invitations, merge, records
+from lrs.people.privacy import erasure
 
 Db = Database[dict[str, Any]]
 MAIL = "Ana@north.example"

@@ -20,8 +20,9 @@ from lrs.foundation.errors import Collision, InvalidField, UnknownThing
 from lrs.foundation.mail import FileMailer
 from lrs.foundation.settings import Settings
 from lrs.messaging.notices import recipients
-from lrs.people import affiliations, erasure, invitations
+from lrs.people import affiliations, invitations
 from lrs.people.directory import Directory
+from lrs.people.privacy import erasure
 from rules.engine.affiliations import holding, holds, span_of
 from rules.engine.identity import affiliations_of, find_person, organization_at
 

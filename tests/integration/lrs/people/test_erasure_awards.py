@@ -9,7 +9,7 @@ import pytest
 from factories_engine import START, TIERS, World, exam, simple
 
 from lrs.foundation.audit import Editor
-from lrs.people import erasure
+from lrs.people.privacy import erasure
 from rules import rebuild
 from rules.catalogue.store import cache_of
 from rules.credentials.store import CredentialStore

@@ -18,7 +18,7 @@ from pymongo.database import Database
 from lrs.analysis.readable_stores import Scope
 from lrs.analysis.run import Analyst
 from lrs.foundation.context import utc_now
-from lrs.people import erasure
+from lrs.people.privacy import erasure
 
 Db = Database[dict[str, Any]]
 OPERATOR = basic(KEY, SECRET)

@@ -18,7 +18,7 @@ from pymongo.errors import ConnectionFailure
 
 from lrs.cli import cli
 from lrs.foundation.settings import Settings
-from lrs.people import erasure
+from lrs.people.privacy import erasure
 from lrs.xapi import inbound_log
 
 Db = Database[dict[str, Any]]

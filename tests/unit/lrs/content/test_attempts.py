@@ -12,18 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrs.content.attempts.durations import read_iso, read_timespan, write_iso, write_timespan
 from lrs.content.attempts.events import Event
 from lrs.content.attempts.merging import Standing
 from lrs.content.attempts.policy import Bars, Policy
 from lrs.content.attempts.reading import read
 from lrs.content.attempts.receiving import Commit, Rules, Sco, UnknownRun, end_silent, open_run, receive
 from lrs.content.attempts.relaunching import Facts, entry_of, initial_cmi
-from lrs.content.attempts.responses import response_of
-from lrs.content.attempts.rollup import Claim, believe, roll_up
-from lrs.content.attempts.scores import scored
+from lrs.content.attempts.results.durations import read_iso, read_timespan, write_iso, write_timespan
+from lrs.content.attempts.results.responses import response_of
+from lrs.content.attempts.results.rollup import Claim, believe, roll_up
+from lrs.content.attempts.results.scores import scored
+from lrs.content.attempts.results.values import Score
 from lrs.content.attempts.statements import Place, statement_of
-from lrs.content.attempts.values import Score
 from statements.intake.validate import check_statement
 from statements.parsing.parse import parse_statements
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrs.content.attempts.merging import Standing
-from lrs.content.attempts.values import Score
+from lrs.content.attempts.results.values import Score
 from lrs.content.lti.results import (
     COMPLETED,
     FAILED,

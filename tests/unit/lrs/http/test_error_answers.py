@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from lrs.foundation import metrics
+from lrs.foundation.watching import metrics
 from lrs.http import error_answers
 
 

@@ -10,7 +10,7 @@ from factories_engine import START, World, exam, mbox, simple
 
 from lrs.foundation.audit import Editor
 from lrs.foundation.errors import Collision
-from lrs.people import erasure, legal_holds, retention, retention_work
+from lrs.people.privacy import erasure, legal_holds, retention, retention_work
 from rules import rebuild
 from statements.storage.documents import DocumentStore, Key, Preconditions
 

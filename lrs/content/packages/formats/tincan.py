@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from lrs.content.packages.cmi5 import IRI
 from lrs.content.packages.files import Files, Lookup, folder_of, take_apart
 from lrs.content.packages.findings import Findings
+from lrs.content.packages.formats.cmi5 import IRI
 from lrs.content.packages.model import Item, ItemType, Kind, Package
 from lrs.content.packages.words import TEXT_LENGTH, clean, language_map, languages_in
 from lrs.content.packages.xml_tree import Node

@@ -14,8 +14,8 @@ from flask.testing import FlaskClient
 from pymongo import MongoClient
 
 from lrs.app import create_app
-from lrs.foundation.metrics import IDS, measures
 from lrs.foundation.settings import Settings
+from lrs.foundation.watching.metrics import IDS, measures
 from lrs.running.mongod import free_port
 
 

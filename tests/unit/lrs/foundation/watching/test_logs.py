@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from lrs.foundation.logs import JsonFormatter, TextFormatter, request_id, without_secrets
+from lrs.foundation.watching.logs import JsonFormatter, TextFormatter, request_id, without_secrets
 
 
 @pytest.fixture(autouse=True)

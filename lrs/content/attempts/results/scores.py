@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lrs.content.attempts.values import Score
+from lrs.content.attempts.results.values import Score
 
 
 def scored(

@@ -26,8 +26,8 @@ from pymongo.database import Database
 
 from lrs.access.organizations import VENDOR
 from lrs.foundation.audit import Editor
-from lrs.people.erasure import AGENT_LETTERS, addresses_of, identifiers_of
-from lrs.people.erasure_of_refusals import refusals_of
+from lrs.people.privacy.erasure import AGENT_LETTERS, addresses_of, identifiers_of
+from lrs.people.privacy.erasure_of_refusals import refusals_of
 from lrs.people.records import get_person
 from statements.intake.attachments import attachments_of
 from statements.parsing.parse import parse_json

@@ -14,7 +14,8 @@ from flask.testing import FlaskClient
 from pymongo.database import Database
 
 from lrs.foundation.errors import Collision
-from lrs.people import auto_enrolment, erasure
+from lrs.people import auto_enrolment
+from lrs.people.privacy import erasure
 from rules.engine.identity import Sighting, owner_at, persons_for
 from statements.ingest import Writer, store_statements
 from statements.parsing.parse import parse_statements

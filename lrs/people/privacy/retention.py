@@ -7,7 +7,7 @@ retention_plans {_id, org, rules [{what, days, before, verb, activity}], evidenc
                  applied_at?, done_at?, leased_until?}
 A plan is a dry run that is kept for a day; applying it does to what it counted what it says, and only that:
 its instants are fixed, and statements that a hold or a certification keeps by then are left out
-(`lrs.people.retention_work`).
+(`lrs.people.privacy.retention_work`).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from pymongo.database import Database
 from lrs.access.organizations import get_org
 from lrs.foundation.audit import Editor, new_id
 from lrs.foundation.errors import Collision, InvalidField, Outdated, UnknownThing
-from lrs.people import legal_holds
-from lrs.people.retention_work import count
+from lrs.people.privacy import legal_holds
+from lrs.people.privacy.retention_work import count
 
 Document = dict[str, Any]
 

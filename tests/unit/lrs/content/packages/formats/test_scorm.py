@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrs.content.packages.as_json import package_from_json, package_to_json
+from lrs.content.packages.formats.scorm import with_parameters
 from lrs.content.packages.model import ItemType, Kind, Package, item_iri
-from lrs.content.packages.scorm import with_parameters
 
 V4 = "2004 4th Edition"
 

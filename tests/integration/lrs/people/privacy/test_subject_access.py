@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from pymongo.database import Database
 
 from lrs.access.organizations import VENDOR
-from lrs.people import subject_access
+from lrs.people.privacy import subject_access
 
 Db = Database[dict[str, Any]]
 ANA = {"name": "Ana Example", "mbox": "mailto:ana@north.example"}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from lrs.content.attempts.values import Edition
+from lrs.content.attempts.results.values import Edition
 
 TYPES: Final = frozenset(
     {

@@ -25,8 +25,8 @@ from pymongo.database import Database
 from lrs.access.organizations import VENDOR
 from lrs.foundation.audit import Editor, new_id
 from lrs.foundation.errors import Collision
-from lrs.people import legal_holds
-from lrs.people.erasure_of_refusals import drop_refusals
+from lrs.people.privacy import legal_holds
+from lrs.people.privacy.erasure_of_refusals import drop_refusals
 from lrs.people.records import MBOX, get_person, same_mailbox
 from rules.credentials.store import CredentialStore
 from rules.engine import evaluation_queue

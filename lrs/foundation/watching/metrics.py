@@ -17,8 +17,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import REGISTRY, Collector
 
-from lrs.foundation import logs
 from lrs.foundation.context import Services, current_request, current_services, request_state
+from lrs.foundation.watching import logs
 
 log = logging.getLogger("lrs.requests")
 blueprint = Blueprint("metrics", __name__)

@@ -15,8 +15,8 @@ from urllib.parse import urljoin
 
 from lrs.content.packages.files import NOWHERE, Files, Lookup, folder_of, take_apart
 from lrs.content.packages.findings import Findings
+from lrs.content.packages.formats.sequencing import passing_score, sequencing_of
 from lrs.content.packages.model import Item, ItemType, Kind, LanguageMap, Package, ScormItem
-from lrs.content.packages.sequencing import passing_score, sequencing_of
 from lrs.content.packages.words import (
     TEXT_LENGTH,
     TITLE_LENGTH,

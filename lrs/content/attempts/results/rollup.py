@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lrs.content.attempts.merging import Moment, Standing
-from lrs.content.attempts.values import Completion, Score, Success
+from lrs.content.attempts.results.values import Completion, Score, Success
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from lrs.content.packages.cmi5 import IRI
 from lrs.content.packages.files import Files, folder_of, shallowest
 from lrs.content.packages.findings import Findings
+from lrs.content.packages.formats.cmi5 import IRI
 from lrs.content.packages.model import Item, ItemType, Kind, Package
 from lrs.content.packages.words import clean, plain_text
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from scipy.stats import binomtest, ttest_1samp, ttest_ind
 
-from lrs.analysis.interval import Interval
+from lrs.analysis.figures.interval import Interval
 
 CONFIDENCE = 0.95
 

@@ -21,8 +21,8 @@ from pymongo import ASCENDING
 from pymongo.database import Database
 
 from lrs.access.organizations import VENDOR
-from lrs.people import legal_holds
-from lrs.people.erasure import ACCOUNTS, AGENT_LETTERS, agents_in, rewritten, statements_whole
+from lrs.people.privacy import legal_holds
+from lrs.people.privacy.erasure import ACCOUNTS, AGENT_LETTERS, agents_in, rewritten, statements_whole
 from rules.catalogue.relevance import is_observed
 from rules.catalogue.store import cache_of
 from rules.engine import evaluation_queue, lease

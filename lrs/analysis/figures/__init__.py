@@ -1,0 +1,1 @@
+"""What answers are made of: intervals, zones, columns and cells, drawings."""

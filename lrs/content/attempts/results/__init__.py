@@ -1,0 +1,1 @@
+"""What a run came to: scores, durations, responses, and what follows from those of parts."""

@@ -1,0 +1,1 @@
+"""How a running installation is watched: logs, metrics, traces, health."""
