@@ -13,7 +13,13 @@ from typing import Any, Final
 
 import orjson
 from flask import Flask, Response, g, render_template, request
-from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError, WriteConcernError
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    OperationFailure,
+    PyMongoError,
+    WriteConcernError,
+)
 from werkzeug.exceptions import HTTPException
 
 from lrs.http import problems
@@ -151,7 +157,8 @@ def tell_nobody(status: int, name: str, message: str, path: str | None) -> None:
 
 def register(app: Flask, statuses: Statuses, refused: Refused = tell_nobody) -> None:
     """Install the handlers for every class that has a status; `refused` is told of each error."""
-    for lost in (ConnectionFailure, WriteConcernError):
+    # the driver takes a set of which it knows no member for one without sessions: a ConfigurationError
+    for lost in (ConnectionFailure, WriteConcernError, ConfigurationError):
         app.register_error_handler(lost, answer_unreachable)
     app.register_error_handler(OperationFailure, answer_failed)
     for cls in statuses:
