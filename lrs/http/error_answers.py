@@ -9,11 +9,17 @@ import logging
 import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from flask import Flask, Response, g, render_template, request
-from pymongo.errors import ConnectionFailure, PyMongoError, WriteConcernError
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    OperationFailure,
+    PyMongoError,
+    WriteConcernError,
+)
 from werkzeug.exceptions import HTTPException
 
 from lrs.http import problems
@@ -38,6 +44,11 @@ TITLES: Final[Mapping[int, str]] = {
     500: "Something failed here",
     503: "The database does not answer now",
 }
+
+# MongoDB's codes of a member that does not lead any more, of what ended with it, of a write without majority
+PASSING: Final = frozenset({
+    6, 7, 64, 89, 91, 134, 189, 251, 262, 9001, 10107, 11600, 11602, 13435, 13436,
+})  # fmt: skip
 
 
 def status_of(error: Exception, statuses: Statuses) -> int:
@@ -129,14 +140,27 @@ def answer_unreachable(error: PyMongoError) -> Response:
     return error_response(503, "StoreUnreachable", "the database does not answer now", None, later)
 
 
+def answer_failed(error: OperationFailure) -> Response:
+    """Answer 503 where a member was stepping down, starting or ending; anything else is unexpected."""
+    labels = ("TransientTransactionError", "RetryableWriteError")
+    details: Any = error.details or {}
+    refused = [*details.get("writeErrors", ()), *details.get("writeConcernErrors", ())]
+    codes = {one.get("code") for one in refused} or {error.code}
+    if codes <= PASSING or any(map(error.has_error_label, labels)):
+        return answer_unreachable(error)
+    return answer_unknown(error)
+
+
 def tell_nobody(status: int, name: str, message: str, path: str | None) -> None:
     """Take the facts of an error and do nothing."""
 
 
 def register(app: Flask, statuses: Statuses, refused: Refused = tell_nobody) -> None:
     """Install the handlers for every class that has a status; `refused` is told of each error."""
-    for lost in (ConnectionFailure, WriteConcernError):
+    # the driver takes a set of which it knows no member for one without sessions: a ConfigurationError
+    for lost in (ConnectionFailure, WriteConcernError, ConfigurationError):
         app.register_error_handler(lost, answer_unreachable)
+    app.register_error_handler(OperationFailure, answer_failed)
     for cls in statuses:
         app.register_error_handler(cls, partial(answer, statuses, refused))
     app.register_error_handler(HTTPException, partial(answer_http, refused))

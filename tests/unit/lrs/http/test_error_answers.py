@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from pymongo.errors import BulkWriteError, ConfigurationError, OperationFailure
 
 from lrs.foundation.watching import metrics
 from lrs.http import error_answers
@@ -75,3 +76,25 @@ def test_http_errors_keep_their_headers(client: FlaskClient) -> None:
 def test_callers_request_id_is_kept_only_when_it_is_plain(client: FlaskClient) -> None:
     assert client.get("/refused", headers={"X-Request-Id": "abc-1"}).headers["X-Request-Id"] == "abc-1"
     assert client.get("/refused", headers={"X-Request-Id": "a b<c>"}).headers["X-Request-Id"] != "a b<c>"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (OperationFailure("ended", 251, {"errorLabels": ["TransientTransactionError"]}), 503),
+        (OperationFailure("stepping down", 11602), 503),
+        (ConfigurationError("Sessions are not supported by this MongoDB deployment"), 503),
+        (BulkWriteError({"writeErrors": [], "writeConcernErrors": [{"code": 11602, "errmsg": "x"}]}), 503),
+        (BulkWriteError({"writeErrors": [{"code": 11000}], "writeConcernErrors": []}), 500),
+        (OperationFailure("no such command", 59), 500),
+    ],
+)
+def test_a_member_that_steps_down_is_no_failure_of_the_server(error: Exception, status: int) -> None:
+    app = Flask("lrs")
+    error_answers.register(app, {})
+    app.add_url_rule("/", view_func=lambda: raising(error))
+    assert app.test_client().get("/").status_code == status
+
+
+def raising(error: Exception) -> str:
+    raise error
