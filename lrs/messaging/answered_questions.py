@@ -26,6 +26,8 @@ OF_NOBODY: Final = frozenset({
     "timestamp", "person.organization", "person.role", "client_label", "version",
 })  # fmt: skip
 """Fields whose values tell of no person."""
+VALUES: Final = frozenset({"first", "last", "min", "max"})
+"""Measures that are a value of some statement; the others are numbers over many."""
 
 
 def tell(db: Database[Document], saved: Document, result: Mapping[str, Any], now: dt.datetime) -> int:
@@ -67,9 +69,11 @@ def values_of(saved: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, 
 
 def tells_of_nobody(expression: Any) -> bool:
     """Tell whether the rows of an answer are counts over things, not over people."""
-    groups = expression.get("group") or []
-    fields = [one.get("field") if isinstance(one, dict) else one for one in groups]
-    return bool(expression.get("measures") or groups) and OF_NOBODY.issuperset(fields)
+    groups, measures = expression.get("group") or [], expression.get("measures") or {}
+    measured = [one for one in measures.values() if isinstance(one, dict)]
+    shown = [*groups, *(one[name] for one in measured for name in VALUES.intersection(one))]
+    fields = [one.get("field") if isinstance(one, dict) else one for one in shown]
+    return bool(measures or groups) and OF_NOBODY.issuperset(fields)
 
 
 def line(row: Mapping[str, Any]) -> str:

@@ -135,7 +135,10 @@ def _memberships(db: Database[Document], groups: Collection[str]) -> dict[str, d
 def _names(
     db: Database[Document], listed: Collection[str], persons: Collection[str] | None
 ) -> dict[str, frozenset[str]]:
-    """Return by which of the listed names people go: ids, identifiers and addresses that are identifiers."""
+    """Return by which of the listed names people go: ids, identifiers and addresses that are identifiers.
+
+    An identifier that somebody else has by now names that one alone.
+    """
     if not listed:
         return {}
     forms = {form: name for name in listed for form in (name, f"{MAILBOX}{name}", f"{MAILBOX}{name.lower()}")}
@@ -143,8 +146,8 @@ def _names(
         "org": VENDOR, "$or": [{"_id": {"$in": sorted(listed)}}, {"ifis.ifi": {"$in": sorted(forms)}}],
     }  # fmt: skip
     found: dict[str, frozenset[str]] = {}
-    for row in db.people.find(query, {"ifis.ifi": 1, "merged_into": 1}):
-        called = {row["_id"], *(owned["ifi"] for owned in row.get("ifis", ()))}
+    for row in db.people.find(query, {"ifis.ifi": 1, "ifis.until": 1, "merged_into": 1}):
+        called = {row["_id"], *(owned["ifi"] for owned in row.get("ifis", ()) if owned.get("until") is None)}
         person: Any = row.get("merged_into") or row["_id"]
         if persons is None or person in persons:
             names = frozenset(forms[one] for one in called if one in forms)

@@ -20,7 +20,7 @@ from lrs.foundation.errors import UnknownThing
 from rules import queries
 from rules.catalogue.store import cache_of
 from rules.explaining.explain import as_dict
-from rules.programmes.assigned import versions_of
+from rules.programmes.assigned import path_at, versions_of
 
 blp = Blueprint("assignments", __name__, description="Paths that are asked of people, and how they stand.")
 READERS = ("people", "rules", "analytics")
@@ -86,6 +86,9 @@ def explain(person: str, assignment: str) -> Response:
     """Say how a person stands in an assignment, step by step, with courses for what is missing."""
     services, whom = current_services(), current(person)
     now = services.now()
+    version = path_at(cache_of(services.db).get(), assignment, now)
+    if version.mode == "evaluate" and current_principal().org != VENDOR:
+        raise UnknownThing("assignment", assignment)
     standing, told = queries.explain_assignment(services.db, whom, assignment, now, now)
     body = as_dict(told) | {"courses": courses_for(services.db, told, services.settings.public_url)}
     del body["certification"]

@@ -13,7 +13,7 @@ from lrs.access.organizations import VENDOR, get_org
 from lrs.api.contract import Blueprint
 from lrs.api.programme import answers
 from lrs.api.programme.credentials import find_record, view
-from lrs.api.rights import editor
+from lrs.api.rights import directory, editor
 from lrs.credentials.endorsements import endorse, endorsements_of, withdraw
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import Forbidden, InvalidField, UnknownThing
@@ -49,6 +49,8 @@ def list_endorsements(award: str) -> Response:
 def add_endorsement(body: Document, award: str) -> tuple[Response, int]:
     """Endorse a credential, as the organization that asks, or as an assessor; it is signed at once."""
     record, services = find_record(award), current_services()
+    if directory().left_at(record.person) is not None:
+        raise Forbidden("the person belongs to another organization by now")
     about = {"award": record.award, "person": record.person, "title": view(record).title}
     row = endorse(editor(), services.settings, about, endorser(body["assessor"]), body["comment"])
     return jsonify(shown(row)), 201

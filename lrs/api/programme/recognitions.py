@@ -12,7 +12,7 @@ from lrs.api.contract import Blueprint
 from lrs.api.programme import answers
 from lrs.api.programme.credentials import MAX_TOKEN
 from lrs.api.programme.rules import visible
-from lrs.api.rights import editor, vendor_only
+from lrs.api.rights import directory, editor, vendor_only
 from lrs.credentials.recognising.importing import Importer
 from lrs.credentials.recognising.rechecking import take_back_by_hand
 from lrs.credentials.recognising.store import RecognitionStore, listed
@@ -51,7 +51,12 @@ class TakenBack(Schema):
 @blp.response(200, answers.RecognisedCredentials)
 def list_recognised(person: str) -> Response:
     """List what a person brought from other issuers, the newest first, also what was taken back."""
-    found = listed(RecognitionStore(current_services().db).of_person(visible(person)))
+    whom = visible(person)
+    rows = list(RecognitionStore(current_services().db).of_person(whom))
+    left = directory().left_at(whom)
+    if left is not None:  # whose person it was knows what was true then (cert#5-5)
+        rows = [as_of(row, left) for row in rows if row["imported_at"] < left]
+    found = listed(rows)
     return jsonify({"items": [written(row) for row in found], "total": len(found)})
 
 
@@ -75,6 +80,12 @@ def take_back(body: Document, person: str, recognised: str) -> Response:
     vendor_only()
     url = current_services().settings.public_url
     return jsonify(written(take_back_by_hand(editor(), url, visible(person), recognised, body["reason"])))
+
+
+def as_of(row: Document, at: dt.datetime) -> Document:
+    """Return an import without what became of it later."""
+    later = row["taken_back_at"] is not None and row["taken_back_at"] >= at
+    return row | {"taken_back_at": None, "reason": None} if later else row
 
 
 def importer() -> Importer:

@@ -125,7 +125,12 @@ def people_of(rows: Sequence[Document]) -> dict[str, Document]:
     ifis = sorted({row["actor"] for row in rows if row.get("actor")})
     whose = {"$and": [directory().filter(), {"ifis.ifi": {"$in": ifis}}]}
     found = current_services().db.people.find(whose, {"name": 1, "ifis": 1})
-    return {one["ifi"]: person for person in found for one in person["ifis"] if one["ifi"] in ifis}
+    return {
+        one["ifi"]: person
+        for person in found
+        for one in person["ifis"]
+        if one["ifi"] in ifis and one["until"] is None  # what arrives now is whose it is now
+    }
 
 
 def evidence_of(people: Iterable[Document]) -> dict[tuple[str, str], list[str]]:

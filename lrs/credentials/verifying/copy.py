@@ -79,8 +79,10 @@ def text_of(data: bytes) -> str:
 
 ADDRESS = re.compile(r"https?://[^\s<>\"]{1,2000}")
 MOST_ADDRESSES = 40  # that the contents of one record may lead to
+# Nothing in it can match in two ways, so that a file is looked through once.
 ATTACHED = re.compile(
-    rb"/Subtype /application#2Fvc\+jwt\b[^>]*>>\s*stream\r?\n(.{1,1000000}?)\s*endstream", re.DOTALL
+    rb"/Subtype /application#2Fvc\+jwt\b[^>]{0,500}>>\s{0,9}stream\r?\n"
+    rb"([A-Za-z0-9_.\-]{1,1000000}+)\s{0,9}endstream"
 )
 
 

@@ -20,6 +20,7 @@ from lrs.portal.mine import Mine, me, myself, page
 from rules.catalogue.store import cache_of
 
 Document = dict[str, Any]
+LARGEST: Final = 2 * 1024 * 1024
 MOST_TRIES: Final = 20  # copies that one person brings in a while: each makes us ask issuers
 SAVED: Final = mark("It counts: your certifications are looked at anew within seconds.")
 
@@ -52,6 +53,7 @@ def issuers_of(selector: Any) -> tuple[str, ...]:
 def bring() -> Response:
     """Import a credential of another issuer, or say why it does not count."""
     services, person = current_services(), me()
+    request.max_content_length = LARGEST
     name = f"credentials brought by {person['_id']}"
     check_tries(services.db, {name: MOST_TRIES}, services.now())
     count_try(services.db, name, services.now())

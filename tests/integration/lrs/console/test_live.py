@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
 from conftest import KEY, SECRET, basic
 from console_world import World
-from factories_access import Browser, log_in, make_client, make_org, make_user
+from factories_access import Browser, log_in, make_client, make_org, make_person, make_user
 from flask import Flask
 from pymongo.database import Database
 
@@ -95,3 +96,14 @@ def test_a_partner_sees_what_arrives_at_its_own_stores(app: Flask, db: Db, ada: 
 @pytest.mark.parametrize("query", ["?filter=x", "?since=x", "?filter={}", f"?client={'x' * 3000}"])
 def test_a_filter_that_is_none_is_refused(ada: Browser, query: str) -> None:
     assert ada.open(f"/console/live{query}").status_code in {400, 422}
+
+
+def test_an_address_that_passed_on_names_whose_it_is_now(app: Flask, db: Db, ada: Browser) -> None:
+    ended = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    for name, until in (("Former Owner", ended), ("Present Owner", None)):
+        person = make_person(db, f"{name[:6]}@x.example", name=name)
+        owned = {"ifi": "mbox::mailto:ana@x.example", "from": None, "until": until}
+        db.people.update_one({"_id": person}, {"$set": {"ifis": [owned]}})
+    assert send(app, basic(KEY, SECRET)).status_code == 200
+    assert "Present Owner" in str(lines(ada))
+    assert "Former Owner" not in str(lines(ada))

@@ -146,6 +146,9 @@ def test_scheduled_answers_come_by_mail_to_who_wants_them_and_may_read_them(worl
     [
         ({"group": ["org"]}, True), ({"group": [{"field": "stored", "bucket": "day"}, "verb"]}, True),
         ({"measures": {"n": "count"}}, True), ({"group": ["actor"]}, False), ({"group": ["person"]}, False),
+        ({"group": ["org"], "measures": {"last": {"last": "actor"}}}, False),
+        ({"group": ["org"], "measures": {"text": {"first": {"field": "received"}}}}, False),
+        ({"group": ["org"], "measures": {"people": {"distinct": "actor"}, "last": {"max": "stored"}}}, True),
         ({"group": ["org", "person.name"]}, False), ({"select": ["actor"]}, False), ({}, False),
     ],
 )  # fmt: skip

@@ -13,6 +13,7 @@ from factories_engine import World, exam, simple
 
 from lrs.app import create_app
 from lrs.credentials.consent import Display, DisplayStore
+from lrs.credentials.recognising.store import SHOWN
 from lrs.credentials.verifying.copy import verify_credential
 from lrs.credentials.verifying.verify import Inquiry
 from lrs.foundation.context import utc_now
@@ -114,6 +115,27 @@ def test_one_endorses_once_and_what_is_refused_leaves_nothing(site):
     assert site.say("vendor", comment="").status_code == 422
     assert site.say("vendor", comment="x" * 2001).status_code == 422
     assert site.db.endorsements.count_documents({}) == 1
+
+
+def test_whose_person_has_left_neither_endorses_nor_learns_what_came_later(site):
+    left = utc_now() - dt.timedelta(hours=6)
+    for number, (brought, back) in enumerate([(-2, None), (-1, 2), (1, None)]):
+        site.db.recognitions.insert_one(
+            dict.fromkeys(SHOWN)
+            | {"_id": f"r{number}", "org": "vendor", "person": site.ana, "issuer": "did:web:else.example",
+               "credential": f"c{number}", "valid_from": left, "imported_at": left + dt.timedelta(hours=brought),
+               "taken_back_at": back and left + dt.timedelta(hours=back), "reason": back and "revoked"}
+        )  # fmt: skip
+    place = f"/api/v1/people/{site.ana}/recognised-credentials"
+    assert site.client.get(place, headers=site.keys["north"]).json["total"] == 3
+    site.db.affiliations.update_one({"person": site.ana}, {"$set": {"until": left}})
+    seen = site.client.get(place, headers=site.keys["north"]).json["items"]
+    assert sorted((one["id"], one["taken_back_at"], one["reason"]) for one in seen) == [
+        ("r0", None, None), ("r1", None, None),
+    ]  # fmt: skip
+    assert site.client.get(place, headers=site.keys["vendor"]).json["total"] == 3
+    assert site.say("north").status_code == 403
+    assert site.db.endorsements.count_documents({}) == 0
 
 
 def test_the_vendor_removes_any_a_partner_its_own(site):

@@ -13,7 +13,7 @@ from browser import CHROMIUM, Browser, Page, browsing
 from click.testing import CliRunner
 from conftest import KEY, SECRET
 from factories import make_statement
-from factories_access import utc_now
+from factories_access import make_client, utc_now
 from portal_pages import enter, text_of, visit
 from served_pages import AXE, TAGS, served
 
@@ -43,10 +43,10 @@ tests:
 PATH = "/me/assignments/launch-nine"
 
 
-def publish(world: Any, version: str, mode: str, since: str = "") -> None:
-    """Publish the assignment, due two days ago."""
+def publish(world: Any, version: str, mode: str, since: str = "", name: str = "launch-nine") -> None:
+    """Publish an assignment, due two days ago."""
     due = utc_now() - dt.timedelta(days=2)
-    text = LAUNCH.format(version=version, mode=mode, since=since, due=due)
+    text = LAUNCH.format(version=version, mode=mode, since=since, due=due).replace("launch-nine", name)
     plan = plans.make_plan(world.db, [("launch.yaml", text)], utc_now(), "test")
     plans.apply_plan(world.db, plan["_id"], utc_now(), "test")
     world.work()
@@ -98,6 +98,17 @@ def test_the_api_and_the_command_tell_the_same(world: Any) -> None:
     wrong = CliRunner(env=environ).invoke(cli, ["assignments", "people", "launch-nin"])
     assert wrong.exit_code != 0
     assert "launch-nine" in wrong.output
+
+
+def test_what_is_only_evaluated_is_told_to_the_vendor_alone(world: Any) -> None:
+    sven = world.person("Sven Dahl")
+    start = utc_now() - dt.timedelta(days=20)
+    publish(world, "1", "evaluate", f"effective_from: {start:%Y-%m-%d}", "launch-ten")
+    place = f"/api/v1/people/{sven}/assignments/launch-ten/explain"
+    client = world.app.test_client()
+    assert client.get(place, auth=(KEY, SECRET)).status_code == 200
+    assert client.get(place, headers=make_client(world.db, "borealis")).status_code == 404
+    assert world.sven.open("/me/assignments/launch-ten").status_code == 404
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,11 @@ def britta(world: Any) -> Any:
     return log_in(world.app, known or make_user(world.db, "vendor", "learner", BRITTA))
 
 
+def test_a_copy_beyond_two_megabytes_is_not_read(britta: Any) -> None:
+    answer = britta.open(PLACE, "POST", data={"copy": "x" * 2_200_000})
+    assert answer.status_code == 413
+
+
 def test_a_badge_brought_as_file_counts_and_is_listed(world: Any, britta: Any) -> None:
     copy = self_named(BRITTA, dt.datetime.now(dt.UTC))
     answer = britta.open(PLACE, "POST", data={"file": (io.BytesIO(copy), "badge.jwt")})

@@ -205,6 +205,9 @@ def test_a_token_may_be_signed_by_a_key_that_is_published_as_multikey():
         b"\x89PNG",
         b"a.b.c",
         b"%PDF-1.4",
+        b"%PDF-1.4 /Subtype /application#2Fvc+jwt >> stream\n" + b" " * 1_000_000,  # is looked through once
+        b"%PDF-1.4 /Subtype /application#2Fvc+jwt >> stream\n" * 20_000,
+        b"%PDF-1.4 " + b"/Subtype /application#2Fvc+jwt " * 20_000,
     ],
 )
 def test_what_holds_no_credential_is_said_to_be_so(data):
