@@ -163,7 +163,7 @@ def result_of(db: Database[Document], row: Document) -> Result | None:
 
 
 def _version(db: Database[Document], row: Document) -> Shelved:
-    """Return the version that the learner is on, which names what was said as it was said; else the newest."""
+    """Return the version that the learner is on, which has the names that were said; else the newest."""
     key = {"_id": row["registration"]}
     begun = db.cmi5_registrations.find_one(key, {"version": 1})
     begun = begun or db.content_enrolments.find_one(key, {"version": 1}) or {}
