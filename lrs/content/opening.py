@@ -20,13 +20,14 @@ from lrs.content.player.launches import Wanted, enrol, kept_version, launch, pla
 from lrs.content.player.shelf import Shelf, Shelved
 from lrs.content.telling import writer_of
 from lrs.foundation.audit import Editor
-from lrs.foundation.errors import InvalidField, UnknownThing
+from lrs.foundation.errors import Collision, InvalidField, UnknownThing
 from lrs.foundation.settings import Settings
 
 Document = dict[str, Any]
 
 HOURS: Final = 24.0
 OLDER_ACTORS: Final = frozenset({"Lectora"})  # tools whose content takes an account in no other form
+# our player runs these, so we see to it that nothing of a review counts
 PLAYED: Final = frozenset({Kind.SCORM12, Kind.SCORM2004, Kind.H5P})
 
 
@@ -48,7 +49,7 @@ def open_content(
     """Open an item for a learner: the part that is named, else the one to go on with.
 
     With `menu` a cmi5 course of several units opens at the page that lists them, where no part is named.
-    Raises UnknownThing, Collision where nothing is published, InvalidField.
+    Raises UnknownThing, InvalidField, Collision where nothing is published or the kind knows no review.
     """
     shelf = Shelf(editor.db)
     current = shelf.newest(wanted.item)
@@ -62,6 +63,8 @@ def open_content(
             made = launch(editor.db, shelf, wanted, editor.now, course.version)
             return replace(_opened(settings, Kind.CMI5, *made), reason=reason)
         return replace(open_unit(course, wanted, part), reason=reason)
+    if wanted.mode == "review":  # the page would get the learner's token, and what it says would count
+        raise Collision(f"content of the kind {current.package.kind.value} cannot be opened in review")
     current = kept_version(editor.db, shelf, wanted, current)
     item = _item(current, part)
     url, origin = _address(settings, current, item, registration)

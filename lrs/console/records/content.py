@@ -23,14 +23,14 @@ from lrs.console.shell import Pages, may, redirected, show
 from lrs.content.cmi5.registrations import Registrations
 from lrs.content.library import housekeeping, intake, items
 from lrs.content.library.intake import Upload
-from lrs.content.opening import open_content
+from lrs.content.opening import PLAYED, open_content
 from lrs.content.packages.model import Kind
 from lrs.content.packages.read import Wish
 from lrs.content.player.launches import Wanted, registrations_of
 from lrs.content.player.records import attempts_of, raw_of
 from lrs.content.player.stopping import stopped_at
 from lrs.foundation.context import current_services
-from lrs.foundation.errors import InvalidField, UnknownThing
+from lrs.foundation.errors import Collision, InvalidField, UnknownThing
 
 Document = dict[str, Any]
 COLUMNS: Final = ("id", "title", "org", "kind", "published", "latest", "learners", "updated_at")
@@ -223,13 +223,15 @@ def attempts(item: str, registration: str) -> Response:
     """Show the attempts of one learner, part by part, with what was refused: for support."""
     services, found = current_services(), api.seen_item(item)
     row, known = _enrolled(found, registration), UUID(registration)
+    is_open = found["published"] is not None
+    has_review = is_open and items.current_version(services.db, found)["kind"] in PLAYED
     sessions: list[Document] = []
     for one in registrations_of(row):
         with suppress(UnknownThing):  # not cmi5, or nothing was opened yet
             sessions += Registrations(services.db).get(UUID(one))["sessions"]
     return show(
         "content_attempts.html", item=found, title=title_of(found["title"]), row=row,
-        attempts=attempts_of(services.db, item, known), sessions=sessions,
+        attempts=attempts_of(services.db, item, known), sessions=sessions, has_review=has_review,
         names=people_of([row["person"]] if row.get("person") else []),
     )  # fmt: skip
 
@@ -246,9 +248,18 @@ def raw(item: str, registration: str, attempt: str) -> Response:
 
 @blueprint.post("/console/content/<item>/learners/<registration>/review", scope="content/write")
 def review(item: str, registration: str) -> Response:
-    """Open what the learner sees, where nothing that happens counts; the audit says who looked."""
+    """Open what the learner sees, where nothing that happens counts; the audit says who looked.
+
+    Refused for kinds whose content would speak in the learner's name, which a cmi5 session has to in any mode
+    (cmi5 10.2.2).
+    """
     services, found, who = current_services(), api.seen_item(item), editor()
     row = _enrolled(found, registration)
+    kind = items.current_version(services.db, found)["kind"]
+    if kind not in PLAYED:
+        raise Collision(
+            f"{KIND_WORDS[kind]} content speaks in the learner's name, so nobody else can look at it"
+        )
     wanted = Wanted(
         org=found["org"],
         item=item,

@@ -36,7 +36,7 @@ from lrs.content.lti.platforms import get_platform
 from lrs.content.lti.results import TOLD, Result, of_attempts, of_statements
 from lrs.content.packages.model import Kind, item_iri
 from lrs.content.player.launches import Wanted
-from lrs.content.player.shelf import Shelf, text_of
+from lrs.content.player.shelf import Shelf, Shelved, text_of
 from lrs.foundation.audit import Editor
 from lrs.foundation.errors import AccessError
 from lrs.foundation.settings import Settings
@@ -149,7 +149,7 @@ def _next(row: Document, now: dt.datetime) -> dt.datetime | None:
 
 def result_of(db: Database[Document], row: Document) -> Result | None:
     """Return what stands of the learner; raises UnknownThing, Collision."""
-    version = Shelf(db).newest(row["item"])
+    version = _version(db, row)
     if version.outline is not None:
         attempts = db.attempts.find({"registration": row["registration"]}).sort("number", ASCENDING)
         standings = [standing_of(one["course"]["standing"]) for one in attempts]
@@ -160,6 +160,15 @@ def result_of(db: Database[Document], row: Document) -> Result | None:
     if package.kind is Kind.TINCAN:
         course = next(package.launchable()).id
     return of_statements(_told(db, row), course, units if package.kind is Kind.CMI5 else ())
+
+
+def _version(db: Database[Document], row: Document) -> Shelved:
+    """Return the version that the learner is on, which has the names that were said; else the newest."""
+    key = {"_id": row["registration"]}
+    begun = db.cmi5_registrations.find_one(key, {"version": 1})
+    begun = begun or db.content_enrolments.find_one(key, {"version": 1}) or {}
+    shelf = Shelf(db)
+    return shelf.version(begun["version"]) if begun.get("version") else shelf.newest(row["item"])
 
 
 def _told(db: Database[Document], row: Document) -> list[Document]:

@@ -30,7 +30,7 @@ from lrs.content.attempts.store import Learner, begin, latest
 from lrs.content.origin.addresses import content_origin
 from lrs.content.packages.model import Kind
 from lrs.content.player.shelf import Shelf, Shelved
-from lrs.foundation.errors import UnknownThing
+from lrs.foundation.errors import Collision, UnknownThing
 from lrs.foundation.settings import Settings
 from statements.parsing.actor import ifi
 
@@ -73,19 +73,23 @@ def launch(
 ) -> tuple[str, Document]:
     """Open a course for a learner; return the token and the launch. Raises UnknownThing, Collision.
 
-    `version` is the one that is run, by default the newest, or that of the attempt that goes on.
+    `version` is the one that is run, by default the newest, or that of the attempt that goes on. An attempt
+    is begun in normal mode only; a review looks at one that there is.
     """
     registration = enrol(db, wanted, now)
     newest = latest(db, registration)
     current = version or shelf.newest(wanted.item)
     decision = decide(newest, current.policy, now, wants_new=wanted.wants_new)
     version = current
-    if newest is not None and decision.choice != "begin":
+    begins = wanted.mode == "normal" and decision.choice == "begin"
+    if newest is not None and not begins:
         version = shelf.version(newest["version"])
     if current.package.kind is Kind.H5P:
         version = kept_version(db, shelf, wanted, current)
     attempt = newest
-    if version.outline is not None and (attempt is None or decision.choice == "begin"):
+    if version.outline is not None and attempt is None and wanted.mode == "review":
+        raise Collision("the learner has begun no attempt, so there is nothing to look at")
+    if version.outline is not None and begins:
         learner = Learner(wanted.org, wanted.person, wanted.actor, registration, wanted.item)
         number = newest["number"] + 1 if newest else 1
         attempt = begin(db, learner, version.id, version.policy, now, number=number)

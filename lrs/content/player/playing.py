@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 from urllib.parse import quote
 
 from pymongo.database import Database
@@ -24,6 +24,8 @@ from lrs.foundation.errors import UnknownThing
 
 Document = dict[str, Any]
 
+NO_ATTEMPT: Final[Document] = {"parts": []}  # who browses may have begun none
+
 
 @dataclass(frozen=True, slots=True)
 class Play:
@@ -41,7 +43,8 @@ class Play:
 
     def course(self) -> Document:
         """Return what the player shows of the course, and where the learner goes on."""
-        attempt = get_attempt(self.db, self.launch["attempt"])
+        begun = self.launch["attempt"]
+        attempt = get_attempt(self.db, begun) if begun else NO_ATTEMPT
         rows = {one["id"]: one for one in attempt["parts"]}
         languages = (self.launch["language"],)
         items = {item.id: item for item in self.version.package.launchable()}
@@ -89,7 +92,8 @@ class Play:
             opened = Changes(self.db, self.outline).open(self.launch["attempt"], part, now, after)
             number, sco = opened.number, opened.sco
         else:
-            number, sco = 1, record_of(self.db, self.launch["attempt"], part)
+            begun = self.launch["attempt"]
+            number, sco = 1, record_of(self.db, begun, part) if begun else Sco()
         return {
             "run": number,
             "cmi": initial_cmi(self.outline.edition, sco, self._facts(known)),

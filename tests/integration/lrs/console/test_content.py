@@ -18,6 +18,7 @@ from pymongo.database import Database
 from lrs.content.library import intake
 from lrs.content.library.intake import Intake
 from lrs.content.opening import open_content
+from lrs.content.packages.read import Wish
 from lrs.content.player.launches import Wanted
 from lrs.content_app import create_content_app
 from lrs.foundation.audit import Editor
@@ -106,13 +107,13 @@ def opened_quiz(db: Db, settings: Settings) -> tuple[str, Any]:
     return item, open_content(settings, who, Wanted("vendor", item, ANA), None)
 
 
-def kept(db: Db, settings: Settings, url: str, **core: Any) -> None:
+def kept(db: Db, settings: Settings, url: str, end: str | None = None, **core: Any) -> None:
     """Do in the player what a SCO of 1.2 does."""
     site, parts = create_content_app(settings, db).test_client(), urlsplit(url)
     base = {"base_url": f"{parts.scheme}://{parts.netloc}"}
     part = site.get(f"{parts.path}outline", **base).json["next"]
     run = site.post(f"{parts.path}open", json={"part": part}, **base).json["run"]
-    sent = {"part": part, "run": run, "sequence": 1, "end": None, "cmi": {"core": core}}
+    sent = {"part": part, "run": run, "sequence": 1, "end": end, "cmi": {"core": core}}
     assert site.post(f"{parts.path}commit", json=sent, **base).json["result"] == "true"
 
 
@@ -137,6 +138,7 @@ def test_support_sees_the_raw_data_and_what_the_learner_sees(
     attempt = db.attempts.find_one({})
     assert attempt is not None
     raw = f"{place}/attempts/{attempt['_id']}"
+    assert f"{place}/review" in ada.open(place).text
     assert raw in ada.open(place).text
     assert "page-7&lt;b&gt;" in ada.open(raw).text
     answer = ada.open(f"{place}/review", "POST")
@@ -148,3 +150,53 @@ def test_support_sees_the_raw_data_and_what_the_learner_sees(
     assert pat.open(raw).status_code == 404
     assert pat.open(f"{place}/review", "POST").status_code in {403, 404}
     assert ada.open(f"/console/content/{item}/learners/{'0' * 32}/attempts/x").status_code == 404
+
+
+def test_looking_as_the_learner_begins_no_attempt(
+    app: Flask, db: Db, settings: Settings, ada: Browser
+) -> None:
+    item, opened = opened_quiz(db, settings)
+    db.content_items.update_one({"_id": item}, {"$set": {"policy": {"attempts": 2}}})
+    kept(db, settings, opened.url, end="terminate", lesson_status="failed", score={"raw": "20"})
+    place = f"/console/content/{item}/learners/{opened.registration}"
+    assert ada.open(f"{place}/review", "POST").status_code == 303
+    assert [one["number"] for one in db.attempts.find()] == [
+        1
+    ]  # a failed one is followed in normal mode only
+    db.attempts.delete_many({})
+    refused = ada.open(f"{place}/review", "POST")
+    assert (refused.status_code, "begun no attempt" in refused.text) == (409, True)
+    assert (db.attempts.count_documents({}), db.audit.count_documents({"action": "content.review"})) == (0, 1)
+
+
+STORED = (
+    "content_enrolments",
+    "content_launches",
+    "launches",
+    "cmi5_registrations",
+    "statements",
+    "documents",
+)
+
+
+@pytest.mark.parametrize("kind", ["tincan", "html", "cmi5"])
+def test_content_that_speaks_in_the_learners_name_is_not_looked_at_by_others(
+    kind: str, app: Flask, db: Db, settings: Settings, ada: Browser
+) -> None:
+    made = {
+        "tincan": lambda: zipped_folder(PACKAGES / "tincan-tour"),
+        "html": lambda: zipped({"index.html": b"<p>x"}),
+        "cmi5": lambda: zipped_folder(PACKAGES / "cmi5-course"),
+    }
+    wish = Wish(None, "https://a.example/page", "Page") if kind == "html" else None
+    item = str(take_in(settings, db, made[kind](), wish=wish)["item"])
+    who = Editor(db, {"kind": "test", "id": "test", "name": "test"}, utc_now())
+    ana = {"objectType": "Agent", "account": {"homePage": "https://lms.example", "name": "ana"}}
+    opened = open_content(settings, who, Wanted("vendor", item, ana), None)  # a session is under way
+    place = f"/console/content/{item}/learners/{opened.registration}"
+    before = {name: list(db[name].find()) for name in STORED}
+    refused = ada.open(f"{place}/review", "POST")
+    assert (refused.status_code, "in the learner" in refused.text) == (409, True)
+    assert {name: list(db[name].find()) for name in STORED} == before
+    assert db.audit.count_documents({"action": "content.review"}) == 0
+    assert "/review" not in ada.open(place).text

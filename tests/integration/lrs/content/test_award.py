@@ -327,6 +327,20 @@ def test_a_review_counts_nothing(settings: Settings, db: Db) -> None:
     assert db.statements.count_documents({}) == 0
 
 
+def test_who_browses_begins_no_attempt(settings: Settings, db: Db) -> None:
+    story = Story(settings, db, zipped(PACKAGES / "scorm12-quiz"), "passed")
+    story.wanted = dataclasses.replace(story.wanted, mode="browse")
+    path = story.open()
+    assert story.client.get(f"{path}outline").json["next"] == "quiz"
+    opened = story.client.post(f"{path}open", json={"part": "quiz"}).json
+    assert (opened["cmi"]["core"]["lesson_mode"], opened["cmi"]["core"]["entry"]) == ("browse", "ab-initio")
+    cmi = {"core": {"lesson_status": "passed"}}
+    answer = story.client.post(f"{path}commit", json={"part": "quiz", "run": 1, "sequence": 1, "cmi": cmi})
+    assert answer.json["result"] == "true"
+    assert story.client.post(f"{path}sequencing", json={"run": 1, "state": "x"}).status_code == 200
+    assert (db.attempts.count_documents({}), db.attempt_scos.count_documents({})) == (0, 0)
+
+
 def test_a_failed_attempt_is_followed_by_a_new_one_until_none_is_left(settings: Settings, db: Db) -> None:
     story = Story(settings, db, zipped(PACKAGES / "scorm12-quiz"), "passed")
     db.content_items.update_one({"_id": story.item}, {"$set": {"policy": {"attempts": 2}}})

@@ -29,6 +29,8 @@ from factories_lti import (
     post_message,
     running_lms,
 )
+from factories_packages import tincan_document
+from factories_packages import zipped as zip_of
 from flask import Flask
 from flask.testing import FlaskClient
 from pymongo.database import Database
@@ -466,6 +468,64 @@ def test_tin_can_content_tells_its_result_itself(
     assert stored.status_code == 200, stored.text
     assert sent_at(settings, db, 20) == 1
     assert lms.scores[0]["scoreGiven"] == 75
+
+
+def renamed(folder: str, manifest: str, old: str, new: str) -> bytes:
+    """A package whose manifest names something anew, as an author does between versions."""
+    names = [path for path in (PACKAGES / folder).rglob("*") if path.is_file()]
+    files = {str(path.relative_to(PACKAGES / folder)): path.read_bytes() for path in names}
+    assert old.encode() in files[manifest]
+    return zip_of(files | {manifest: files[manifest].replace(old.encode(), new.encode())})
+
+
+def test_a_new_version_of_a_cmi5_course_leaves_results_of_the_old_one(
+    client: FlaskClient, settings: Settings, db: Db, lms: Lms
+) -> None:
+    item = str(take_in(settings, db, zipped(PACKAGES / "cmi5-course"))["item"])
+    lms.register(db)
+    page = urlsplit(launched(client, lms, item, **lms.grading()).location)
+    site = create_content_app(settings, db).test_client()
+    base = {"base_url": f"{page.scheme}://{page.netloc}"}
+    said = {
+        "news": ("completed", {"completion": True}),
+        "test": ("passed", {"success": True, "score": {"scaled": 0.6}}),
+    }
+    for unit, (verb, result) in said.items():
+        named = f"https://laurel.example/courses/product-launch/{unit}"
+        made = Unit(
+            client, {"query": query_of(site.post(f"{page.path}unit", data={"unit": named}, **base).location)}
+        )
+        made.say("initialized")
+        made.say(verb, **result)
+        made.say("terminated")
+    assert sent_at(settings, db, 60) == 1
+    take_in(
+        settings,
+        db,
+        renamed("cmi5-course", "cmi5.xml", "product-launch/test", "product-launch/exam"),
+        item=item,
+    )
+    assert sent_at(settings, db, 7200) == 0  # the score of the unit that version 2 does not have still stands
+    assert [one["scoreGiven"] for one in lms.scores] == [60]
+
+
+def test_a_new_version_of_tin_can_content_leaves_results_of_the_old_one(
+    client: FlaskClient, settings: Settings, db: Db, lms: Lms
+) -> None:
+    package = zip_of({"tincan.xml": tincan_document(activity="https://a.example/1"), "index.html": b""})
+    newer = zip_of({"tincan.xml": tincan_document(activity="https://a.example/2"), "index.html": b""})
+    item = str(take_in(settings, db, package)["item"])
+    lms.register(db)
+    query = query_of(launched(client, lms, item, **lms.grading()).location)
+    take_in(settings, db, newer, item=item)
+    said = {
+        "actor": json.loads(query["actor"]), "verb": {"id": f"{ADL}passed"}, "object": {"id": "https://a.example/1"},
+        "result": {"success": True, "score": {"scaled": 0.6}}, "context": {"registration": query["registration"]},
+    }  # fmt: skip
+    headers = {"Authorization": query["auth"], "X-Experience-API-Version": "1.0.3"}
+    assert client.post("/xapi/statements", json=said, headers=headers).status_code == 200
+    assert sent_at(settings, db, 60) == 1
+    assert [one["scoreGiven"] for one in lms.scores] == [60]
 
 
 def test_a_return_address_is_the_platforms(client: FlaskClient, db: Db, lms: Lms, quiz: str) -> None:

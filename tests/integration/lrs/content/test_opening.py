@@ -112,6 +112,16 @@ def test_the_statement_route_of_a_session_refuses_what_is_out_of_order(
     assert verbs(told(db)) == ["launched", "initialized", "completed", "terminated"]
 
 
+def test_a_review_of_content_that_knows_no_mode_is_refused(
+    client: FlaskClient, auth: Auth, settings: Settings, db: Db
+) -> None:
+    item = take_in(settings, db, zip_of({"tincan.xml": tincan_document(), "index.html": b"<p>x"}))["item"]
+    asked = {"actor": ANA, "mode": "review"}
+    answer = client.post(f"/api/v1/content/{item}/launches", json=asked, headers=auth())
+    assert (answer.status_code, "review" in answer.text) == (409, True)
+    assert db.launches.count_documents({}) == 0
+
+
 def test_a_unit_that_did_not_read_the_learners_preferences_cannot_begin(
     client: FlaskClient, auth: Auth, db: Db, course: str
 ) -> None:
