@@ -16,9 +16,10 @@ from lrs.console import shell
 from lrs.content import errors as content_errors
 from lrs.content.cmi5 import gate
 from lrs.content.lti import pages as lti_pages
-from lrs.credentials import endorsement_pages, hosted_assertions, learner_record, registry
 from lrs.credentials import errors as credential_errors
-from lrs.credentials import pages as credential_pages
+from lrs.credentials import learner_record
+from lrs.credentials.public import endorsement_pages, hosted_assertions, registry
+from lrs.credentials.public import pages as credential_pages
 from lrs.credentials.wallets import pages as wallet_pages
 from lrs.fast_path.application import Application
 from lrs.fast_path.bodies import FAST

@@ -21,7 +21,8 @@ from lrs.content.lti import grades as lti_grades
 from lrs.content.lti import logins as lti_logins
 from lrs.content.lti import platforms as lti_platforms
 from lrs.content.player import launches as content_launches
-from lrs.credentials import branding, consent, endorsements, keys
+from lrs.credentials import consent, endorsements, keys
+from lrs.credentials.public import branding
 from lrs.credentials.recognising import store as recognitions
 from lrs.credentials.wallets import offers as wallet_offers
 from lrs.foundation import audit
@@ -33,7 +34,8 @@ from lrs.xapi import consistent_through, inbound_log, more_links
 from rules import rebuild
 from rules.catalogue import store
 from rules.credentials import store as credential_store
-from rules.engine import evaluation_queue, facts, marks, outbox, standings, tier_queue
+from rules.engine import facts, standings
+from rules.engine.queues import evaluation_queue, marks, outbox, tier_queue
 from rules.programmes import gate_checks, tier_recording
 from rules.publication import backfill, plans
 from statements.storage import attachment_store, definitions

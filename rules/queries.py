@@ -14,11 +14,11 @@ from pymongo.database import Database
 from rules.calendar import local_date
 from rules.catalogue.rule_set import RuleSet, timezone_of
 from rules.catalogue.store import RuleStore, cache_of
-from rules.engine import evaluation_queue
 from rules.engine.affiliations import holding
 from rules.engine.decisions import full_history
 from rules.engine.histories import load_histories
 from rules.engine.identity import find_person, listed_names_of, names_of
+from rules.engine.queues import evaluation_queue
 from rules.engine.standings import StateAt, state_at
 from rules.errors import OnlyVersion, UnknownRule
 from rules.evaluation.timeline import HELD_STATES

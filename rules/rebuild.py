@@ -21,7 +21,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.database import Database
 
 from rules.engine.engine import BATCH, Engine
-from rules.engine.lease import FREE
+from rules.engine.queues.lease import FREE
 from rules.programmes import partners, tier_recording
 from rules.stored import VENDOR, Document
 

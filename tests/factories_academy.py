@@ -13,10 +13,10 @@ from lrs.credentials.keys import PublicKey, did_document
 from lrs.foundation.fetching import Fetched, FetchRefused
 from rules.credentials.document import Achievement, Issuer, build_credential, hash_identity
 from rules.credentials.learner_record import build_record
-from rules.credentials.multikey import encode_multikey
-from rules.credentials.proofs import with_proof, without_claims
-from rules.credentials.signing import compact, public_jwk
-from rules.credentials.status_list import build_entry, build_list, empty, set_bits
+from rules.credentials.proving.multikey import encode_multikey
+from rules.credentials.proving.proofs import with_proof, without_claims
+from rules.credentials.proving.signing import compact, public_jwk
+from rules.credentials.proving.status_list import build_entry, build_list, empty, set_bits
 
 BASE = "https://academy.example"
 DID = "did:web:academy.example"

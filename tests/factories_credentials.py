@@ -15,8 +15,8 @@ from rules.credentials.document import (
     build_credential,
     whole_second,
 )
-from rules.credentials.proofs import without_claims
-from rules.credentials.signing import (
+from rules.credentials.proving.proofs import without_claims
+from rules.credentials.proving.signing import (
     ALGORITHMS,
     Algorithm,
     PrivateKey,
@@ -26,7 +26,7 @@ from rules.credentials.signing import (
     make_private_key,
     sign_with,
 )
-from rules.credentials.status_list import build_entry
+from rules.credentials.proving.status_list import build_entry
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

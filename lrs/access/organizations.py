@@ -18,7 +18,7 @@ from pymongo.errors import DuplicateKeyError
 
 from lrs.foundation.audit import Editor
 from lrs.foundation.errors import Collision, InvalidField, Outdated, UnknownThing
-from rules.engine import tier_queue
+from rules.engine.queues import tier_queue
 
 Document = dict[str, Any]
 

@@ -26,7 +26,7 @@ from pymongo.database import Database
 from lrs.analysis.readable_stores import Scope, reach, whole_scope
 from lrs.analysis.run import Analyst, Answer
 from lrs.foundation.errors import InvalidField, Outdated, UnknownThing
-from rules.engine import lease
+from rules.engine.queues import lease
 from statements.errors import StatementError
 
 Document = dict[str, Any]

@@ -6,10 +6,10 @@ from typing import Any
 
 from lrs.credentials.issuer import issuer_of
 from lrs.credentials.keys import key_store
-from lrs.credentials.view import CredentialView
+from lrs.credentials.public.view import CredentialView
 from lrs.foundation.context import Services
-from rules.credentials.proofs import with_proof, without_claims
-from rules.credentials.signing import encode_json
+from rules.credentials.proving.proofs import with_proof, without_claims
+from rules.credentials.proving.signing import encode_json
 
 
 def embedded(services: Services, view: CredentialView) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 from lrs.credentials.issuer_keys import proof_key
 from lrs.credentials.verifying.verify import Failed, Inquiry, instant, issuer_id
-from rules.credentials.proofs import SUITES, as_list, verify_proof
-from rules.credentials.signing import unique_members
+from rules.credentials.proving.proofs import SUITES, as_list, verify_proof
+from rules.credentials.proving.signing import unique_members
 
 MAX_PROOFS = 10
 

@@ -28,8 +28,8 @@ from lrs.foundation.errors import Collision, UnknownThing
 from lrs.foundation.settings import Settings
 from rules.credentials.document import Issuer, whole_second
 from rules.credentials.endorsement import build_endorsement
-from rules.credentials.proofs import with_proof
-from rules.credentials.signing import encode_json
+from rules.credentials.proving.proofs import with_proof
+from rules.credentials.proving.signing import encode_json
 
 Document = dict[str, Any]
 MOST: Final = 20  # endorsements of one credential

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from lrs.credentials.keys import KeyInUse
+from lrs.credentials.public.view import MergedCredential, UnknownCredential
 from lrs.credentials.recognising.importing import NotRecognised
 from lrs.credentials.verifying.verify import Failed, Unsaid
-from lrs.credentials.view import MergedCredential, UnknownCredential
 from lrs.credentials.wallets.offers import WalletRefused
 from rules.credentials.baking import NotBaked
-from rules.credentials.canonical import NotCanonical
-from rules.credentials.contexts import ChangedContext, UnknownContext
 from rules.credentials.issuing import IssueConflict
-from rules.credentials.signing import InvalidToken, UnknownKey
-from rules.credentials.status_list import InvalidStatusList
+from rules.credentials.proving.canonical import NotCanonical
+from rules.credentials.proving.contexts import ChangedContext, UnknownContext
+from rules.credentials.proving.signing import InvalidToken, UnknownKey
+from rules.credentials.proving.status_list import InvalidStatusList
 from rules.credentials.store import SeqTaken, UnknownStatusList
 
 STATUS: Final[dict[type[Exception], int]] = {

@@ -16,7 +16,7 @@ from lrs.credentials.drawing.badge_art import (
     is_plain_svg,
     render_png,
 )
-from lrs.credentials.view import CredentialView
+from lrs.credentials.public.view import CredentialView
 from lrs.foundation.settings import Settings
 from rules.credentials.baking import NotBaked, bake_png, bake_svg
 

@@ -15,8 +15,8 @@ from lrs.credentials.verifying.verify import (
     named_key,
     read_json,
 )
-from rules.credentials.multikey import decode_multikey
-from rules.credentials.signing import PublicKey, key_from_jwk
+from rules.credentials.proving.multikey import decode_multikey
+from rules.credentials.proving.signing import PublicKey, key_from_jwk
 
 DID_TYPES = "application/did+json, application/json"
 

@@ -23,8 +23,8 @@ from pymongo.errors import DuplicateKeyError
 from lrs.foundation.sealing import passphrases
 from lrs.foundation.settings import Settings, StartFailure
 from rules.credentials.document import Issuer
-from rules.credentials.multikey import encode_multikey
-from rules.credentials.signing import (
+from rules.credentials.proving.multikey import encode_multikey
+from rules.credentials.proving.signing import (
     ALGORITHMS,
     Algorithm,
     InvalidToken,

@@ -11,14 +11,14 @@ from lrs.access.guard import PUBLIC, Blueprint
 from lrs.credentials.consent import Display
 from lrs.credentials.embedded import embedded_document
 from lrs.credentials.issuer import issuer_of
-from lrs.credentials.pages import answer
-from lrs.credentials.view import CredentialView, UnknownCredential, find_view, listed, view_of
+from lrs.credentials.public.pages import answer
+from lrs.credentials.public.view import CredentialView, UnknownCredential, find_view, listed, view_of
 from lrs.foundation.context import Services, current_services
 from rules.credentials.document import whole_second
 from rules.credentials.learner_record import MOST, build_record
-from rules.credentials.proofs import with_proof, without_claims
-from rules.credentials.signing import compact, encode_json
-from rules.credentials.status_list import build_entry
+from rules.credentials.proving.proofs import with_proof, without_claims
+from rules.credentials.proving.signing import compact, encode_json
+from rules.credentials.proving.status_list import build_entry
 
 blp = Blueprint("learner-record", __name__)
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from pymongo.database import Database
 
-from lrs.credentials.branding import set_brand
 from lrs.credentials.consent import Display, DisplayStore
+from lrs.credentials.public.branding import set_brand
 from lrs.demo.cast import Learner
 from rules.engine.identity import person_id
 

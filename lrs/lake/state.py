@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pymongo.database import Database
 
-from rules.engine import lease
+from rules.engine.queues import lease
 
 Document = dict[str, Any]
 ONE: Final = "statements"

@@ -27,7 +27,7 @@ from lrs.foundation.fetching import FetchRefused, checked_address, connect, targ
 from lrs.foundation.settings import Settings
 from lrs.messaging.event_data import for_endpoint
 from lrs.messaging.webhooks import is_over, unseal
-from rules.engine import lease, outbox
+from rules.engine.queues import lease, outbox
 from statements.storage.transaction import DUPLICATE_KEY
 
 Document = dict[str, Any]

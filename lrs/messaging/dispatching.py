@@ -19,7 +19,7 @@ from pymongo.database import Database
 from lrs.foundation.settings import Settings
 from lrs.messaging.delivery import LEASE, PAUSE_AFTER, fan_out, serve
 from lrs.messaging.webhooks import MOST_OF_ORG
-from rules.engine import lease
+from rules.engine.queues import lease
 
 Document = dict[str, Any]
 

@@ -20,7 +20,7 @@ from lrs.messaging.notices import AT_NINE, effect_id, insert, reminder_at
 from lrs.messaging.old_news import earliest
 from rules.catalogue.rule_set import RuleSet, timezone_of
 from rules.catalogue.store import cache_of
-from rules.engine import lease
+from rules.engine.queues import lease
 from rules.engine.standings import state_at
 from rules.evaluation.timeline import HELD_STATES
 from rules.language.model import Assignment, Certification, Notice

@@ -13,7 +13,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from lrs.access.organizations import VENDOR
-from rules.engine import lease, outbox
+from rules.engine.queues import lease, outbox
 
 Document = dict[str, Any]
 LEASE: Final = dt.timedelta(seconds=60)

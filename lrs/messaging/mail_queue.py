@@ -31,7 +31,7 @@ from lrs.foundation.mail import Mailer, Unconfirmed
 from lrs.foundation.settings import Settings
 from lrs.messaging.delivery import JITTER, RETRIES
 from lrs.messaging.notice_texts import Line, message
-from rules.engine import lease
+from rules.engine.queues import lease
 
 Document = dict[str, Any]
 LEASE: Final = dt.timedelta(minutes=2)

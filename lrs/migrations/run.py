@@ -16,7 +16,7 @@ from pymongo.errors import DuplicateKeyError
 
 from lrs.migrations import schema_version
 from lrs.migrations.steps import MIGRATIONS, SCHEMA, Migration
-from rules.engine import lease
+from rules.engine.queues import lease
 
 Document = dict[str, Any]
 LEASE = dt.timedelta(minutes=2)

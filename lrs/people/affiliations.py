@@ -20,8 +20,8 @@ from lrs.access.organizations import get_org
 from lrs.foundation.audit import Editor, new_id
 from lrs.foundation.errors import Collision, InvalidField, UnknownThing
 from lrs.people.records import MBOX, get_person
-from rules.engine import evaluation_queue, tier_queue
 from rules.engine.affiliations import unended
+from rules.engine.queues import evaluation_queue, tier_queue
 
 Document = dict[str, Any]
 FOREVER: Final = dt.datetime.max.replace(tzinfo=dt.UTC)

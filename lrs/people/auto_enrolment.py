@@ -12,7 +12,7 @@ from pymongo.database import Database
 from lrs.access.organizations import VENDOR
 from lrs.foundation.audit import Editor, new_id
 from lrs.people.affiliations import mail_domain, verified_domains
-from rules.engine import tier_queue
+from rules.engine.queues import tier_queue
 
 Document = dict[str, Any]
 

@@ -23,9 +23,9 @@ from lrs.foundation.audit import Editor
 from lrs.foundation.errors import InvalidField, UnknownThing
 from lrs.people.records import get_person
 from rules.catalogue.store import cache_of
-from rules.engine import evaluation_queue
 from rules.engine.histories import groups_of
 from rules.engine.identity import names_of
+from rules.engine.queues import evaluation_queue
 from rules.language.model import Certification
 from rules.language.suggestions import nearest
 

@@ -21,9 +21,9 @@ from lrs.foundation.errors import Collision, UnknownThing
 from lrs.foundation.mail import Mailer, check_address, check_domain, compose
 from lrs.foundation.settings import Settings
 from lrs.people import affiliations, records
-from rules.engine import evaluation_queue
 from rules.engine.affiliations import unended
 from rules.engine.identity import owner_at, owners_of
+from rules.engine.queues import evaluation_queue
 from statements.parsing.actor import mbox_ifi
 
 Document = dict[str, Any]

@@ -15,9 +15,10 @@ from lrs.access.organizations import VENDOR
 from lrs.foundation.audit import Editor, new_id
 from lrs.foundation.errors import InvalidField, Outdated
 from lrs.people.records import check_ifi, get_person, same_mailbox
-from rules.engine import evaluation_queue, merges, outbox, tier_queue
+from rules.engine import merges
 from rules.engine.affiliations import holding
-from rules.engine.outbox import Event
+from rules.engine.queues import evaluation_queue, outbox, tier_queue
+from rules.engine.queues.outbox import Event
 from rules.evaluation.award_ids import award_id
 
 Document = dict[str, Any]

@@ -19,8 +19,8 @@ from pymongo.errors import DuplicateKeyError
 from lrs.access.organizations import VENDOR
 from lrs.foundation.audit import Editor
 from lrs.foundation.errors import Collision, InvalidField, Outdated, UnknownThing
-from rules.engine import evaluation_queue
 from rules.engine.identity import MAX_IDS, digest_of, new_person, person_id
+from rules.engine.queues import evaluation_queue
 from statements.parsing.actor import agent_of
 
 Document = dict[str, Any]

@@ -10,7 +10,7 @@ from lrs.access.organizations import VENDOR, get_org
 from lrs.api.rights import visible_org
 from lrs.console.language import mark
 from lrs.console.shell import redirected, show
-from lrs.credentials.branding import get_brand
+from lrs.credentials.public.branding import get_brand
 from lrs.foundation.context import current_services
 
 Document = dict[str, Any]

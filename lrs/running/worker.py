@@ -47,8 +47,8 @@ from lrs.running.clock import clock_faults
 from lrs.running.news import Heard, News
 from lrs.xapi.consistent_through import bells_path, board, board_path
 from rules.catalogue.store import cache_of
-from rules.engine import evaluation_queue, outbox
 from rules.engine.engine import BATCH, Engine
+from rules.engine.queues import evaluation_queue, outbox
 from rules.engine.round import RoundResult
 from rules.programmes import tier_recording
 from rules.publication import backfill

@@ -17,8 +17,8 @@ from lrs.access.scopes import XAPI_SCOPES
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import Forbidden
 from lrs.xapi import inbound_log, protocol
-from lrs.xapi.handling import Parts, repair_all
-from lrs.xapi.receiving import receive
+from lrs.xapi.requests.handling import Parts, repair_all
+from lrs.xapi.requests.receiving import receive
 from statements.errors import InvalidStatement, StatementError
 from statements.intake.examine import fault_of
 from statements.intake.strict import check_recommendations

@@ -21,9 +21,9 @@ from lrs.access import auth
 from lrs.foundation.context import Services, current_request
 from lrs.foundation.errors import AccessError
 from lrs.foundation.work_budget import SMALL, WorkBudget
-from lrs.xapi import alternate_requests, incoming
 from lrs.xapi.consistent_through import Consistency, board, board_path, header_text
 from lrs.xapi.errors import InvalidRequest, UnsupportedVersion, XapiError
+from lrs.xapi.requests import alternate_requests, incoming
 
 Version = Literal["1.0.3", "2.0.0"]
 Environ = dict[str, Any]

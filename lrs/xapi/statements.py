@@ -22,12 +22,13 @@ from lrs.foundation.bell import Bell, Noticed, bell
 from lrs.foundation.context import Services, current_services
 from lrs.foundation.watching import telemetry
 from lrs.foundation.watching.metrics import STORED
-from lrs.xapi import inbound_log, multipart, protocol
+from lrs.xapi import inbound_log, protocol
 from lrs.xapi.consistent_through import bells_path
 from lrs.xapi.errors import InvalidRequest
-from lrs.xapi.handling import Parts, repair_all, store_good
 from lrs.xapi.more_links import MoreTokens, more_tokens
-from lrs.xapi.receiving import receive
+from lrs.xapi.requests import multipart
+from lrs.xapi.requests.handling import Parts, repair_all, store_good
+from lrs.xapi.requests.receiving import receive
 from lrs.xapi.sessions import Session, session_of
 from rules.catalogue.relevance import relevance
 from statements.ingest import Writer, store_statements

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 from zoneinfo import ZoneInfo
 
-from rules.credentials.status_list import rfc3339
+from rules.credentials.proving.status_list import rfc3339
 from rules.language.model import Skill
 
 CONTEXTS = (

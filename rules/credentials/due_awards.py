@@ -31,9 +31,9 @@ from rules.credentials.issuing import (
     issue_first,
     settle,
 )
-from rules.engine import evaluation_queue, outbox
 from rules.engine.merges import award_of, merged_awards
-from rules.engine.outbox import Event
+from rules.engine.queues import evaluation_queue, outbox
+from rules.engine.queues.outbox import Event
 from rules.engine.standings import state_at
 from rules.evidence.from_statement import evidence
 from rules.evidence.history import Evidence

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any, Final
 
 from rules.credentials.document import CONTEXTS, Issuer
-from rules.credentials.status_list import rfc3339
+from rules.credentials.proving.status_list import rfc3339
 
 SCHEMA: Final = (
     "https://purl.imsglobal.org/spec/ob/v3p0/schema/json/ob_v3p0_endorsementcredential_schema.json"

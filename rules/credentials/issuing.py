@@ -23,8 +23,8 @@ from rules.credentials.document import (
     digest,
     whole_second,
 )
-from rules.credentials.signing import Signer, compact
-from rules.credentials.status_list import build_entry
+from rules.credentials.proving.signing import Signer, compact
+from rules.credentials.proving.status_list import build_entry
 from rules.credentials.store import CredentialStore, Record, SeqTaken, StatusEntry
 from rules.errors import RuleError
 

@@ -11,9 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from rules.credentials.issuing import CredentialIssuer
-from rules.credentials.proofs import with_proof, without_claims
-from rules.credentials.signing import compact, encode_json
-from rules.credentials.status_list import REPUBLISH_AFTER, build_list, decode, empty, encode, join, set_bits
+from rules.credentials.proving.proofs import with_proof, without_claims
+from rules.credentials.proving.signing import compact, encode_json
+from rules.credentials.proving.status_list import (
+    REPUBLISH_AFTER,
+    build_list,
+    decode,
+    empty,
+    encode,
+    join,
+    set_bits,
+)
 from rules.credentials.store import CredentialStore
 
 

@@ -19,7 +19,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from rules.credentials.status_list import FULL_SHARE, SIZE
+from rules.credentials.proving.status_list import FULL_SHARE, SIZE
 from rules.errors import RuleError
 from statements.storage.transaction import DUPLICATE_KEY
 

@@ -20,12 +20,13 @@ from pymongo.errors import PyMongoError
 from rules.catalogue.relevance import relevance_of
 from rules.catalogue.rule_set import RuleSet
 from rules.catalogue.store import RuleCache, RuleStore
-from rules.engine import evaluation_queue, facts, marks, merges, outbox, standings, tier_queue
+from rules.engine import facts, merges, standings
 from rules.engine import identity as people
 from rules.engine.decisions import Decided, decide_person, next_due
 from rules.engine.histories import StoredHistory, load_histories
 from rules.engine.identity import Admit, Sighting, no_affiliation
-from rules.engine.marks import Mark
+from rules.engine.queues import evaluation_queue, marks, outbox, tier_queue
+from rules.engine.queues.marks import Mark
 from rules.engine.record_changes import changes_of
 from rules.engine.round import RoundResult, Writes
 from rules.errors import RuleError

@@ -19,9 +19,9 @@ from pymongo.database import Database
 from rules.catalogue.relevance import relevance_of
 from rules.catalogue.rule_set import RuleSet
 from rules.engine import identity as people
-from rules.engine import marks
 from rules.engine.facts import find_facts, to_fact
 from rules.engine.identity import NOBODY, Identity, Owners
+from rules.engine.queues import marks
 from rules.evidence.from_statement import evidence, known_since, stored_at
 from rules.evidence.history import BEGINNING, Evidence, Fact, Membership, PersonHistory
 from rules.language.model import Certification

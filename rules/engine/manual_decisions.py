@@ -16,8 +16,8 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from rules.catalogue.rule_set import RuleSet
-from rules.engine import evaluation_queue
 from rules.engine.facts import REASONS, from_fact
+from rules.engine.queues import evaluation_queue
 from rules.errors import RuleError
 from rules.evidence.history import Fact, FactKind
 from rules.stored import VENDOR, Document

@@ -17,7 +17,7 @@ from pymongo.database import Database
 from rules.catalogue.rule_set import RuleSet
 from rules.engine.decisions import Decided
 from rules.engine.histories import StoredHistory
-from rules.engine.outbox import Event
+from rules.engine.queues.outbox import Event
 from rules.engine.record_changes import changes_of
 from rules.evaluation.award_ids import award_id
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from rules.catalogue.rule_set import RuleSet
 from rules.engine.histories import StoredHistory
-from rules.engine.outbox import Event
+from rules.engine.queues.outbox import Event
 from rules.evaluation.award_ids import award_id
 from rules.evaluation.timeline import ACTIVE_STATES, HELD_STATES, AwardTimeline, State, Transition
 from rules.stored import VENDOR, Document

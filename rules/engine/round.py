@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
-from rules.engine.outbox import Event
+from rules.engine.queues.outbox import Event
 
 Document = dict[str, Any]
 

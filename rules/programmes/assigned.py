@@ -16,8 +16,8 @@ from pymongo.database import Database
 
 from rules.catalogue.relevance import path_relevance_of
 from rules.catalogue.rule_set import RuleSet
-from rules.engine import evaluation_queue
 from rules.engine.histories import Shared, StoredHistory, load_histories
+from rules.engine.queues import evaluation_queue
 from rules.errors import UnknownRule
 from rules.evaluation.timeline import HELD_STATES
 from rules.evidence.history import Held, PersonHistory

@@ -18,8 +18,9 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from rules.catalogue.rule_set import Record, RuleSet
-from rules.engine import identity, outbox
-from rules.engine.outbox import Event
+from rules.engine import identity
+from rules.engine.queues import outbox
+from rules.engine.queues.outbox import Event
 from rules.engine.standings import state_at
 from rules.errors import RuleError, UnknownPerson, UnknownRule
 from rules.evaluation.award_ids import encode

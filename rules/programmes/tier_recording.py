@@ -23,8 +23,9 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from rules.catalogue.rule_set import RuleSet
-from rules.engine import facts, outbox, tier_queue
-from rules.engine.outbox import Event
+from rules.engine import facts
+from rules.engine.queues import outbox, tier_queue
+from rules.engine.queues.outbox import Event
 from rules.programmes.partners import programme_ids, timeline_of
 from rules.programmes.tier_timeline import TierEvent, TierSegment, TierTimeline
 from rules.programmes.tiers import TierCheck

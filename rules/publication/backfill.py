@@ -20,8 +20,8 @@ from pymongo.database import Database
 
 from rules.catalogue.relevance import compile_relevance
 from rules.catalogue.rule_set import RuleSet
-from rules.engine import evaluation_queue, lease
 from rules.engine.identity import Admit, no_affiliation
+from rules.engine.queues import evaluation_queue, lease
 from rules.publication import evidence_keys
 from rules.publication.evidence_keys import Position
 from rules.stored import VENDOR, Document

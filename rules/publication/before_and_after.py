@@ -13,10 +13,10 @@ from pymongo.database import Database
 from rules.catalogue.relevance import compile_relevance
 from rules.catalogue.rule_set import RuleSet, compile_rows, effective_instant
 from rules.catalogue.store import RuleStore
-from rules.engine import evaluation_queue
 from rules.engine.decisions import decide_person
 from rules.engine.histories import Shared, StoredHistory, load_histories
 from rules.engine.identity import Admit, no_affiliation
+from rules.engine.queues import evaluation_queue
 from rules.evaluation.timeline import AwardTimeline
 from rules.language.dump import document_hash, dump
 from rules.language.model import AnyDocument, Certification, Release

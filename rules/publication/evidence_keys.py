@@ -16,8 +16,9 @@ from pymongo import ASCENDING, UpdateOne
 from pymongo.database import Database
 
 from rules.catalogue.relevance import Relevance, activity_prefix
-from rules.engine import evaluation_queue, identity
+from rules.engine import identity
 from rules.engine.identity import Admit, Sighting, no_affiliation
+from rules.engine.queues import evaluation_queue
 from rules.evidence.selectors import verbs_looked_at
 from rules.language.model import Certification
 from rules.stored import Document

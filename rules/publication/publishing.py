@@ -15,8 +15,8 @@ from rules.calendar import local_date
 from rules.catalogue.rule_set import RuleSet, timezone_of
 from rules.catalogue.store import RuleStore
 from rules.checking.names import PublishedNames
-from rules.engine import outbox, tier_queue
-from rules.engine.outbox import Event
+from rules.engine.queues import outbox, tier_queue
+from rules.engine.queues.outbox import Event
 from rules.errors import AlreadyEnded
 from rules.language.model import AnyDocument, Fragment, PartnerTiers, Release
 from rules.language.suggestions import nearest

@@ -19,8 +19,8 @@ from lrs.foundation.settings import Settings
 from lrs.people.groups import put_group
 from lrs.people.records import add_person
 from rules.catalogue.store import RuleStore
-from rules.engine import evaluation_queue
 from rules.engine.identity import new_person, person_id
+from rules.engine.queues import evaluation_queue
 from rules.publication import plans, publishing
 from statements.ingest import Writer
 from statements.intake.prepare import Setting, prepare

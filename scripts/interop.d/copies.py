@@ -10,12 +10,12 @@ import sys
 from factories_credentials import ISSUER, SIGNER, MemorySigner, make_period
 
 from lrs.credentials.keys import PublicKey, did_document
-from rules.credentials import contexts
 from rules.credentials.document import build_credential, whole_second
 from rules.credentials.learner_record import build_record
-from rules.credentials.proofs import with_proof, without_claims
-from rules.credentials.signing import compact, encode_json, make_private_key, public_jwk
-from rules.credentials.status_list import build_entry, build_list, empty, set_bits
+from rules.credentials.proving import contexts
+from rules.credentials.proving.proofs import with_proof, without_claims
+from rules.credentials.proving.signing import compact, encode_json, make_private_key, public_jwk
+from rules.credentials.proving.status_list import build_entry, build_list, empty, set_bits
 
 NOW = dt.datetime.now(dt.UTC)
 LIST = f"{ISSUER.base}/status/1"

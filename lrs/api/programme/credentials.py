@@ -14,12 +14,12 @@ from lrs.api.contract import Blueprint, PageArgs, next_link, read_cursor
 from lrs.api.programme import answers
 from lrs.api.programme.rules import visible
 from lrs.api.rights import directory, editor, vendor_only, visible_org
-from lrs.credentials.branding import Brand, get_brand, set_brand
 from lrs.credentials.consent import LIFETIME, RIGHTS, Display, DisplayStore
 from lrs.credentials.issuer import issuer_of, links_of
+from lrs.credentials.public.branding import Brand, get_brand, set_brand
+from lrs.credentials.public.view import CredentialView, is_id, listed, part_now, view_of
 from lrs.credentials.verifying.copy import verify_credential
 from lrs.credentials.verifying.verify import Inquiry
-from lrs.credentials.view import CredentialView, is_id, listed, part_now, view_of
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, UnknownThing
 from lrs.foundation.fetching import Fetcher

@@ -15,7 +15,7 @@ from lrs.api.rights import vendor_only
 from lrs.foundation.context import current_services
 from lrs.messaging.delivery import attributes
 from lrs.messaging.event_data import in_words
-from rules.engine import outbox
+from rules.engine.queues import outbox
 
 blp = Blueprint("events", __name__, url_prefix="/events", description="What happened, in order.")
 

@@ -26,15 +26,15 @@ from lrs.content.lti import keys as lti_keys
 from lrs.credentials.consent import DisplayStore
 from lrs.credentials.issuer import issuer_of, links_of, republish
 from lrs.credentials.keys import key_store
+from lrs.credentials.public.view import is_id, listed, view_of
 from lrs.credentials.verifying.copy import read_copy, verify_credential
 from lrs.credentials.verifying.verify import JWT_TYPES, Failed, Inquiry, Unsaid, Verification
-from lrs.credentials.view import is_id, listed, view_of
 from lrs.foundation.context import Services
 from lrs.foundation.database import Document
 from lrs.foundation.fetching import Fetcher, FetchRefused
 from lrs.foundation.settings import Settings, StartFailure
 from lrs.messaging import webhooks
-from rules.credentials.signing import (
+from rules.credentials.proving.signing import (
     ALGORITHMS,
     Algorithm,
     InvalidToken,

@@ -24,9 +24,9 @@ from lrs.analysis.run import Analyst
 from lrs.commands import with_services
 from lrs.commands.answers import scope_from
 from lrs.commands.records.statements import one_line_errors
+from lrs.exchange.arriving.moved_documents import write_documents
 from lrs.exchange.columns import Cells, columns_of
 from lrs.exchange.export import chunks, count, csv_lines, ndjson
-from lrs.exchange.moved_documents import write_documents
 from lrs.exchange.part_files import PartFiles
 from lrs.exchange.settled import settled
 from lrs.exchange.throttle import Throttle

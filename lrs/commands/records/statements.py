@@ -24,8 +24,8 @@ from lrs.access.organizations import get_org
 from lrs.analysis.run import Analyst
 from lrs.commands import saved_queries, with_services
 from lrs.commands.answers import print_answer, read_question, scope_from
-from lrs.exchange.import_files import SizedSource, open_source
-from lrs.exchange.importing import (
+from lrs.exchange.arriving.import_files import SizedSource, open_source
+from lrs.exchange.arriving.importing import (
     BATCH,
     ImportProgress,
     Refusal,
@@ -33,9 +33,9 @@ from lrs.exchange.importing import (
     actors_of,
     import_statements,
 )
+from lrs.exchange.arriving.moved_documents import documents_of, import_documents
+from lrs.exchange.arriving.other_lrs import OtherLrs
 from lrs.exchange.live_tail import tail as follow
-from lrs.exchange.moved_documents import documents_of, import_documents
-from lrs.exchange.other_lrs import OtherLrs
 from lrs.foundation.context import Services, utc_now
 from lrs.messaging.old_news import silence
 from lrs.xapi.consistent_through import Consistency, board, board_path

@@ -12,7 +12,7 @@ from typing import Any, Final
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from rules.engine import lease
+from rules.engine.queues import lease
 
 Document = dict[str, Any]
 

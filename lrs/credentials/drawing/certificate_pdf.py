@@ -22,7 +22,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from lrs.credentials.drawing.badge_art import badge_png
 from lrs.credentials.drawing.glyph_outlines import Face, Style, balanced, can_write, font_path, shorten, width
-from lrs.credentials.view import CredentialView
+from lrs.credentials.public.view import CredentialView
 from rules.wording.phrases import spoken_date
 
 WIDTH, HEIGHT = landscape(A4)

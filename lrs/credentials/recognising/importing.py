@@ -39,7 +39,7 @@ from lrs.foundation.errors import AccessError, Collision
 from lrs.foundation.fetching import Fetched, FetchRefused
 from lrs.people.records import MBOX
 from rules.catalogue.rule_set import RuleSet
-from rules.credentials.proofs import as_list
+from rules.credentials.proving.proofs import as_list
 from rules.errors import RuleError
 from statements.errors import InvalidStatement
 

@@ -29,8 +29,8 @@ from lrs.credentials.verifying.verify import (
 from lrs.foundation.fetching import Fetched, FetchRefused
 from rules.credentials.baking import NotBaked, unbake
 from rules.credentials.learner_record import MOST
-from rules.credentials.proofs import as_list
-from rules.credentials.signing import InvalidToken, Token, read_compact
+from rules.credentials.proving.proofs import as_list
+from rules.credentials.proving.signing import InvalidToken, Token, read_compact
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from lrs.credentials.embedded import embedded
 from lrs.credentials.embedded_proofs import check_proofs, read_document
 from lrs.credentials.issuer import issuer_of
 from lrs.credentials.keys import did_document, issuer, key_store
+from lrs.credentials.public.view import CredentialView
 from lrs.credentials.verifying.copy import verify_credential
 from lrs.credentials.verifying.verify import Inquiry, Verification, run
-from lrs.credentials.view import CredentialView
 from lrs.foundation.context import Services
 from lrs.foundation.fetching import Fetched, FetchRefused
 from rules.credentials.status_publishing import current_list

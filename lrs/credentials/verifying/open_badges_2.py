@@ -23,8 +23,8 @@ from lrs.credentials.verifying.verify import (
     read_json,
 )
 from lrs.foundation.fetching import FetchRefused
-from rules.credentials.proofs import as_list
-from rules.credentials.signing import PublicKey, Token, public_jwk, verify
+from rules.credentials.proving.proofs import as_list
+from rules.credentials.proving.signing import PublicKey, Token, public_jwk, verify
 
 CONTEXT: Final = "https://w3id.org/openbadges/v2"
 JSON_TYPES: Final = "application/ld+json, application/json;q=0.9"

@@ -18,9 +18,9 @@ from lrs.credentials.verifying.verify import (
     subject_of,
 )
 from lrs.foundation.fetching import Fetched
-from rules.credentials.proofs import as_list
-from rules.credentials.signing import read_compact, verify
-from rules.credentials.status_list import decode, get_value
+from rules.credentials.proving.proofs import as_list
+from rules.credentials.proving.signing import read_compact, verify
+from rules.credentials.proving.status_list import decode, get_value
 
 LIST_TYPES: Final = (
     "application/vc+jwt, application/vc;q=0.9, application/ld+json;q=0.8, application/json;q=0.7, */*;q=0.1"

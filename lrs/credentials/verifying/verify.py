@@ -19,12 +19,19 @@ from urllib.parse import unquote, urlsplit
 
 import schemas
 from lrs.foundation.fetching import Fetched, FetchRefused
-from rules.credentials.canonical import NotCanonical
-from rules.credentials.contexts import ChangedContext, UnknownContext
-from rules.credentials.multikey import decode_multikey
-from rules.credentials.proofs import as_list
-from rules.credentials.signing import InvalidToken, Token, decode_object, public_jwk, thumbprint, verify
-from rules.credentials.status_list import InvalidStatusList
+from rules.credentials.proving.canonical import NotCanonical
+from rules.credentials.proving.contexts import ChangedContext, UnknownContext
+from rules.credentials.proving.multikey import decode_multikey
+from rules.credentials.proving.proofs import as_list
+from rules.credentials.proving.signing import (
+    InvalidToken,
+    Token,
+    decode_object,
+    public_jwk,
+    thumbprint,
+    verify,
+)
+from rules.credentials.proving.status_list import InvalidStatusList
 
 LEEWAY = dt.timedelta(seconds=60)
 JWT_TYPES = (

@@ -20,17 +20,17 @@ from lrs.access.guard import PUBLIC, Blueprint
 from lrs.credentials.consent import Display, DisplayStore
 from lrs.credentials.issuer import issuer_of
 from lrs.credentials.keys import link_secrets
-from lrs.credentials.pages import OPEN, answer, linkedin, public_json
-from lrs.credentials.view import CredentialView, UnknownCredential, find_view, part_now, view_of
+from lrs.credentials.public.pages import OPEN, answer, linkedin, public_json
+from lrs.credentials.public.view import CredentialView, UnknownCredential, find_view, part_now, view_of
 from lrs.credentials.wallets.offers import LONGEST, OFFER_FOR, TOKEN_FOR, OfferStore, WalletRefused
 from lrs.credentials.wallets.possession import ALGORITHMS, MOST, holder_of, jwk_of, nonce_of, read_proofs
 from lrs.foundation.audit import Editor
 from lrs.foundation.context import Services, current_services
-from rules.credentials import sd_jwt
 from rules.credentials.document import CONTEXTS
-from rules.credentials.proofs import with_proof, without_claims
-from rules.credentials.signing import compact, read_compact
-from rules.credentials.status_list import LIFETIME, TTL, decode
+from rules.credentials.proving import sd_jwt
+from rules.credentials.proving.proofs import with_proof, without_claims
+from rules.credentials.proving.signing import compact, read_compact
+from rules.credentials.proving.status_list import LIFETIME, TTL, decode
 from rules.credentials.status_publishing import current_list
 
 blp = Blueprint("wallets", __name__)

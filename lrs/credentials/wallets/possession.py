@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from lrs.credentials.verifying.verify import SELF_NAMED, Failed, named_key
 from lrs.credentials.wallets.offers import WalletRefused
-from rules.credentials.signing import (
+from rules.credentials.proving.signing import (
     InvalidToken,
     Token,
     b64,

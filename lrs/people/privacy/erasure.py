@@ -29,8 +29,8 @@ from lrs.people.privacy import legal_holds
 from lrs.people.privacy.erasure_of_refusals import drop_refusals
 from lrs.people.records import MBOX, get_person, same_mailbox
 from rules.credentials.store import CredentialStore
-from rules.engine import evaluation_queue
 from rules.engine.affiliations import unended
+from rules.engine.queues import evaluation_queue
 from statements.intake.attachments import attachments_of
 from statements.parsing.actor import ifi
 from statements.parsing.json_text import dump_text

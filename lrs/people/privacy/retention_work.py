@@ -25,8 +25,8 @@ from lrs.people.privacy import legal_holds
 from lrs.people.privacy.erasure import ACCOUNTS, AGENT_LETTERS, agents_in, rewritten, statements_whole
 from rules.catalogue.relevance import is_observed
 from rules.catalogue.store import cache_of
-from rules.engine import evaluation_queue, lease
 from rules.engine.identity import Interval, interval
+from rules.engine.queues import evaluation_queue, lease
 from statements.intake.attachments import attachments_of
 from statements.parsing.actor import agent_of
 from statements.parsing.parse import parse_json

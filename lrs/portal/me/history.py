@@ -23,7 +23,7 @@ from lrs.analysis.readable_stores import whole_scope
 from lrs.analysis.timeline import person_timeline
 from lrs.credentials.issuer import issuer_of
 from lrs.credentials.learner_record import signed_record
-from lrs.credentials.view import UnknownCredential
+from lrs.credentials.public.view import UnknownCredential
 from lrs.foundation.context import Services, current_services
 from lrs.foundation.errors import InvalidField
 from lrs.people.privacy.erasure import identifiers_of
@@ -31,7 +31,7 @@ from lrs.portal.me.home import credentials_of
 from lrs.portal.me.record import activity_names
 from lrs.portal.mine import Mine, me, page
 from lrs.portal.models.learned import outcome
-from rules.credentials.signing import compact
+from rules.credentials.proving.signing import compact
 from statements.parsing.search_keys import key
 
 Document = dict[str, Any]

@@ -21,15 +21,15 @@ from lrs.content.fulfilling import courses_for_each
 from lrs.content.library.learners import learner_of
 from lrs.content.library.visibility import Visibility, may_see
 from lrs.credentials.issuer import links_of
-from lrs.credentials.pages import linkedin
-from lrs.credentials.view import until_of
+from lrs.credentials.public.pages import linkedin
+from lrs.credentials.public.view import until_of
 from lrs.foundation.context import current_services
 from lrs.portal.mine import Mine, me, page
 from lrs.portal.models.standing import One, Overview, overview
 from lrs.portal.models.way import Step, shortest_way
 from rules import queries
 from rules.catalogue.store import cache_of
-from rules.credentials.signing import read_compact
+from rules.credentials.proving.signing import read_compact
 from rules.credentials.store import CredentialStore
 from rules.engine.standings import StateAt, state_at
 from rules.explaining.explain import Explanation

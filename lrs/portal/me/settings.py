@@ -14,7 +14,7 @@ from lrs.access.tries import check_tries, count_try
 from lrs.console.language import mark
 from lrs.console.shell import redirected
 from lrs.credentials.consent import DisplayStore
-from lrs.credentials.pages import read_choice
+from lrs.credentials.public.pages import read_choice
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
 from lrs.messaging.mail_queue import refused_kinds, subscribe, unsubscribe

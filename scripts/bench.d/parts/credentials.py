@@ -10,11 +10,11 @@ from typing import Any
 from run import Figures, Run
 
 from lrs.credentials.issuer import issuer_of
-from rules.credentials.canonical import canonical
 from rules.credentials.document import Achievement, AwardPeriod, EvidenceNote
 from rules.credentials.issuing import issue_first
-from rules.credentials.proofs import with_proof, without_claims
-from rules.credentials.signing import read_compact
+from rules.credentials.proving.canonical import canonical
+from rules.credentials.proving.proofs import with_proof, without_claims
+from rules.credentials.proving.signing import read_compact
 
 BATCH = 100  # as the worker takes them
 BAR_MS, BAR_RATIO = 1.5, 1.5

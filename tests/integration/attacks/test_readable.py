@@ -26,7 +26,7 @@ from lrs.content.library.downloads import open_download
 from lrs.content.library.intake import Intake, Upload
 from lrs.content.packages.read import Wish
 from lrs.content_app import create_content_app
-from lrs.exchange.moved_documents import import_documents
+from lrs.exchange.arriving.moved_documents import import_documents
 from lrs.foundation.context import utc_now
 from lrs.foundation.settings import Settings
 from statements.storage.documents import DocumentStore

@@ -39,7 +39,7 @@ WORKER = """
 import datetime as dt, os
 from lrs.messaging import delivery, event_consumers, mail_queue
 from rules.credentials import due_awards
-from rules.engine import evaluation_queue, tier_queue
+from rules.engine.queues import evaluation_queue, tier_queue
 from rules.publication import backfill
 for module in (event_consumers, delivery, mail_queue, backfill, due_awards, tier_queue, evaluation_queue):
     module.LEASE = dt.timedelta(seconds=4)

@@ -11,8 +11,8 @@ from lrs.credentials.consent import Display, DisplayStore
 from lrs.credentials.issuer import issuer_of
 from rules.catalogue.store import cache_of
 from rules.credentials.due_awards import issue_due
-from rules.credentials.signing import read_compact
-from rules.credentials.status_list import decode, get_bit
+from rules.credentials.proving.signing import read_compact
+from rules.credentials.proving.status_list import decode, get_bit
 from rules.credentials.status_publishing import current_list
 from rules.engine.facts import from_fact
 from rules.evaluation.award_ids import award_id

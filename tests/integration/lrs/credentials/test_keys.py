@@ -19,7 +19,7 @@ from lrs.credentials.keys import KeyInUse, KeyStore, issuer
 from lrs.foundation.sealing import passphrase
 from lrs.foundation.settings import Settings, StartFailure
 from rules.credentials.issuing import issue, refresh_status
-from rules.credentials.signing import UnknownKey, make_private_key, public_jwk
+from rules.credentials.proving.signing import UnknownKey, make_private_key, public_jwk
 from rules.credentials.status_publishing import current_list
 
 NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)

@@ -19,8 +19,8 @@ from lrs.credentials.verifying.copy import verify_credential
 from lrs.credentials.verifying.verify import Inquiry
 from lrs.foundation.fetching import Fetched, FetchRefused
 from rules.credentials.issuing import issue, refresh_status
-from rules.credentials.proofs import without_claims
-from rules.credentials.signing import read_compact
+from rules.credentials.proving.proofs import without_claims
+from rules.credentials.proving.signing import read_compact
 
 BASE = "https://lrs.example"
 ONE, TWO, OTHERS = (f"01JZ3T8Q4M5N6P7R8S9TAVBWC{letter}" for letter in "ABC")

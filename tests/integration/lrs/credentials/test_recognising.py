@@ -19,7 +19,7 @@ from lrs.foundation.audit import Editor
 from lrs.people.records import get_person
 from rules import rebuild
 from rules.catalogue.store import cache_of
-from rules.credentials.signing import make_private_key
+from rules.credentials.proving.signing import make_private_key
 from rules.engine.identity import new_person, person_id
 from rules.explaining.text import as_text
 from rules.queries import explain

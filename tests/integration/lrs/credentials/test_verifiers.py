@@ -31,7 +31,7 @@ from lrs.credentials.verifying.verify import Inquiry
 from lrs.foundation.fetching import Fetched, FetchRefused
 from rules.credentials.baking import unbake
 from rules.credentials.issuing import issue, refresh_status
-from rules.credentials.signing import compact, make_private_key, read_compact
+from rules.credentials.proving.signing import compact, make_private_key, read_compact
 
 HAS_NODE = shutil.which("node") is not None and (CLIENTS.parent / "node_modules" / "jose").is_dir()
 NOW = dt.datetime.now(dt.UTC)

@@ -22,8 +22,8 @@ from lrs.credentials.verifying.verify import Inquiry
 from lrs.foundation.context import Services
 from lrs.foundation.fetching import Fetched
 from rules.credentials.issuing import issue, refresh_status
-from rules.credentials.multikey import encode_multikey
-from rules.credentials.signing import (
+from rules.credentials.proving.multikey import encode_multikey
+from rules.credentials.proving.signing import (
     b64,
     make_private_key,
     public_jwk,

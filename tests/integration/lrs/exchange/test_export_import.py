@@ -30,11 +30,11 @@ from lrs.analysis.figures.csv_cells import csv_cell
 from lrs.analysis.readable_stores import Scope
 from lrs.analysis.run import Analyst
 from lrs.cli import cli
-from lrs.exchange import importing
+from lrs.exchange.arriving import importing
+from lrs.exchange.arriving.import_files import NdjsonFile
+from lrs.exchange.arriving.other_lrs import OtherLrs, split_page
 from lrs.exchange.columns import Cells
 from lrs.exchange.export import PLAIN, _condition, chunks, count, csv_lines
-from lrs.exchange.import_files import NdjsonFile
-from lrs.exchange.other_lrs import OtherLrs, split_page
 from lrs.exchange.parquet import by_month, schema_of, table_of
 from lrs.exchange.settled import settled
 from lrs.exchange.throttle import Throttle

@@ -25,8 +25,9 @@ from werkzeug.serving import make_server
 from lrs.access.organizations import create_org
 from lrs.analysis.figures.csv_cells import NUL, csv_cell, quoted, unquoted
 from lrs.cli import cli
-from lrs.exchange import json_stream, other_lrs
-from lrs.exchange.envelopes import unwrapped
+from lrs.exchange import json_stream
+from lrs.exchange.arriving import other_lrs
+from lrs.exchange.arriving.envelopes import unwrapped
 from lrs.exchange.json_stream import JsonStream
 from lrs.exchange.part_files import PartFiles
 from lrs.foundation.context import utc_now
@@ -364,7 +365,7 @@ def test_an_export_without_statements_is_named(db: Any, command: Any, tmp_path: 
 def test_a_line_that_is_too_long_is_refused_alone(
     db: Any, command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lrs.exchange.import_files.MAX_LINE", 1000)
+    monkeypatch.setattr("lrs.exchange.arriving.import_files.MAX_LINE", 1000)
     file = tmp_path / "some.ndjson"
     file.write_bytes(orjson.dumps(body(1)) + b"\n" + b"x" * 5000 + b"\n" + orjson.dumps(body(2)))
     done = command("statements", "import", str(file), "--org", "north")

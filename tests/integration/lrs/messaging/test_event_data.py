@@ -17,7 +17,7 @@ from lrs.messaging.event_data import for_endpoint, in_words
 from lrs.people import affiliations, merge, records
 from rules.catalogue.store import RuleStore, cache_of
 from rules.checking.load import load
-from rules.engine import outbox
+from rules.engine.queues import outbox
 
 Db = Database[dict[str, Any]]
 ALL = ["name", "email", "external_id"]

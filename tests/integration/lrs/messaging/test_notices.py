@@ -26,8 +26,8 @@ from lrs.messaging.notice_texts import EXAMPLE, LANGUAGES, Line, kinds, message,
 from lrs.running.mongod import free_port
 from rules.catalogue.store import RuleStore, cache_of
 from rules.checking.load import load
-from rules.engine import outbox
-from rules.engine.outbox import Event
+from rules.engine.queues import outbox
+from rules.engine.queues.outbox import Event
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 RULE = """\

@@ -19,9 +19,9 @@ from lrs.messaging import notices
 from lrs.messaging.old_news import silence
 from rules.catalogue.store import RuleStore, cache_of
 from rules.checking.load import load
-from rules.engine import outbox
 from rules.engine.identity import digest_of
-from rules.engine.outbox import Event
+from rules.engine.queues import outbox
+from rules.engine.queues.outbox import Event
 
 Db = Database[dict[str, Any]]
 NOW = dt.datetime(2026, 11, 29, 12, tzinfo=dt.UTC)

@@ -22,8 +22,8 @@ from lrs.messaging import delivery as sending
 from lrs.messaging import webhooks
 from lrs.messaging.delivery import Reply, attributes, fan_out, serve, settle
 from lrs.messaging.dispatching import SHARE, WebhookDispatcher, release, take
-from rules.engine import outbox
-from rules.engine.outbox import Event
+from rules.engine.queues import outbox
+from rules.engine.queues.outbox import Event
 
 pytestmark = pytest.mark.described
 

@@ -14,7 +14,7 @@ from factories_access import Browser, log_in, make_user
 
 from lrs.credentials.embedded_proofs import read_document
 from lrs.credentials.keys import key_store
-from rules.credentials.signing import read_compact, verify
+from rules.credentials.proving.signing import read_compact, verify
 from rules.engine.standings import state_at
 
 PLACE = "/me/history"

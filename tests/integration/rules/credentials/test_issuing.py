@@ -9,8 +9,8 @@ import pytest
 from factories_credentials import ISSUER, NOW, SIGNER, make_period
 
 from rules.credentials.issuing import CredentialIssuer, issue, refresh_status, settle
-from rules.credentials.signing import public_jwk, read_compact, verify
-from rules.credentials.status_list import decode, get_bit
+from rules.credentials.proving.signing import public_jwk, read_compact, verify
+from rules.credentials.proving.status_list import decode, get_bit
 from rules.credentials.status_publishing import current_list, rebuild, republish_due
 from rules.credentials.store import CredentialStore, UnknownStatusList
 

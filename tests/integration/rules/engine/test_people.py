@@ -14,8 +14,9 @@ from lrs.people.groups import put_group
 from lrs.people.merge import merge, split
 from rules import rebuild
 from rules.catalogue.store import cache_of
-from rules.engine import evaluation_queue, manual_decisions
+from rules.engine import manual_decisions
 from rules.engine.facts import to_fact
+from rules.engine.queues import evaluation_queue
 from rules.evidence.history import Fact
 from rules.programmes import gate_checks, tier_recording
 from rules.programmes.gate_checks import GateQuestion

@@ -175,7 +175,7 @@ def test_dropping_everything_derived_and_deciding_again_gives_the_same(world: Wo
 
 
 def test_two_workers_never_decide_the_same_person_at_once(world: World) -> None:
-    from rules.engine import evaluation_queue
+    from rules.engine.queues import evaluation_queue
 
     ready(world)
     world.send([exam("ana", START), exam("bo", START)])

@@ -9,7 +9,7 @@ import pytest
 from factories_engine import START, TIERS, World, exam, simple, voiding
 
 from rules.catalogue.store import RuleStore, VersionTaken
-from rules.engine import evaluation_queue
+from rules.engine.queues import evaluation_queue
 from rules.engine.standings import state_at
 from rules.errors import AlreadyEnded, InvalidRuleFile, StalePlan
 from rules.publication import backfill, plans, publishing, reviews

@@ -9,7 +9,7 @@ from factories_credentials import ISSUER, NOW, make_period
 
 from rules.credentials.document import Achievement, build_credential, core_digest, digest, hash_identity
 from rules.credentials.issuing import is_wrong, starts_at
-from rules.credentials.status_list import build_entry
+from rules.credentials.proving.status_list import build_entry
 from rules.credentials.store import Record
 
 STATUS = build_entry("https://lrs.example/status/1", 7)

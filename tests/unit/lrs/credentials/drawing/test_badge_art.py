@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from lrs.credentials.branding import DARK, LIGHT, contrast, ink_on
 from lrs.credentials.drawing.badge_art import (
     PALETTES,
     Badge,
@@ -21,6 +20,7 @@ from lrs.credentials.drawing.badge_art import (
     is_plain_svg,
 )
 from lrs.credentials.drawing.glyph_outlines import Style, balanced, shorten, width
+from lrs.credentials.public.branding import DARK, LIGHT, contrast, ink_on
 
 BADGE = Badge("Sales Professional", "Northwind", "sales-pro", "Professional")
 

@@ -13,9 +13,9 @@ import pytest
 from lrs.credentials.consent import Display
 from lrs.credentials.drawing.badge_art import Badge
 from lrs.credentials.drawing.certificate_pdf import draw_certificate
+from lrs.credentials.public.view import CredentialView
 from lrs.credentials.verifying.copy import text_of
 from lrs.credentials.verifying.verify import Failed
-from lrs.credentials.view import CredentialView
 
 FILES = {"credential.jwt": "a.b.c", "credential.json": '{"name": "(Ana) \\\\ 日本"}'}
 BADGE = Badge("Sales Professional", "Northwind Academy", "sales-pro", "Professional")

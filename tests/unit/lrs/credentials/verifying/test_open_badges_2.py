@@ -17,7 +17,7 @@ from lrs.credentials.verifying.verify import Inquiry
 from lrs.foundation.fetching import Fetched, FetchRefused
 from rules.credentials.baking import OPEN_BADGES_2, bake_png, bake_svg
 from rules.credentials.document import hash_identity
-from rules.credentials.signing import compact
+from rules.credentials.proving.signing import compact
 
 HOST = "https://badges.example"
 ISSUER, KEY, LIST = f"{HOST}/issuer", f"{HOST}/key", f"{HOST}/revoked"

@@ -14,9 +14,9 @@ from lrs.credentials.verifying.copy import text_of, verify_credential
 from lrs.credentials.verifying.verify import Inquiry, did_url
 from lrs.foundation.fetching import Fetched, FetchRefused
 from rules.credentials.document import build_credential
-from rules.credentials.multikey import encode_multikey
-from rules.credentials.signing import b64, compact, public_jwk, read_compact
-from rules.credentials.status_list import build_entry, build_list, empty, set_bits
+from rules.credentials.proving.multikey import encode_multikey
+from rules.credentials.proving.signing import b64, compact, public_jwk, read_compact
+from rules.credentials.proving.status_list import build_entry, build_list, empty, set_bits
 
 LIST = "https://lrs.example/status/1"
 DID = "https://lrs.example/.well-known/did.json"

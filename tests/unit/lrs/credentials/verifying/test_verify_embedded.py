@@ -28,10 +28,10 @@ from lrs.credentials.verifying.copy import verify_credential
 from lrs.credentials.verifying.verify import Inquiry
 from lrs.foundation.fetching import Fetched, FetchRefused
 from rules.credentials.baking import bake_png, bake_svg
-from rules.credentials.multikey import encode_multikey, multibase
-from rules.credentials.proofs import with_proof, without_claims
-from rules.credentials.signing import b64, compact, make_private_key, public_jwk
-from rules.credentials.status_list import build_list, empty, set_bits
+from rules.credentials.proving.multikey import encode_multikey, multibase
+from rules.credentials.proving.proofs import with_proof, without_claims
+from rules.credentials.proving.signing import b64, compact, make_private_key, public_jwk
+from rules.credentials.proving.status_list import build_list, empty, set_bits
 
 LIST = "https://lrs.example/status/1"
 DID = "https://lrs.example/.well-known/did.json"

@@ -1,0 +1,1 @@
+"""What anybody sees of credentials: their pages, the registry, and hosted forms."""

@@ -1,0 +1,1 @@
+"""What comes in from files: statements and documents, also of other stores."""

@@ -1,0 +1,1 @@
+"""How a credential is proven: canonical forms, keys, proofs, tokens and status lists."""
