@@ -11,6 +11,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -19,16 +20,17 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
 
-from lrs.lake.errors import LakeMissing, LakeOfOtherLayout
+from lrs.lake.errors import LakeMissing, LakeOfOtherLayout, LakeUnreadable
 from lrs.lake.tables import COUNTED, LAYOUT, SCHEMAS
 
 GROUP_ROWS: Final = 122_880
 FILE_ROWS: Final = 700_000  # about 32 MB of statements
 BUILD_FIRST: Final = "run `lrs lake build`"
+LOOK: Final = "look at the folder or bucket of LRS_LAKE_URL, or run `lrs lake build --anew`"
 _AT_ONCE: Final = {"delta.logRetentionDuration": "interval 0 seconds", "delta.checkpointInterval": "50"}
 
 
@@ -57,12 +59,21 @@ class LakeTable:
 
     @property
     def delta(self) -> DeltaTable:
-        """Return the table at its newest version; raises LakeMissing or LakeOfOtherLayout."""
-        if self._table is None:
-            self._table = self._open()
-        else:
-            self._table.update_incremental()
+        """Return the table at its newest version; LakeMissing, LakeOfOtherLayout, LakeUnreadable."""
+        with self._readable():
+            if self._table is None:
+                self._table = self._open()
+            else:
+                self._table.update_incremental()
         return self._table
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Say which table it is that cannot be read; what the libraries say of it is the cause."""
+        try:
+            yield
+        except (DeltaError, OSError) as error:
+            raise LakeUnreadable(f"the log of {self.name!r} in the lake cannot be read", LOOK) from error
 
     def _open(self) -> DeltaTable:
         try:
@@ -75,8 +86,9 @@ class LakeTable:
         return table
 
     def exists(self) -> bool:
-        """Tell whether the table is there."""
-        return DeltaTable.is_deltatable(self.uri)
+        """Tell whether the table is there; LakeUnreadable where that cannot be seen."""
+        with self._readable():
+            return DeltaTable.is_deltatable(self.uri)
 
     def position(self, name: str) -> int | None:
         """Return a position as the newest commit that moved it left it."""
