@@ -22,7 +22,7 @@ from pymongo.database import Database
 
 from lrs.lake import reading
 from lrs.lake.buckets import bucket_table, slot_sql
-from lrs.lake.errors import Unanswerable
+from lrs.lake.errors import LakeError, Unanswerable
 from lrs.lake.rows import NUMBERS, SIGN, order_key
 from lrs.lake.sql import Sql, column_of, extensions_in, numbers_in, texts_in
 from lrs.lake.storage import LakeTable
@@ -36,6 +36,10 @@ from statements.query.predicate import Predicate
 Document = dict[str, Any]
 Partial = dict[str, Any]
 Position = tuple[dt.datetime | float | None, bytes]
+# What no file can be the cause of: SQL that is wrong, numbers that leave their type.
+OUR_MISTAKES: Final = (
+    duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.DataError,
+)  # fmt: skip
 POWER: Final = "1267650600228229401496703205376.0::DOUBLE"  # 2^100
 
 
@@ -92,8 +96,12 @@ class LakeQuestion:
             yield db
         except duckdb.InterruptException as error:
             raise QueryTimeout(max_seconds) from error
-        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-            raise Unanswerable("the lake's files changed, or memory was short") from error
+        except OUR_MISTAKES:
+            raise
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            raise Unanswerable("the lake's files changed or cannot be read, or memory was short") from error
+        except LakeError as error:
+            raise Unanswerable(error.fact) from error
         finally:
             timer.cancel()
             db.close()

@@ -25,6 +25,14 @@ class LakeOfOtherLayout(LakeError):
     """The tables were written by another version of Laurel."""
 
 
+class LakeUnreadable(LakeError):
+    """The storage of the lake cannot be reached, or its log says nothing that can be understood."""
+
+
+class LakeTaken(LakeError):
+    """The right to write the lake was lost: another process has it, or may have."""
+
+
 class FeedLost(LakeError):
     """MongoDB no longer knows what changed since the lake's position."""
 

@@ -57,16 +57,24 @@ class Filled:
 
 
 class Filler:
-    """Writes the lake of one database; hold the lease of `state` meanwhile."""
+    """Writes the lake of one database, while `may_write` keeps the lease of `state`.
 
-    def __init__(self, db: Database[Document], url: str) -> None:
+    It is asked before all that is written or deleted: LakeTaken, and no more is done, where it is false.
+    """
+
+    def __init__(self, db: Database[Document], url: str, may_write: Callable[[], bool]) -> None:
         self.db = db
-        self.statements = LakeTable(url, STATEMENTS)
-        self.tables = {name: LakeTable(url, name) for name in (ACTORS, ACTIVITIES)}
+        self.statements = LakeTable(url, STATEMENTS, may_write)
+        self.tables = {name: LakeTable(url, name, may_write) for name in (ACTORS, ACTIVITIES)}
         self._words: dict[str, Dictionary] = {}
+
+    def hold(self) -> None:
+        """Keep the right to write the lake for longer; LakeTaken where it was lost."""
+        self.statements.hold()
 
     def create(self) -> None:
         """Begin with empty tables; what is there is left to be forgotten."""
+        self.hold()
         state.empty(self.db)  # first: nobody may ask what is not whole
         at = feed.present(self.db)
         self._words.clear()
@@ -107,11 +115,9 @@ class Filler:
         while batch := list(islice(documents, BATCH)):
             yield batch
 
-    def follow(self, now: Callable[[], dt.datetime], go_on: Callable[[], bool]) -> Filled:
-        """Bring the tables up to now, and tell MongoDB how far they are; raises FeedLost.
-
-        `go_on` is asked between commits; false ends the round, and nothing is told.
-        """
+    def follow(self, now: Callable[[], dt.datetime]) -> Filled:
+        """Bring the tables up to now, and tell MongoDB how far they are; raises FeedLost, and LakeTaken."""
+        self.hold()
         began, done, beat = now(), Filled(), uuid4().hex
         position = self._position()
         state.beat(self.db, beat)
@@ -122,9 +128,8 @@ class Filler:
             if touched and (order is None or len(touched) >= ROUND):
                 self._apply(list(touched), at, done)
                 touched.clear()
-                if not go_on():
-                    return done
             position = at
+        self.hold()
         told = {"position": position, "version": self.statements.delta.version(), "through": began}
         self.db.lake.update_one({"_id": state.ONE}, {"$set": told})
         return done

@@ -11,6 +11,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -19,30 +20,41 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
 
-from lrs.lake.errors import LakeMissing, LakeOfOtherLayout
+from lrs.lake.errors import LakeMissing, LakeOfOtherLayout, LakeTaken, LakeUnreadable
 from lrs.lake.tables import COUNTED, LAYOUT, SCHEMAS
 
 GROUP_ROWS: Final = 122_880
 FILE_ROWS: Final = 700_000  # about 32 MB of statements
 BUILD_FIRST: Final = "run `lrs lake build`"
+LOOK: Final = "look at the folder or bucket of LRS_LAKE_URL, or run `lrs lake build --anew`"
 _AT_ONCE: Final = {"delta.logRetentionDuration": "interval 0 seconds", "delta.checkpointInterval": "50"}
 
 
-class LakeTable:
-    """A table at `url`/`name`; a path, or an address such as s3://bucket/lake."""
+def never() -> bool:
+    """Be no writer."""
+    return False
 
-    def __init__(self, url: str, name: str) -> None:
-        self.name = name
+
+class LakeTable:
+    """A table at `url`/`name`; a path, or an address such as s3://bucket/lake.
+
+    `may_write` is asked before whatever writes or deletes, and keeps the right to it for longer; where it
+    is false nothing is done, and LakeTaken raised: who took over may delete what is not committed yet.
+    """
+
+    def __init__(self, url: str, name: str, may_write: Callable[[], bool] = never) -> None:
+        self.name, self._may_write = name, may_write
         self.is_local = "://" not in url
         self.uri = str(Path(url).absolute() / name) if self.is_local else f"{url.rstrip('/')}/{name}"
         self._table: DeltaTable | None = None
 
     def create(self) -> None:
         """Make the table, empty, in place of one that is there."""
+        self.hold()
         if self.is_local:
             Path(self.uri).mkdir(mode=0o700, parents=True, exist_ok=True)
         counted = {"delta.dataSkippingNumIndexedCols": str(COUNTED[self.name])}
@@ -55,14 +67,28 @@ class LakeTable:
             configuration=_AT_ONCE | counted,
         )
 
+    def hold(self) -> None:
+        """Keep the right to write for longer; LakeTaken where it was lost."""
+        if not self._may_write():
+            raise LakeTaken("another process writes the lake", "try again")
+
     @property
     def delta(self) -> DeltaTable:
-        """Return the table at its newest version; raises LakeMissing or LakeOfOtherLayout."""
-        if self._table is None:
-            self._table = self._open()
-        else:
-            self._table.update_incremental()
+        """Return the table at its newest version; LakeMissing, LakeOfOtherLayout, LakeUnreadable."""
+        with self._readable():
+            if self._table is None:
+                self._table = self._open()
+            else:
+                self._table.update_incremental()
         return self._table
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Say which table it is that cannot be read; what the libraries say of it is the cause."""
+        try:
+            yield
+        except (DeltaError, OSError) as error:
+            raise LakeUnreadable(f"the log of {self.name!r} in the lake cannot be read", LOOK) from error
 
     def _open(self) -> DeltaTable:
         try:
@@ -75,8 +101,9 @@ class LakeTable:
         return table
 
     def exists(self) -> bool:
-        """Tell whether the table is there."""
-        return DeltaTable.is_deltatable(self.uri)
+        """Tell whether the table is there; LakeUnreadable where that cannot be seen."""
+        with self._readable():
+            return DeltaTable.is_deltatable(self.uri)
 
     def position(self, name: str) -> int | None:
         """Return a position as the newest commit that moved it left it."""
@@ -117,6 +144,7 @@ class LakeTable:
         table, sizes = self.delta, self._adds()
         gone = [RemoveAction(path, True, now, sizes[path], {}) for path in removed]
         moved = [Transaction(name, at, now) for name, at in (positions or {}).items()]
+        self.hold()
         table.create_write_transaction(
             [*added, *gone],
             "append",
@@ -150,10 +178,13 @@ class LakeTable:
     def forget(self) -> None:
         """Remove every file, partial file and log that the newest version does not need."""
         table = self.delta
+        self.hold()
         table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
         self._sweep()
         table = self.delta
+        self.hold()
         table.create_checkpoint()
+        self.hold()
         table.cleanup_metadata()
         self._table = None
 
@@ -162,6 +193,7 @@ class LakeTable:
         known = set(self._adds())
         for one in self.files.get_file_info(pafs.FileSelector("", recursive=False)):
             if one.type == pafs.FileType.File and ".parquet" in one.path and one.path not in known:
+                self.hold()
                 self.files.delete_file(one.path)
 
     def read(self) -> pa.Table:
@@ -198,6 +230,7 @@ class _FileWriter:
         self._flush()
         self._writer.close()
         body = self._buffer.getvalue()
+        self.table.hold()
         with self.table.files.open_output_stream(self.path) as out:
             out.write(body)
         stats = json.dumps({"numRecords": self.rows})

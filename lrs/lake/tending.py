@@ -14,6 +14,7 @@ from bson.codec_options import CodecOptions
 from pymongo.database import Database
 
 from lrs.lake import reading, state
+from lrs.lake.errors import LakeTaken
 from lrs.lake.filling import LEFT_OUT, Filled, Filler
 from lrs.lake.rows import checksum, row_of
 from lrs.lake.tables import ACTIVITIES, ACTIVITY_LISTS, ACTOR_COLUMNS, ACTORS, SCHEMAS, STATEMENTS
@@ -21,6 +22,7 @@ from statements.query.mongo_filter import STANDING
 
 Document = dict[str, Any]
 Months = dict[tuple[str, str], tuple[int, int]]
+HELD_ROWS: Final = 10_000  # rows that are compared before the lease is renewed
 MANY_FILES: Final = 64  # files after which the table is sorted anew
 COMPARED: Final = (
     "id", "actor", "timestamp", "verb", "object_activity", "object_actor", "object_statement", "registration",
@@ -44,29 +46,37 @@ class Difference:
 def keep(db: Database[Document], url: str, now: Callable[[], dt.datetime]) -> Filled | None:
     """Follow the store, and tidy where it is due; None while another process does, or nothing is built.
 
-    Erasure is complete when this returns: rows, texts, old files and logs.
+    Erasure is complete when this returns what was done: rows, texts, old files and logs. Where the lease is
+    lost on the way nothing further is written or deleted; who has it goes on.
     """
     taken = state.take(db, now())
     if taken is None:
         return None
     try:
-        filler = Filler(db, url)
+        filler = Filler(db, url, lambda: state.renew(db, taken, now()))
         if not filler.is_built:
             return None
-        done = filler.follow(now, lambda: state.renew(db, taken, now()))
+        done = filler.follow(now)
         if len(filler.statements.paths()) > MANY_FILES:
-            compact(filler)
             state.owe(db)
+            compact(filler)
         if (state.read(db) or {}).get("owes"):
             forget(filler)
+            filler.hold()
             state.paid(db, filler.statements.delta.version())
+    except LakeTaken:
+        return None
+    else:
         return done
     finally:
         state.give_back(db, taken)
 
 
 def compact(filler: Filler) -> int:
-    """Sort all rows by organization, person and time into large files; return how many files there were."""
+    """Sort all rows by organization, person and time into large files; return how many files there were.
+
+    Raises LakeTaken; files that were written by then are in no version, and go when somebody forgets.
+    """
     table = filler.statements
     before = table.paths()
     if not before:
@@ -86,7 +96,7 @@ def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:
 def forget(filler: Filler) -> int:
     """Take away texts that no row names, then every file, partial file and log that is not needed.
 
-    Return how many texts went.
+    Return how many texts went; raises LakeTaken.
     """
     gone = 0
     with reading.connection() as db:
@@ -104,8 +114,11 @@ def forget(filler: Filler) -> int:
 
 
 def verify(db: Database[Document], filler: Filler) -> list[Difference]:
-    """Compare counts and checksums of store and lake by organization and month; bring it up to now first."""
-    store, lake = _of_store(db), _of_lake(filler)
+    """Compare counts and checksums of store and lake by organization and month; bring it up to now first.
+
+    Raises LakeTaken.
+    """
+    store, lake = _of_store(db, filler), _of_lake(filler)
     return [
         Difference(org, month, store.get((org, month), (0, 0))[0], lake.get((org, month), (0, 0))[0])
         for org, month in sorted(store.keys() | lake.keys())
@@ -113,9 +126,9 @@ def verify(db: Database[Document], filler: Filler) -> list[Difference]:
     ]
 
 
-def _of_store(db: Database[Document]) -> Months:
+def _of_store(db: Database[Document], filler: Filler) -> Months:
     statements = db.get_collection("statements", codec_options=CODEC)
-    return _added(row_of(one) for one in statements.find(STANDING, LEFT_OUT))
+    return _added(_held(filler, (row_of(one) for one in statements.find(STANDING, LEFT_OUT))))
 
 
 def _of_lake(filler: Filler) -> Months:
@@ -134,7 +147,15 @@ def _of_lake(filler: Filler) -> Months:
                         row[name] = row[name] and [texts[ACTIVITIES].get(one) for one in row[name]]
                     yield row
 
-    return _added(rows())
+    return _added(_held(filler, rows()))
+
+
+def _held(filler: Filler, rows: Iterator[Document]) -> Iterator[Document]:
+    """Keep the lease while rows are read: what is compared must not move."""
+    for i, row in enumerate(rows):
+        if i % HELD_ROWS == 0:
+            filler.hold()
+        yield row
 
 
 def _added(rows: Iterator[Document]) -> Months:

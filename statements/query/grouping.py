@@ -11,7 +11,7 @@ import datetime as dt
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from bson import Decimal128
 
@@ -132,12 +132,19 @@ def _partial(measure: Measure) -> dict[str, Any]:
     return {"$min" if measure.function == "first" else "$max": {"$cond": [has, dated, "$$REMOVE"]}}
 
 
+# What partial results are put into: it grows in place, since a row may be merged from ten thousands of them.
+_GROWING: Final[Mapping[str, Callable[[], Any]]] = {
+    "distinct": set, "percentile": Counter, "count": list, "sum": list, "avg": list,
+}  # fmt: skip
+
+
 class _Total:
     """One measure of one row while partial results come in."""
 
     def __init__(self, measure: Measure) -> None:
         self.measure = measure
-        self.value: Any = set() if measure.function == "distinct" else None
+        begun = _GROWING.get(measure.function)
+        self.value: Any = begun() if begun else None
         self.n = 0
 
     def add(self, partial: Any, n: int) -> None:
@@ -148,10 +155,9 @@ class _Total:
                     v.to_decimal() if isinstance(v, Decimal128) else v for v in partial if v is not None
                 )
             case "percentile":
-                counts = partial if isinstance(partial, Mapping) else Counter(number(v) for v in partial)
-                self.value = (self.value or Counter()) + Counter(counts)
+                self.value.update(partial if isinstance(partial, Mapping) else map(number, partial))
             case "count" | "sum" | "avg":
-                self.value = [*(self.value or ()), number(partial)]
+                self.value.append(number(partial))
             case "min" | "first":
                 self.value = _edge(min, self.value, partial)
             case "max" | "last":
@@ -165,9 +171,9 @@ class _Total:
             case "avg":
                 return _added(self.value) / self.n if self.n else None
             case "percentile":
-                return nearest_rank(self.value or {}, self.measure.p or 1)
+                return nearest_rank(self.value, self.measure.p or 1)
             case "count" | "sum":
-                return _added(self.value or ())
+                return _added(self.value)
             case "first" | "last":
                 return None if self.value is None else plain(self.value[2])
         return plain(self.value)

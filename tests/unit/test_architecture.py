@@ -24,7 +24,8 @@ INTERNAL = {  # never leave over HTTP
     "Gone",
     "StartFailure", "FolderInUse", "StopRequested", "Refused", "CannotRun", "Unconfirmed", "NoBackup", "Damaged",
     "PackageRefused", "XmlRefused", "DamagedFile", "MissingFile", "OrgLeaseLost",  # of packages: become issues
-    "LakeError", "LakeMissing", "LakeOfOtherLayout", "FeedLost", "Unanswerable",  # MongoDB answers then
+    "LakeError", "LakeMissing", "LakeOfOtherLayout", "LakeUnreadable", "LakeTaken",
+    "FeedLost", "Unanswerable",  # MongoDB answers then
     "NotCanonical", "UnknownContext", "ChangedContext",  # of proofs: a check that failed says them
 }  # fmt: skip
 

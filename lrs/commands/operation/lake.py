@@ -37,12 +37,12 @@ def one_line_errors() -> Iterator[None]:
         fail(f"lrs: {error.name} is not installed; pip install 'laurel-lrs[lake]'")
 
 
-def _filler(services: Services) -> Filler:
+def _filler(services: Services, may_write: Callable[[], bool]) -> Filler:
     if not services.settings.lake_url:
         fail("lrs: there is no lake; name a folder or s3://bucket/prefix by LRS_LAKE_URL")
     from lrs.lake.filling import Filler  # noqa: PLC0415 -- the libraries are optional
 
-    return Filler(services.db, services.settings.lake_url)
+    return Filler(services.db, services.settings.lake_url, may_write)
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def _alone(services: Services) -> Iterator[Callable[[], bool]]:
 def status(services: Services, *, as_json: bool) -> None:
     """Say how large the lake is and how fresh."""
     with one_line_errors():
-        filler = _filler(services)
+        filler = _filler(services, lambda: False)
         print_rows([_status(services, filler)], STATUS, as_json=as_json)
 
 
@@ -89,8 +89,8 @@ def _status(services: Services, filler: Filler) -> dict[str, Any]:
 @with_services
 def build(services: Services, *, anew: bool) -> None:
     """Copy the store into the lake; Ctrl-C stops it, and the same command goes on."""
-    with one_line_errors(), _alone(services) as go_on:
-        filler = _filler(services)
+    with one_line_errors(), _alone(services) as may_write:
+        filler = _filler(services, may_write)
         if anew or not filler.statements.exists():
             filler.create()
         total, done = services.db.statements.estimated_document_count(), filler.statements.count()
@@ -99,16 +99,16 @@ def build(services: Services, *, anew: bool) -> None:
             nonlocal done
             done += count
             click.echo(f"{done:,} of about {total:,} statements", err=True)
-            return go_on()
+            return may_write()
 
         if not filler.is_built and not filler.build(told):
             fail("lrs: another process took the lake over")
         from lrs.lake.tending import compact, forget  # noqa: PLC0415 -- the libraries are optional
 
-        filler.follow(services.now, go_on)
+        filler.follow(services.now)
         compact(filler)
         forget(filler)
-        filler.follow(services.now, go_on)
+        filler.follow(services.now)
         click.echo(f"the lake holds {filler.statements.count():,} statements")
 
 
@@ -117,11 +117,11 @@ def build(services: Services, *, anew: bool) -> None:
 @with_services
 def verify(services: Services, *, as_json: bool) -> None:
     """Compare counts and checksums with MongoDB by organization and month; status 1 where they differ."""
-    with one_line_errors(), _alone(services) as go_on:
+    with one_line_errors(), _alone(services) as may_write:
         from lrs.lake import tending  # noqa: PLC0415 -- the libraries are optional
 
-        filler = _filler(services)
-        filler.follow(services.now, go_on)
+        filler = _filler(services, may_write)
+        filler.follow(services.now)
         found = tending.verify(services.db, filler)
     if found:
         print_rows(map(asdict, found), ("org", "month", "store", "lake"), as_json=as_json)
@@ -134,10 +134,10 @@ def verify(services: Services, *, as_json: bool) -> None:
 @with_services
 def compact(services: Services) -> None:
     """Sort the lake into large files."""
-    with one_line_errors(), _alone(services):
+    with one_line_errors(), _alone(services) as may_write:
         from lrs.lake import tending  # noqa: PLC0415 -- the libraries are optional
 
-        filler = _filler(services)
+        filler = _filler(services, may_write)
         before = tending.compact(filler)
         tending.forget(filler)
         click.echo(f"{before} files became {len(filler.statements.paths())}")
@@ -147,8 +147,8 @@ def compact(services: Services) -> None:
 @with_services
 def vacuum(services: Services) -> None:
     """Remove all that the newest version does not need: texts, old and partial files, logs."""
-    with one_line_errors(), _alone(services):
+    with one_line_errors(), _alone(services) as may_write:
         from lrs.lake import tending  # noqa: PLC0415 -- the libraries are optional
 
-        filler = _filler(services)
+        filler = _filler(services, may_write)
         click.echo(f"{tending.forget(filler)} texts that no statement names are gone")

@@ -19,7 +19,7 @@ from lrs.lake.filling import Filler
 @pytest.fixture
 def filler(db: Any, tmp_path: Path) -> Filler:
     """The writer of an empty lake that stands where the store stands."""
-    made = Filler(db, str(tmp_path / "lake"))
+    made = Filler(db, str(tmp_path / "lake"), lambda: True)
     made.create()
     return made
 
@@ -27,4 +27,4 @@ def filler(db: Any, tmp_path: Path) -> Filler:
 @pytest.fixture
 def follow(filler: Filler) -> Callable[[], Any]:
     """Bring the lake up to now."""
-    return lambda: filler.follow(utc_now, lambda: True)
+    return lambda: filler.follow(utc_now)

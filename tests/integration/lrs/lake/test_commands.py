@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from factories import make_statement, make_store, send
 
 from lrs.cli import cli
+from lrs.lake import state
 
 
 @pytest.fixture
@@ -51,3 +52,14 @@ def test_without_a_lake_there_is_one_line(db: Any, lake: Any, tmp_path: Path) ->
     unbuilt = lake("verify")
     assert (unbuilt.exit_code, unbuilt.output.count("\n")) == (1, 1)
     assert "run `lrs lake build`" in unbuilt.output
+
+
+@pytest.mark.parametrize("words", [["build", "--anew"], ["verify"], ["compact"], ["vacuum"]], ids=" ".join)
+def test_a_command_that_lost_the_lake_to_another_process_says_so_in_one_line(
+    db: Any, lake: Any, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    send(make_store(db, "north"), make_statement())
+    lake("build")
+    monkeypatch.setattr(state, "renew", lambda *_: False)
+    lost = lake(*words)
+    assert (lost.exit_code, lost.output) == (1, "lrs: another process writes the lake; try again\n")

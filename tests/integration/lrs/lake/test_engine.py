@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,6 +69,76 @@ def test_mongodb_answers_where_the_lake_is_old_missing_or_being_built(db: Any, f
     answer = asked(db, url, BY_VERB)
     assert answer.engine.reason == "the lake is being built"
     assert answer.rows[0]["n"] == 2
+
+
+def spoiled_log(folder: Path) -> None:
+    """Let the newest entries of all logs be something else."""
+    for log in folder.glob("*/_delta_log"):
+        newest = max(log.glob("*.json"))
+        (log / f"{int(newest.stem) + 1:020}.json").write_bytes(b"\xffno log")
+
+
+def looping_log(folder: Path) -> None:
+    """Let the newest entries of all logs be what the operating system refuses to open."""
+    for log in folder.glob("*/_delta_log"):
+        loop = log / f"{int(max(log.glob('*.json')).stem) + 1:020}.json"
+        loop.symlink_to(loop)
+
+
+def cut_files(folder: Path) -> None:
+    """Take the ends from all files of rows."""
+    for file in folder.glob("*/*.parquet"):
+        file.write_bytes(file.read_bytes()[:-9])
+
+
+def spoiled_pages(folder: Path) -> None:
+    """Overwrite the first bytes of rows in all files."""
+    for file in folder.glob("*/*.parquet"):
+        body = file.read_bytes()
+        file.write_bytes(body[:4] + b"\xff" * 40 + body[44:])
+
+
+def no_files(folder: Path) -> None:
+    """Remove all files of rows, which the log still names."""
+    for file in folder.glob("*/*.parquet"):
+        file.unlink()
+
+
+@pytest.mark.parametrize("is_open", [True, False], ids=["open", "anew"])
+@pytest.mark.parametrize("harm", [spoiled_log, looping_log, cut_files, spoiled_pages, no_files])
+@pytest.mark.parametrize("question", [BY_VERB, {"select": ["verb"], "sort": "timestamp"}])
+def test_mongodb_answers_where_the_storage_of_the_lake_is_in_trouble(
+    db: Any, filler: Filler, harm: Callable[[Path], None], question: Any, *, is_open: bool
+) -> None:
+    """Whether this process has read the lake before or not."""
+    url = ready(db, filler)
+    engine.lake_at.cache_clear()
+    if is_open:
+        assert asked(db, url, question).engine.name == "lake"
+    harm(Path(url))
+    answer = asked(db, url, question)
+    assert answer.engine.name == "mongodb"
+    assert "cannot be read" in answer.engine.reason
+    assert "\n" not in answer.engine.reason
+    assert answer.rows == asked(db, "", question).rows
+
+
+def test_mongodb_answers_where_the_log_is_spoiled_between_choosing_and_asking(
+    db: Any, filler: Filler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = ready(db, filler)
+    chosen = Analyst.engine
+
+    def spoiling(self: Analyst, query: Any) -> Any:
+        found = chosen(self, query)
+        assert found.lake is not None
+        spoiled_log(Path(url))
+        return found
+
+    monkeypatch.setattr(Analyst, "engine", spoiling)
+    answer = asked(db, url, BY_VERB)
+    assert (answer.engine.name, answer.rows[0]["n"]) == ("mongodb", 2)
+    assert "the log of 'statements' in the lake cannot be read" in answer.engine.reason
 
 
 def test_mongodb_answers_where_the_libraries_are_not_there(

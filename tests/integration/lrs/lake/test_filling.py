@@ -65,7 +65,7 @@ def test_a_build_goes_on_where_it_stopped_and_doubles_nothing(
     store(db, some(3), "south")
     filler.create()
     assert not filler.build(lambda _count: False)
-    again = Filler(db, str(filler.statements.uri).removesuffix("/statements"))
+    again = Filler(db, str(filler.statements.uri).removesuffix("/statements"), lambda: True)
     assert not again.is_built
     store(db, some(2))
     assert again.build(lambda _count: True)
