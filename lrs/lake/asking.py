@@ -14,6 +14,7 @@ import datetime as dt
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Final
 
 import duckdb
@@ -27,7 +28,7 @@ from lrs.lake.rows import NUMBERS, SIGN, order_key
 from lrs.lake.sql import Sql, column_of, extensions_in, numbers_in, texts_in
 from lrs.lake.storage import LakeTable
 from lrs.lake.tables import ACTIVITIES, ACTIVITY_LISTS, ACTORS, INSTANT, KEY, STATEMENTS
-from lrs.lake.values import Value, exact_sum, instant_of, number_of, value_of_field
+from lrs.lake.values import Names, Value, exact_sum, instant_of, number_of, value_of_field
 from statements.errors import QueryTimeout
 from statements.query.analyst_query import AnalystQuery, Column, GroupKey, Measure, bounds
 from statements.query.fields import FIELDS, Field, Kind
@@ -43,6 +44,14 @@ OUR_MISTAKES: Final = (
 POWER: Final = "1267650600228229401496703205376.0::DOUBLE"  # 2^100
 
 
+class Texts(dict[int, str]):
+    """The texts of a table by their numbers."""
+
+    def __missing__(self, key: int) -> str:
+        """Refuse: the text was erased after the rows were read, and MongoDB knows what is left."""
+        raise Unanswerable("what it tells of was erased just now")
+
+
 class Lake:
     """The tables of one place as this process reads them; safe for threads."""
 
@@ -50,7 +59,7 @@ class Lake:
         self.url = url
         self._lock = threading.Lock()
         self._tables = {name: LakeTable(url, name) for name in (STATEMENTS, ACTORS, ACTIVITIES)}
-        self._texts: dict[str, tuple[int, dict[int, str]]] = {}
+        self._texts: dict[str, tuple[int, Texts]] = {}
 
     def relation(self, db: duckdb.DuckDBPyConnection, name: str) -> str:
         """Return the SQL of a table at its newest version."""
@@ -69,7 +78,7 @@ class Lake:
         known = self._texts.get(name)
         if known is None or known[0] != version:
             rows = reading.rows_of(db, f"SELECT key, text FROM {self.relation(db, name)}")  # noqa: S608 -- paths of ours
-            known = self._texts[name] = (version, dict(rows))
+            known = self._texts[name] = (version, Texts(rows))
         return known[1]
 
 
@@ -139,29 +148,13 @@ class LakeQuestion:
                 f"WHERE {beyond} ORDER BY {order} LIMIT {query.limit + 1}",
                 [*parameters, *further],
             ).fetchall()
-            return [self._document(db, row, values) for row in rows]
+            names = self._names(db)
+            return [_document(row, values, names) for row in rows]
 
     def _document_value(self, field: Field) -> Value:
         if field.kind is Kind.IRIS:
             return Value(column_of(field.name), lambda v, names: _list_of(field.name, v, names))
         return value_of_field(field)
-
-    def _document(
-        self, db: duckdb.DuckDBPyConnection, row: Sequence[Any], values: Mapping[str, Value]
-    ) -> Document:
-        document: Document = {"_id": order_key(row[0], row[1])}
-        count = len(values)
-        for i, (name, value) in enumerate(values.items()):
-            found = value.read(row[2 + i], lambda table: self.lake.texts(db, table))
-            if value.whole and found is not None:
-                found = number_of(found, whole=row[2 + count + i])
-            head, _, tail = name.partition(".")
-            if tail:
-                document.setdefault(head, {})[tail] = found
-            else:
-                document[head] = found
-        document["extensions"] = [_entry(one) for one in row[-1] or ()]
-        return document
 
     # groups
 
@@ -192,7 +185,8 @@ class LakeQuestion:
             )
             labels = [column[0] for column in found.description or ()]
             rows = [dict(zip(labels, row, strict=True)) for row in found.fetchall()]
-            return [self._partial(db, row, keys) for row in rows if row["all_of_them"] or named]
+            names = self._names(db)
+            return [self._partial(row, keys, names) for row in rows if row["all_of_them"] or named]
 
     def _value(self, measure: Measure) -> Value | None:
         if measure.field is None:
@@ -246,12 +240,7 @@ class LakeQuestion:
                 slot = slot_sql(column_of(key.field.name))
                 yield f" LEFT JOIN buckets_{i} b{i} ON b{i}.slot = {slot}"
 
-    def _partial(
-        self, db: duckdb.DuckDBPyConnection, row: Mapping[str, Any], keys: Sequence[Value]
-    ) -> Partial:
-        def names(table: str) -> Mapping[int, str]:
-            return self.lake.texts(db, table)
-
+    def _partial(self, row: Mapping[str, Any], keys: Sequence[Value], names: Names) -> Partial:
         identity: Partial = {}
         for i, key in enumerate(keys):
             found = key.read(row[f"k{i}"], names)
@@ -269,6 +258,10 @@ class LakeQuestion:
         return partial
 
     # what both read
+
+    def _names(self, db: duckdb.DuckDBPyConnection) -> Names:
+        """Return what gives the texts of a table: looked up once for an answer, and only where it has any."""
+        return cache(lambda table: self.lake.texts(db, table))
 
     def _view(self, db: duckdb.DuckDBPyConnection, where: Predicate) -> tuple[str, list[Any]]:
         """Return the SQL that names `s`: the statements of the stores in reach that a predicate selects.
@@ -425,6 +418,23 @@ def _beyond(name: str, position: Position | None, *, falling: bool) -> tuple[str
         return (same, place) if falling else (f"({same} OR {column} IS NOT NULL)", place)
     absent = f" OR {column} IS NULL" if falling else ""
     return f"({column} {step} ? OR ({column} = ? AND {tie}){absent})", [value, value, *place]
+
+
+def _document(row: Sequence[Any], values: Mapping[str, Value], names: Names) -> Document:
+    """Return a row of a page as the document that it was made from."""
+    document: Document = {"_id": order_key(row[0], row[1])}
+    count = len(values)
+    for i, (name, value) in enumerate(values.items()):
+        found = value.read(row[2 + i], names)
+        if value.whole and found is not None:
+            found = number_of(found, whole=row[2 + count + i])
+        head, _, tail = name.partition(".")
+        if tail:
+            document.setdefault(head, {})[tail] = found
+        else:
+            document[head] = found
+    document["extensions"] = [_entry(one) for one in row[-1] or ()]
+    return document
 
 
 def _list_of(name: str, values: Sequence[Any] | None, names: Any) -> Any:

@@ -15,6 +15,7 @@ from lrs.analysis.readable_stores import Scope
 from lrs.analysis.run import Analyst
 from lrs.foundation.context import utc_now
 from lrs.lake import tending
+from lrs.lake.asking import Lake
 from lrs.lake.filling import Filler
 
 BY_VERB = {"group": ["verb"], "measures": {"n": "count"}}
@@ -159,3 +160,58 @@ def test_no_question_leaves_its_stores(db: Any, filler: Filler) -> None:
         answer = asked(db, url, {"filter": everything, "measures": {"n": "count"}}, None, *orgs)
         assert answer.engine.name == "lake"
         assert answer.rows == [{"n": count}]
+
+
+def busy(db: Any, filler: Filler) -> str:
+    """Return the address of a lake with twenty people and objects."""
+    store = make_store(db, "north")
+    for i in range(20):
+        send(
+            store,
+            make_statement(actor={"mbox": f"mailto:p{i}@x.example"}, object={"id": f"http://x.example/{i}"}),
+        )
+    return ready(db, filler)
+
+
+NAMING: list[Any] = [
+    {"group": ["actor", "object.id"], "measures": {"n": "count", "people": {"distinct": "actor"}}},
+    {"select": ["actor", "object.id", "verb"], "sort": "timestamp"},
+]
+
+
+@pytest.mark.parametrize("question", NAMING, ids=["groups", "page"])
+def test_the_texts_of_a_table_are_looked_up_once_for_an_answer(
+    db: Any, filler: Filler, monkeypatch: pytest.MonkeyPatch, question: Any
+) -> None:
+    """Each look reads the log of the table, which is a request to the bucket."""
+    url = busy(db, filler)
+    looked: list[str] = []
+    texts = Lake.texts
+
+    def counted(self: Lake, *args: Any) -> Any:
+        looked.append(args[-1])
+        return texts(self, *args)
+
+    monkeypatch.setattr(Lake, "texts", counted)
+    answer = asked(db, url, question)
+    assert answer.engine.name == "lake"
+    assert len(answer.rows) > 20
+    assert sorted(looked) == ["activities", "actors"]
+
+
+@pytest.mark.parametrize("question", NAMING, ids=["groups", "page"])
+def test_mongodb_answers_where_a_text_is_erased_while_it_is_asked(
+    db: Any, filler: Filler, monkeypatch: pytest.MonkeyPatch, question: Any
+) -> None:
+    url = busy(db, filler)
+    texts = Lake.texts
+
+    def without_one(self: Lake, *args: Any) -> Any:
+        found = texts(self, *args)
+        return type(found)(list(found.items())[1:])
+
+    monkeypatch.setattr(Lake, "texts", without_one)
+    answer = asked(db, url, question)
+    assert answer.engine.name == "mongodb"
+    assert "erased just now" in answer.engine.reason
+    assert answer.rows == asked(db, "", question).rows
