@@ -50,9 +50,9 @@ def new_id(now: dt.datetime, serial: int = 0) -> str:
     return _text((_milliseconds(now) << 80) | (serial << 64) | secrets.randbits(64))
 
 
-def first_id(at: dt.datetime) -> str:
-    """Return what no id of that millisecond or a later one is less than."""
-    return _text(_milliseconds(at) << 80)
+def first_id(at: dt.datetime, later: int = 0) -> str:
+    """Return what no id of that millisecond, or so many milliseconds `later`, is less than."""
+    return _text((_milliseconds(at) + later) << 80)
 
 
 def _milliseconds(at: dt.datetime) -> int:

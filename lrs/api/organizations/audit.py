@@ -58,8 +58,7 @@ def selection(args: dict[str, Any]) -> dict[str, Any]:
     if "since" in args:  # ids rise with time, and indexes end in them
         clauses.append({"at": {"$gte": args["since"]}, "_id": {"$gte": first_id(args["since"])}})
     if "until" in args:
-        after = args["until"] + dt.timedelta(milliseconds=1)
-        clauses.append({"at": {"$lt": args["until"]}, "_id": {"$lt": first_id(after)}})
+        clauses.append({"at": {"$lt": args["until"]}, "_id": {"$lt": first_id(args["until"], later=1)}})
     return {"$and": clauses}
 
 

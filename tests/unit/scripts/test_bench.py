@@ -24,8 +24,9 @@ LAYERS = (
     ("parts.ingest", "parts.analysis", "parts.queries", "parts.evaluation"),
     (
         "parts.limits", "parts.memory", "parts.documents", "parts.authentication", "parts.content",
-        "parts.credentials", "crowd",
+        "parts.credentials", "parts.console",
     ),
+    ("crowd",),
     ("run", "load"),
     ("stand",),
     ("drive", "generate", "empty"),

@@ -307,6 +307,14 @@ def test_changes_are_in_the_audit_with_before_and_after(client: FlaskClient, roo
     assert (found[0]["who"]["id"], found[0]["address"]) == ("test-key", "127.0.0.1")
 
 
+def test_the_audit_goes_up_to_the_last_instant_there_is(client: FlaskClient, root: dict[str, str]) -> None:
+    last = "9999-12-31T23:59:59.999999Z"
+    everything = client.get("/api/v1/audit", headers=root).json["items"]
+    assert everything
+    assert client.get(f"/api/v1/audit?until={last}", headers=root).json["items"] == everything
+    assert client.get(f"/api/v1/audit?since={last}&until={last}", headers=root).json["items"] == []
+
+
 def test_the_audit_never_holds_a_secret(client: FlaskClient, root: dict[str, str], db: Db) -> None:
     made = send(client, root, "POST", "/clients", {"org": "vendor", "scopes": ["state"]}).json
     send(client, root, "POST", f"/clients/{made['key']}/rotate", {})
