@@ -309,6 +309,7 @@ def test_changes_are_in_the_audit_with_before_and_after(client: FlaskClient, roo
 
 def test_the_audit_goes_up_to_the_last_instant_there_is(client: FlaskClient, root: dict[str, str]) -> None:
     last = "9999-12-31T23:59:59.999999Z"
+    send(client, root, "POST", "/orgs", {"id": "north", "name": "N"})
     everything = client.get("/api/v1/audit", headers=root).json["items"]
     assert everything
     assert client.get(f"/api/v1/audit?until={last}", headers=root).json["items"] == everything
