@@ -79,10 +79,10 @@ def text_of(data: bytes) -> str:
 
 ADDRESS = re.compile(r"https?://[^\s<>\"]{1,2000}")
 MOST_ADDRESSES = 40  # that the contents of one record may lead to
-# Nothing in it can match in two ways, so that a file is looked through once.
+# Tokens hold none of the characters before them, so that no byte of a file is looked at from two beginnings.
 ATTACHED = re.compile(
     rb"/Subtype /application#2Fvc\+jwt\b[^>]{0,500}>>\s{0,9}stream\r?\n"
-    rb"([A-Za-z0-9_.\-]{1,1000000}+)\s{0,9}endstream"
+    rb"([A-Za-z0-9_.\-]{1,1000000}?)\s{0,9}endstream"
 )
 
 

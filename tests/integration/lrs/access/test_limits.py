@@ -20,6 +20,7 @@ from lrs.access import auth, limits
 from lrs.access.limits import Limits
 from lrs.access.tries import LOCKED_FOR
 from lrs.app import create_app
+from lrs.foundation.context import utc_now
 from lrs.foundation.settings import Settings, StartFailure, read_limits
 
 Db = Database[dict[str, Any]]
@@ -29,7 +30,8 @@ ABOUT = "/api/v1/orgs"
 
 class Clock:
     def __init__(self) -> None:
-        self.at = dt.datetime(2026, 11, 30, 12, tzinfo=dt.UTC)
+        # in the middle of a day, and the client that was made just now is there already
+        self.at = (utc_now() + dt.timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
 
     def __call__(self) -> dt.datetime:
         return self.at
