@@ -101,7 +101,7 @@ class _Intake:
         self._first = first  # `stored` of the first statement, in microseconds
         self._seen: set[StoredId] = set()
         self._wanted: set[str] = set()
-        self._signed: list[int] = []  # numbers of those that may bear a signature
+        self._with_signatures: list[int] = []  # numbers of those that may bear a signature
         self._names: list[NewName] = []
         self._lessons: list[Lesson] = []
         self._texts: dict[bytes, bytes] = {}  # of definitions, which repeat themselves
@@ -114,7 +114,7 @@ class _Intake:
         index = len(self.ids)
         self._wanted |= wanted_parts(value, self.parts, path)
         if "attachments" in value:
-            self._signed.append(index)
+            self._with_signatures.append(index)
         names: list[NewName] = []
         teaches = writer.teaches(value)
         if teaches:
@@ -148,7 +148,7 @@ class _Intake:
     def finish(self, batch: Sequence[Parsed], paths: Sequence[str]) -> None:
         """Check what is only known when all statements are: whether each part is wanted, and signatures."""
         check_parts(self.parts, self._wanted)
-        for index in self._signed:
+        for index in self._with_signatures:
             check_signatures([batch[index]], self.parts, self._setting.version, [paths[index]])
 
     def known_before(self, fresh: set[bytes]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from factories_academy import RULE, self_named
-from factories_access import log_in, make_user
+from factories_access import learner_of, log_in
 
 from rules.publication import plans
 
@@ -21,13 +21,12 @@ def britta(world: Any) -> Any:
     if world.db.rule_versions.find_one({"id": "cloud-elsewhere"}) is None:
         plan = plans.make_plan(world.db, [("elsewhere.yaml", RULE)], now, "test")
         plans.apply_plan(world.db, plan["_id"], now, "test")
-    known = world.db.users.find_one({"email": BRITTA})
-    return log_in(world.app, known or make_user(world.db, "vendor", "learner", BRITTA))
+    return log_in(world.app, learner_of(world.db, BRITTA))
 
 
 def test_a_copy_beyond_two_megabytes_is_not_read(britta: Any) -> None:
     answer = britta.open(PLACE, "POST", data={"copy": "x" * 2_200_000})
-    assert answer.status_code == 413
+    assert answer.status_code == 413, answer.text
 
 
 def test_a_badge_brought_as_file_counts_and_is_listed(world: Any, britta: Any) -> None:

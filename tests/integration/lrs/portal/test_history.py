@@ -10,7 +10,7 @@ import re
 import zipfile
 from typing import Any
 
-from factories_access import Browser, log_in, make_user
+from factories_access import Browser, learner_of, log_in
 
 from lrs.credentials.embedded_proofs import read_document
 from lrs.credentials.keys import key_store
@@ -32,9 +32,7 @@ def somebody_certified(world: Any) -> tuple[Browser, str]:
     for person in world.db.people.find({"email": {"$nin": [None, *taken]}}).sort("email", 1):
         award = world.db.awards.find_one({"person": person["_id"], "certification": "sales-pro"})
         if award is not None and state_at(award, dt.datetime.now(dt.UTC)).state == "active":
-            known = world.db.users.find_one({"email": person["email"]})
-            user = known or make_user(world.db, "vendor", "learner", person["email"])
-            return log_in(world.app, user), person["email"]
+            return log_in(world.app, learner_of(world.db, person["email"])), person["email"]
     raise AssertionError("nobody is certified")
 
 
