@@ -68,7 +68,7 @@ install_python() {
     printf '%s\n' "$sum" "$have" >"$venv/.laurel"
 }
 
-# compile_python: compiled modules in $venv/compiled, made anew when a source changed; returns 1 without a compiler.
+# compile_python: compiled modules in $venv/compiled, made anew when a source changed; returns 1 without a compiler, 2 where it fails.
 compile_python() {
     [[ $(cat "$venv/compiled/.laurel" 2>/dev/null) == "$(sources_sum)" ]] && return
     local copy sum status=0
@@ -80,7 +80,7 @@ compile_python() {
     rm -rf "$venv/compiled"
     cp -r pyproject.toml setup.py README.md LICENSE wsgi.py lrs rules statements schemas "$copy"
     LAUREL_COMPILE=1 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
-        --no-build-isolation --target "$venv/compiled" "$copy" >"$venv/compile.log" 2>&1 || status=1
+        --no-build-isolation --target "$venv/compiled" "$copy" >"$venv/compile.log" 2>&1 || status=2
     rm -rf "$copy"
     [[ $status == 0 ]] && printf '%s' "$sum" >"$venv/compiled/.laurel"
     return "$status"
