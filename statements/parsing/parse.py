@@ -314,7 +314,8 @@ def _cut(values: list[Any], body: bytes, first: int) -> Iterator[_Found]:
         else:
             end = body.find(b"," + following, position) if following else body.rfind(b"]")
             path = f"$[{first + index}]"
-            found = _read_slice(value, text, body[position:end], position, path) if end > 0 else None
+            # compiled, a slice that ends before it begins is an error of the interpreter
+            found = _read_slice(value, text, body[position:end], position, path) if end >= position else None
             if found is None:
                 yield from islice(_scan_array(decode(body, "$"), first), index, None)
                 return
