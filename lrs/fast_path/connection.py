@@ -121,7 +121,7 @@ class Connection:
         self.head.clear()
         request = next(self.parser)
         self.expects = request._expected_100_continue  # noqa: SLF001 -- gunicorn would say it, later
-        request._expected_100_continue = False  # noqa: SLF001
+        request._expected_100_continue = False  # noqa: SLF001 -- gunicorn has no other way
         rest = self.parser.unreader.take_buffered()
         reader = request.body.reader
         self.request, self.held, self.room = request, 0, PIECE
@@ -214,7 +214,7 @@ class Outlet:
                 if _is_writable(self.sock, self.PATIENCE):
                     data = data[self._send(data) :]
                 else:
-                    self.rest, self.stored = tempfile.SpooledTemporaryFile(IN_MEMORY), 0  # noqa: SIM115
+                    self.rest, self.stored = tempfile.SpooledTemporaryFile(IN_MEMORY), 0  # noqa: SIM115 -- closed with the body
         if self.rest is not None:
             self._store(data)
 

@@ -167,7 +167,7 @@ class _Kept(CookieService):
     def get_cookie(self, name: str) -> str | None:  # noqa: ARG002 -- pylti1p3's signature
         return None
 
-    def set_cookie(self, name: str, value: str | int, exp: int | None = 3600) -> None:  # noqa: ARG002
+    def set_cookie(self, name: str, value: str | int, exp: int | None = 3600) -> None:  # noqa: ARG002 -- pylti1p3 names it
         self.state = str(value)
 
 
