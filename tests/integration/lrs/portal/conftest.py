@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from browser import Browser as Chromium
+from browser import Page, browsing
 from conftest import KEY, SECRET, empty, worker_database
 from content_site import running_site
 from factories_access import Browser, log_in, make_user, utc_now
 from flask import Flask
 from pymongo import MongoClient
 from pymongo.database import Database
+from served_pages import served
 from worker_rounds import until_quiet
 
 from lrs.access.users import get_user
@@ -94,3 +97,25 @@ def living(settings: Settings, db: Database[dict[str, Any]]) -> World:
         log_in(app, get_user(db, "paul.berger@borealis.example")),
         log_in(app, make_user(db, "aurora", "partner_admin", "pat@aurora.example")),
     )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def site(world: World) -> Iterator[str]:
+    """The address at which a browser finds the living example."""
+    with served(world.app) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Chromium]:
+    with browsing() as made:
+        yield made
+
+
+@pytest.fixture
+def page(browser: Chromium) -> Iterator[Page]:
+    """A tab as wide as a phone, in which nobody is logged in."""
+    tab = browser.open("about:blank", width=390)
+    tab.call("Network.clearBrowserCookies")
+    yield tab
+    tab.close()

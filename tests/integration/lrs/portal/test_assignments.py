@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser import CHROMIUM, Browser, Page, browsing
+from browser import CHROMIUM, Page
 from click.testing import CliRunner
 from conftest import KEY, SECRET
 from factories import make_statement
 from factories_access import make_client, utc_now
 from portal_pages import enter, text_of, visit
-from served_pages import AXE, TAGS, served
+from served_pages import AXE, TAGS
 
 from lrs.cli import cli
 from lrs.foundation.mail import mailer
@@ -109,25 +109,6 @@ def test_what_is_only_evaluated_is_told_to_the_vendor_alone(world: Any) -> None:
     assert client.get(place, auth=(KEY, SECRET)).status_code == 200
     assert client.get(place, headers=make_client(world.db, "borealis")).status_code == 404
     assert world.sven.open("/me/assignments/launch-ten").status_code == 404
-
-
-@pytest.fixture(scope="module")
-def site(world: Any) -> Iterator[str]:
-    with served(world.app) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as made:
-        yield made
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    tab = browser.open("about:blank", width=390)
-    yield tab
-    tab.close()
 
 
 def mails(world: Any, to: str) -> list[str]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser import CHROMIUM, Browser, Page, browsing
+from browser import CHROMIUM, Page
 from factories_access import Browser as Session
 from factories_access import editor, log_in, make_user
 from portal_pages import enter, text_of, visit
-from served_pages import AXE, TAGS, served
+from served_pages import AXE, TAGS
 
 from lrs.content.attempts.sending import send
 from lrs.foundation.context import utc_now
@@ -21,26 +20,6 @@ from lrs.people import affiliations
 MINE = ("/me", "/me/certifications/sales-pro", "/me/record", "/me/elsewhere", "/me/history", "/me/settings")
 OURS = ("/partner", "/partner/people", "/partner/people/import", "/partner/due", "/partner/reports")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
-
-
-@pytest.fixture(scope="module")
-def site(world: Any) -> Iterator[str]:
-    with served(world.app) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as made:
-        yield made
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    tab = browser.open("about:blank", width=390)
-    tab.call("Network.clearBrowserCookies")
-    yield tab
-    tab.close()
 
 
 def paths(world: Any) -> list[tuple[Session, str]]:
