@@ -51,7 +51,7 @@ class Principal:
 
     def may(self, *scopes: str) -> bool:
         """Tell whether one of the scopes is held."""
-        return any(scope in self.scopes for scope in scopes)
+        return not self.scopes.isdisjoint(scopes)
 
 
 @dataclass(slots=True)

@@ -113,6 +113,8 @@ class Limits:
         """
         own = self._rates.get("launch" if principal.kind == "launch" else "client")
         org = self._rates.get("org") if principal.scopes else None
+        if own is None and org is None:
+            return []
         return [
             (rates, whose)
             for rates, whose in ((own, principal.id), (org, principal.org))

@@ -60,6 +60,21 @@ def http_date(second: int) -> str:
     return str(util.http_date(second))
 
 
+class Settled:
+    """gunicorn's settings, which do not change any more: each is looked up once.
+
+    A request asks for some twenty of them, and gunicorn goes through two functions of its own for each.
+    """
+
+    def __init__(self, cfg: Any) -> None:
+        self._cfg = cfg
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a setting, and remember it."""
+        value = self.__dict__[name] = getattr(self._cfg, name)
+        return value
+
+
 class KeepAliveWorker(AnswersErrors, ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """Spends a thread on a request only when all of it has come, and keeps the thread of a busy client.
 
@@ -82,6 +97,7 @@ class KeepAliveWorker(AnswersErrors, ThreadWorker):  # type: ignore[misc]  # gun
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.cfg = Settled(self.cfg)  # type: ignore[has-type]  # gunicorn has no types
         self.waiting: dict[Connection, None] = {}  # in the event loop with something to receive or to send
         self.addresses: dict[Any, dict[Connection, None]] = {}
         self.looked = 0.0

@@ -37,6 +37,11 @@ sendfile = False
 # an agent with an account and several parameters needs more than the usual 4 KB of a request line
 limit_request_line = 8190
 limit_request_field_size = 32 * 1024
+# No header changes the scheme or the address, whoever sends it: LRS_PUBLIC_URL and LRS_TRUSTED_PROXIES tell.
+# So it is not asked of each request whether its sender might.
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
+forwarded_allow_ips = "*"
 control_socket_disable = True  # supervision is by signals; nothing is left in a home folder
 AnswersErrors.version = settings.xapi_default_version
 

@@ -135,16 +135,17 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-_boards: dict[Path, Board] = {}
+_boards: dict[str, Board] = {}  # by path
 _boards_lock = threading.Lock()
 
 
 def board(path: Path) -> Board:
     """Return this process's one Board on that file."""
-    found = _boards.get(path)
+    name = str(path)
+    found = _boards.get(name)
     if found is None:
         with _boards_lock:
-            found = _boards.get(path) or _boards.setdefault(path, Board(path))
+            found = _boards.get(name) or _boards.setdefault(name, Board(path))
     return found
 
 

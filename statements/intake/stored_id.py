@@ -13,10 +13,14 @@ from bson.binary import UUID_SUBTYPE, Binary
 class StoredId(Binary):
     """A UUID in the 16 bytes that BSON stores: pymongo takes five times as long over a `UUID`."""
 
+    # the driver's own name, on the class: its constructor would check and set it for each object, which takes
+    # a fifth of the time of a prepared statement
+    _Binary__subtype = UUID_SUBTYPE
+
     @classmethod
     def of(cls, text: str) -> StoredId:
         """Return the UUID of a checked text."""
-        return cls(bytes.fromhex(text.replace("-", "")), UUID_SUBTYPE)
+        return bytes.__new__(cls, bytes.fromhex(text.replace("-", "")))
 
     @classmethod
     def new(cls) -> StoredId:
@@ -24,7 +28,7 @@ class StoredId(Binary):
         drawn = bytearray(os.urandom(16))
         drawn[6] = drawn[6] & 0x0F | 0x40
         drawn[8] = drawn[8] & 0x3F | 0x80
-        return cls(bytes(drawn), UUID_SUBTYPE)
+        return bytes.__new__(cls, bytes(drawn))
 
     def __str__(self) -> str:
         """Return the usual text, in lower case."""

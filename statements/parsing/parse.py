@@ -41,7 +41,8 @@ MAX_STATEMENT_BYTES = 4 * 1024 * 1024
 MAX_BATCH = 10_000
 MAX_VALUES = 5_000_000  # numbers, texts, arrays and objects of one request, counted by their commas
 MAX_VALUES_OF_STATEMENT = 200_000
-IN_ONE_PIECE = 256 * 1024  # bytes of a body whose statements are there together
+IN_ONE_PIECE = 1024 * 1024  # bytes of a body whose statements are there together, as objects
+VALUES_IN_ONE_PIECE = 20_000  # and how many values they may be, by their commas
 _WINDOW = 64 * 1024
 
 _SPACE = b" \t\r\n"
@@ -67,25 +68,25 @@ class Parsed(NamedTuple):
     repairs: tuple[str, ...] = ()
 
 
-_Found = tuple[Any, int, int, int]  # a statement, where it begins and ends in a body, and how it was read
+_Found = tuple[Any, bytes, int, int]  # a statement, its text, where that begins in a body, how it was read
 
 
 def parse_statements(body: bytes, max_bytes: int | None = None) -> Sequence[Parsed]:
     """Parse the body of POST /statements: one object or an array of objects (Communication 2.1.2).
 
-    `max_bytes` bounds the content of each statement. The statements of a body beyond IN_ONE_PIECE are read
-    again whenever they are asked for. Raises InvalidStatement with the place, or TooLarge.
+    `max_bytes` bounds the content of each statement. The statements of a long body are read again whenever
+    they are asked for. Raises InvalidStatement with the place, or TooLarge.
     """
     most = MAX_STATEMENT_BYTES if max_bytes is None else max_bytes
     commas = body.count(b",")
     if commas > MAX_VALUES:
         raise TooLarge("the request", MAX_VALUES, "values")
     is_array = body.lstrip(_SPACE)[:1] == b"["
-    if is_array and len(body) > IN_ONE_PIECE:
+    if is_array and _is_long(body, commas):
         return _LongArray(body, most).statements()
     if commas > MAX_VALUES_OF_STATEMENT:
         _refuse_many_values(body[body.index(b"[") + 1 :] if is_array else body, 0 if is_array else None)
-    batch = _parse_body(body)
+    batch = _parse_slowly(body) if _is_long(body, commas) else _parse_body(body)
     for index, parsed in enumerate(batch):
         path = f"$[{index}]" if is_array else "$"
         if len(parsed.text) > most:
@@ -93,6 +94,11 @@ def parse_statements(body: bytes, max_bytes: int | None = None) -> Sequence[Pars
         if parsed.compact:
             check_depth(parsed.text, path)
     return batch
+
+
+def _is_long(body: bytes, commas: int) -> bool:
+    """Tell whether the objects of a JSON text would take much room: up to a hundred times its own."""
+    return len(body) > IN_ONE_PIECE or commas > VALUES_IN_ONE_PIECE
 
 
 def _bounded(parsed: Parsed, max_bytes: int, path: str) -> Parsed:
@@ -133,8 +139,6 @@ def _refuse_many_values(text: bytes, first: int | None) -> None:
 
 
 def _parse_body(body: bytes) -> list[Parsed]:
-    if len(body) > IN_ONE_PIECE:  # orjson takes thirteen times the room of a text
-        return _parse_slowly(body)
     try:
         value = orjson.loads(body)
     except (orjson.JSONDecodeError, RecursionError):
@@ -145,7 +149,7 @@ def _parse_body(body: bytes) -> list[Parsed]:
         raise InvalidStatement("$", "must be a statement or an array of statements")
     if len(value) > MAX_BATCH:
         raise TooLarge("the batch", MAX_BATCH, "statements")
-    return [Parsed(one, body[start:end], form == _COMPACT) for one, start, end, form in _cut(value, body, 0)]
+    return [Parsed(one, text, form == _COMPACT) for one, text, _, form in _cut(value, body, 0)]
 
 
 def parse_statement(body: bytes, max_bytes: int | None = None) -> Parsed:
@@ -161,7 +165,7 @@ def parse_json(text: bytes | str, parameter: str = "$") -> Any:
     InvalidStatement at `parameter`.
     """
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-    if len(data) > IN_ONE_PIECE:
+    if _is_long(data, data.count(b",")):
         return _scan_whole(data, parameter).value
     try:
         value = orjson.loads(data)
@@ -259,8 +263,8 @@ class _LongArray:
             values: list[Any] = orjson.loads(window)
         except (orjson.JSONDecodeError, RecursionError):
             return False
-        for value, begin, stop, form in _cut(values, window, first):
-            self._note(value, begin + start - 1, stop + start - 1, form)
+        for value, text, begin, form in _cut(values, window, first):
+            self._note(value, text, begin + start - 1, form)
         return bool(values)
 
     def _note_rest(self, start: int) -> None:
@@ -272,19 +276,19 @@ class _LongArray:
             string = str(memoryview(self._body)[start:], "utf-8")
         except UnicodeDecodeError:
             raise InvalidStatement("$", "is not JSON") from None
-        for value, begin, stop, form in _scan_items(string, 0, first):
-            self._note(value, begin + start, stop + start, form)
+        for value, text, begin, form in _scan_items(string, 0, first):
+            self._note(value, text, begin + start, form)
 
-    def _note(self, value: Any, start: int, end: int, form: int) -> None:
+    def _note(self, value: Any, text: bytes, start: int, form: int) -> None:
         """Note a statement."""
         index = len(self._places) // 3
         if index >= MAX_BATCH:
             raise TooLarge("the batch", MAX_BATCH, "statements")
         if form == _COMPACT:
-            check_depth(self._body[start:end], f"$[{index}]")
-        if end - start > self._most:
+            check_depth(text, f"$[{index}]")
+        if len(text) > self._most:
             _bounded(Parsed(value, b"", False), self._most, f"$[{index}]")
-        self._places.extend((start, end, form))
+        self._places.extend((start, start + len(text), form))
 
     def _read(self, index: int) -> Parsed:
         """Read a statement again, in the way that was found right."""
@@ -310,7 +314,7 @@ def _cut(values: list[Any], body: bytes, first: int) -> Iterator[_Found]:
         following = _encode(values[index + 1]) if index + 1 < len(values) else b""
         end = position + len(text)
         if text and body.startswith(text, position) and body[end : end + 1] in {b",", b"]"}:
-            yield value, position, end, _COMPACT
+            yield value, text, position, _COMPACT
         else:
             end = body.find(b"," + following, position) if following else body.rfind(b"]")
             path = f"$[{first + index}]"
@@ -327,7 +331,7 @@ def _read_slice(value: Any, encoded: bytes, text: bytes, start: int, path: str) 
     """Return a statement that encodes otherwise than it was sent; None as `_scan_slice`."""
     if encoded and _same_but_for_zeros(encoded, text):
         check_depth(text, path)
-        return value, start, start + len(text), _ZEROS_APART
+        return value, text, start, _ZEROS_APART
     return _scan_slice(text, start, path)
 
 
@@ -353,14 +357,14 @@ def _scan_slice(text: bytes, start: int, path: str) -> _Found | None:
     if string[end:].strip(" \t\r\n"):
         return None
     start += len(text) - len(text.lstrip(_SPACE))
-    return value, start, start + len(text.strip(_SPACE)), _EXACT
+    return value, text.strip(_SPACE), start, _EXACT
 
 
 def _parse_slowly(body: bytes) -> list[Parsed]:
     string = decode(body, "$")
     if string[(start := skip(string, 0)) : start + 1] != "[":
         return [_scan_whole(body, "$")]
-    return [Parsed(value, body[start:end], False) for value, start, end, _ in _scan_array(string)]
+    return [Parsed(value, text, False) for value, text, _, _ in _scan_array(string)]
 
 
 def _scan_array(string: str, first: int = 0) -> Iterator[_Found]:
@@ -379,9 +383,10 @@ def _scan_items(string: str, position: int, first: int) -> Iterator[_Found]:
     while True:
         value, end = scan(string, position, f"$[{first + count}]")
         start = at + len(string[passed:position].encode())
-        passed, at = end, start + len(string[position:end].encode())
-        yield value, start, at, _EXACT
-        del value
+        text = string[position:end].encode()
+        passed, at = end, start + len(text)
+        yield value, text, start, _EXACT
+        del value, text
         count += 1
         position = skip(string, end)
         mark = string[position : position + 1]

@@ -19,7 +19,8 @@ CODEC: CodecOptions[Document] = CodecOptions(
     tz_aware=True, tzinfo=dt.UTC, uuid_representation=UuidRepresentation.STANDARD
 )
 _RAW: Any = CODEC.with_options(document_class=RawBSONDocument)
-MAX_OBJECT_BYTES = 256 * 1024  # of texts whose documents stay objects
+MAX_OBJECTS = 500  # documents that stay objects
+MAX_OBJECT_BYTES = 1024 * 1024  # and of their texts
 WINDOW_BYTES = 512 * 1024
 WINDOW = 500  # documents
 
@@ -39,7 +40,7 @@ class Gathered:
         if "target" in document:
             self.refers = True
         self._objects.append(document)
-        if self.size > MAX_OBJECT_BYTES:
+        if self._encoded or self.size > MAX_OBJECT_BYTES or len(self._objects) > MAX_OBJECTS:
             self._encoded += [bson.encode(one, codec_options=CODEC) for one in self._objects]
             self._objects.clear()
 

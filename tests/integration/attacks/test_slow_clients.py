@@ -219,3 +219,17 @@ def test_long_lines_and_fields_are_read(server: Server) -> None:
     path = "/xapi/statements?verb=http://a.example/" + "x" * 7900
     assert ask(server, "GET", path)[0] == 200
     assert ask(server, "GET", "/xapi/about", **{"X-Long": "y" * 20_000})[0] == 200
+
+
+@pytest.mark.parametrize("name", ["SCRIPT_NAME", "PATH_INFO"])
+def test_no_header_changes_where_a_request_goes(server: Server, name: str) -> None:
+    """Gunicorn would believe these of a sender on this machine, such as a proxy that passes them on."""
+    status, body, _ = ask(server, "GET", "/xapi/about", **{name: "/console"})
+    assert status == 200
+    assert "version" in json.loads(body)
+
+
+def test_no_header_changes_the_scheme(server: Server) -> None:
+    """Two headers that contradict each other would be refused by who believes one of them."""
+    contradicting = {"X-Forwarded-Proto": "https", "X-Forwarded-Ssl": "off", "X-Forwarded-Protocol": "ssl"}
+    assert ask(server, "GET", "/xapi/about", **contradicting)[0] == 200
