@@ -28,7 +28,7 @@ from lrs.credentials.issuer import issuer_of, links_of, republish
 from lrs.credentials.keys import key_store
 from lrs.credentials.public.view import is_id, listed, view_of
 from lrs.credentials.verifying.copy import read_copy, verify_credential
-from lrs.credentials.verifying.verify import JWT_TYPES, Failed, Inquiry, Unsaid, Verification
+from lrs.credentials.verifying.verify import JWT_TYPES, Failed, Inquiry, Verification
 from lrs.foundation.context import Services
 from lrs.foundation.database import Document
 from lrs.foundation.fetching import Fetcher, FetchRefused
@@ -115,7 +115,7 @@ def link(services: Services, credential: str, *, view: bool) -> None:
 def verify(
     copy: str, email: str | None, at: dt.datetime | None, *, allow_private: bool, as_json: bool
 ) -> None:
-    """Check a credential, ours or another issuer's: a JWT, a baked PNG or SVG, or the address of one.
+    """Check a credential, ours or another issuer's: a JWT, an SD-JWT, a baked PNG or SVG, or the address of one.
 
     Says each thing that was checked. Exit status 0 when all holds, 1 when something does not, 2 when it
     cannot be said: there is no credential in it, or the issuer does not answer.
@@ -138,9 +138,10 @@ def verify(
 def local_host(data: bytes) -> str | None:
     """Return the host of a credential that lives at a plain http address, whose did:web answers there too."""
     try:
-        name = str(read_copy(data).claims.get("id"))
-    except (Failed, InvalidToken, Unsaid):
+        claims = read_copy(data).claims
+    except (Failed, InvalidToken):
         return None
+    name = str(claims.get("id") or claims.get("iss"))
     return urlsplit(name).netloc if name.startswith("http://") else None
 
 

@@ -174,6 +174,8 @@ def opened(data: bytes, ask: Inquiry) -> list[Part]:
         raise NotRecognised([str(error)]) from error
     if copy.is_assertion:
         raise NotRecognised(["Open Badges 2.0 is not recognised; ask the issuer for Open Badges 3.0"])
+    if copy.selective is not None:
+        raise NotRecognised(["an SD-JWT does not say enough; ask for the credential as JWT or JSON"])
     if not is_record(copy.claims):
         return [Part(copy.claims, text)]
     return [

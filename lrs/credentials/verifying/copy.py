@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from lrs.credentials.embedded_proofs import check_proofs, proofs_of, read_document
 from lrs.credentials.verifying.open_badges_2 import Assertion, Steps, is_assertion
+from lrs.credentials.verifying.selective import Selective
 from lrs.credentials.verifying.status import check_statuses
 from lrs.credentials.verifying.verify import (
     JWT_TYPES,
@@ -35,11 +36,15 @@ from rules.credentials.proving.signing import InvalidToken, Token, read_compact
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """What a copy says, and how it is signed: `token` is None where its proofs are embedded."""
+    """What a copy says, and how it is signed: `token` is None where its proofs are embedded.
+
+    `selective` is the whole of an SD-JWT VC, whose `claims` are those that its holder tells of.
+    """
 
     claims: Mapping[str, Any]
     form: str
     token: Token | None = None
+    selective: Selective | None = None
 
     @property
     def is_assertion(self) -> bool:
@@ -48,7 +53,7 @@ class Copy:
 
 
 def read_copy(data: bytes) -> Copy:
-    """Return the credential of a file; raise Failed or InvalidToken for none, Unsaid for an SD-JWT."""
+    """Return the credential of a file; raise Failed or InvalidToken for none."""
     text = text_of(data)
     if text.startswith("{"):
         document = read_document(text)
@@ -57,10 +62,15 @@ def read_copy(data: bytes) -> Copy:
         kinds = ", ".join(str(one.get("cryptosuite") or one.get("type")) for one in proofs_of(document))
         return Copy(document, f"JSON with an embedded proof, {kinds}")
     if "~" in text and text.startswith("ey"):
-        raise Unsaid("an SD-JWT is checked where its holder presents it; bring the credential as JWT or JSON")
+        found = Selective(text)
+        return Copy(found.claims, f"SD-JWT, {signed_by(found.token)}", found.token, found)
     token = read_compact(text)
-    form = f"compact JWS, {token.header.get('alg')}, key {token.header.get('kid', 'unnamed')}"
-    return Copy(token.claims, form, token)
+    return Copy(token.claims, f"compact JWS, {signed_by(token)}", token)
+
+
+def signed_by(token: Token) -> str:
+    """Say what the header of a token names."""
+    return f"{token.header.get('alg')}, key {token.header.get('kid', 'unnamed')}"
 
 
 def text_of(data: bytes) -> str:
@@ -159,7 +169,7 @@ def verify_credential(data: bytes, ask: Inquiry, *, email: str | None = None) ->
     except (Failed, InvalidToken) as error:
         report.add("form", str(error), "failed")
         return report
-    except (FetchRefused, Unsaid) as error:
+    except FetchRefused as error:
         report.add("form", str(error), "cannot say")
         return report
     report.add("form", copy.form)
@@ -168,9 +178,16 @@ def verify_credential(data: bytes, ask: Inquiry, *, email: str | None = None) ->
         check_assertion(report, assertion.steps(email))
         report.claims = assertion.claims
         return report
-    report.claims = claims = copy.claims
-    token = copy.token
-    steps: list[tuple[str, Callable[[], str | None]]] = [("structure", lambda: check_structure(claims))]
+    report.claims = copy.claims
+    for name, step in copy.selective.steps(ask, email) if copy.selective else steps_of(copy, ask, email):
+        run(report, name, step)
+    return report
+
+
+def steps_of(copy: Copy, ask: Inquiry, email: str | None) -> Steps:
+    """Return the checks of a credential of Open Badges 3.0 or a record, in their order."""
+    claims, token = copy.claims, copy.token
+    steps: Steps = [("structure", lambda: check_structure(claims))]
     if token is None:
         steps.append(("signature", lambda: check_proofs(claims, ask)))
     else:
@@ -187,6 +204,4 @@ def verify_credential(data: bytes, ask: Inquiry, *, email: str | None = None) ->
         steps.append(("contents", lambda: check_contents(claims, ask)))
     if email is not None:
         steps.append(("holder", lambda: check_holder(claims, email)))
-    for name, step in steps:
-        run(report, name, step)
-    return report
+    return steps

@@ -290,9 +290,15 @@ def test_an_sd_jwt_is_bound_to_the_key_hides_what_its_holder_hides_and_names_the
     assert world.client.get("/status/none/token").status_code == 404
 
 
-def test_an_sd_jwt_itself_is_neither_called_valid_nor_false(world):
+def test_an_sd_jwt_is_verified_with_what_its_holder_tells_until_it_is_revoked(world):
+    """Its key by the issuer's metadata, its bit in the Token Status List; both as they are published."""
     [text] = [one["credential"] for one in world.ask(world.access(), SD_JWT).json["credentials"]]
-    assert world.verdict(text) == "cannot say"
+    issued, *disclosures, _ = text.split("~")
+    presented = [text, "~".join([issued, disclosures[0], ""]), f"{issued}~"]
+    assert {world.verdict(one) for one in presented} == {"valid"}
+    assert world.verdict(text.replace(disclosures[0], disclosures[1])) == "not valid"
+    refresh_status(world.issuer, AWARD, "revoked", world.at)
+    assert {world.verdict(one) for one in presented} == {"not valid"}
 
 
 def test_salts_of_two_sd_jwts_differ(world):
