@@ -11,8 +11,9 @@ from factories_credentials import ISSUER, SIGNER, MemorySigner, make_period
 
 from lrs.credentials.keys import PublicKey, did_document
 from rules.credentials.document import build_credential, whole_second
+from rules.credentials.endorsement import build_endorsement
 from rules.credentials.learner_record import build_record
-from rules.credentials.proving import contexts
+from rules.credentials.proving import contexts, sd_jwt
 from rules.credentials.proving.proofs import with_proof, without_claims
 from rules.credentials.proving.signing import compact, encode_json, make_private_key, public_jwk
 from rules.credentials.proving.status_list import build_entry, build_list, empty, set_bits
@@ -69,6 +70,23 @@ def forms():
     good = document(SIGNER, record)
     changed = good.replace("Learner record", "Learner records", 1)
     yield "learner record, JSON", good, changed, document(FOREIGN, record)
+    said = build_endorsement(
+        "urn:uuid:5a3c1f6e-2b4d-4c9a-8a55-6d4a0b7d1c22", ISSUER, endorsed=claims["id"], title=claims["name"],
+        comment="Worked with us for a year.", now=whole_second(NOW),
+    )  # fmt: skip
+    good = document(SIGNER, said)
+    yield "endorsement, JSON", good, good.replace("a year", "ten years", 1), document(FOREIGN, said)
+    good, foreign = selective(SIGNER, claims), selective(FOREIGN, claims)
+    issued, rest = good.split("~", 1)
+    yield "SD-JWT VC", good, f"{changed_token(issued)}~{rest}", foreign
+
+
+def selective(signer, claims):
+    holder = public_jwk(make_private_key("ES256"))
+    return sd_jwt.build_sd_jwt(
+        claims, signer, "k2", issuer=ISSUER.base, kid=ISSUER.kid("k2"), vct=f"{ISSUER.base}/vct/certification",
+        status=f"{LIST}/token", holder=holder,
+    )  # fmt: skip
 
 
 def files(bits):
@@ -78,7 +96,12 @@ def files(bits):
         for name, key in SIGNER.keys.items()
     ]
     tokens = [one.jwk | {"kid": kid} for one in keys if one.alg != "EdDSA" for kid in ISSUER.kids(one.kid)]
+    day = dt.timedelta(days=1)
+    of_tokens = sd_jwt.build_token_list(f"{LIST}/token", bits, NOW, day, day) | {"iss": ISSUER.base}
+    metadata = {"issuer": ISSUER.base, "jwks_uri": f"{ISSUER.base}/.well-known/jwks.json"}
     served = {
+        f"{LIST}/token": compact(SIGNER, "k2", of_tokens, kid=ISSUER.kid("k2"), typ=sd_jwt.LIST_TYPE),
+        f"{ISSUER.base}/.well-known/jwt-vc-issuer": json.dumps(metadata),
         f"{ISSUER.base}/.well-known/did.json": json.dumps(did_document(ISSUER, keys)),
         f"{ISSUER.base}/.well-known/jwks.json": json.dumps({"keys": tokens}),
         f"{LIST} token": token(SIGNER, "k1", listed),

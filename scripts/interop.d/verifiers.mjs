@@ -31,6 +31,9 @@ const {CredentialProviderJWT} = await import('@veramo/credential-jwt');
 const {DIDResolverPlugin} = await import('@veramo/did-resolver');
 const didkit = (await import('@spruceid/didkit-wasm-node')).default;
 
+const {SDJwtVcInstance} = await import('@sd-jwt/sd-jwt-vc');
+const {digest} = await import('@sd-jwt/crypto-nodejs');
+
 const fail = reason => { throw new Error(reason); };
 const didDocument = () => JSON.parse(served[`https://${issuer.slice('did:web:'.length)}/.well-known/did.json`]);
 const documentLoader = async url => {
@@ -78,6 +81,14 @@ const verifiers = {
     const steps = (result.log ?? []).filter(one => !['registered_issuer', 'issuer_did_resolves'].includes(one.id));
     const bad = steps.find(one => !one.valid);
     if (bad || !steps.some(one => one.id === 'valid_signature')) fail(bad?.error?.name ?? bad?.id ?? 'no signature step');
+  },
+  '@sd-jwt/sd-jwt-vc 0.19.0': async copy => {
+    const [issued] = copy.split('~');
+    const {iss} = copy.includes('~') ? jose.decodeJwt(issued) : fail('not valid JSON, but of the other kind');
+    const keys = jose.createLocalJWKSet(JSON.parse(served[JSON.parse(served[`${iss}/.well-known/jwt-vc-issuer`]).jwks_uri]));
+    const verifier = async (data, signature) => Boolean(await jose.compactVerify(`${data}.${signature}`, keys));
+    const statusListFetcher = async url => answer(url);
+    await new SDJwtVcInstance({hasher: digest, verifier, statusListFetcher}).verify(copy);
   },
   'did-jwt-vc 4.0.16': async copy => {
     await didJwtVc.verifyCredential(copy, resolver);

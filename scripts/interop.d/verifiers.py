@@ -8,11 +8,13 @@ import sys
 import joserfc.jwt
 import jwt
 from joserfc.jwk import KeySet
+from jwcrypto.jwk import JWK
 from openbadgeslib.ob3 import OB3Verifier
 from openbadgeslib.ob3.ldp import OB3LdpVerifier
 from openvc.did.did_web import DidWebResolver
-from openvc.resolvers import default_status_list_resolver
+from openvc.resolvers import default_status_list_resolver, default_status_list_token_resolver
 from openvc.verify import verify_credential
+from sd_jwt.verifier import SDJWTVerifier
 
 GIVEN = json.loads(sys.stdin.read())
 ISSUER, LIST = GIVEN["issuer"], GIVEN["list"]
@@ -48,6 +50,18 @@ def by_joserfc(copy, files):
     joserfc.jwt.decode(copy, keys, algorithms=["RS256", "ES256"])
 
 
+def by_sd_jwt(copy, files):
+    if "~" not in copy:
+        raise ValueError("not valid JSON, but of the other kind")
+    base = f"https://{ISSUER.removeprefix('did:web:')}"
+    listed = json.loads(files[json.loads(files[f"{base}/.well-known/jwt-vc-issuer"])["jwks_uri"]])["keys"]
+
+    def key_of(_, header):
+        return JWK(**next(one for one in listed if one["kid"] == header["kid"]))
+
+    SDJWTVerifier(copy, key_of)
+
+
 def by_openbadgeslib(copy, files):
     web = Web(files, "token")
     verifier = OB3LdpVerifier if copy.startswith("{") else OB3Verifier
@@ -59,14 +73,19 @@ def by_openvc(copy, files):
     web = Web(files, "json" if copy.startswith("{") else "token")
     resolver = DidWebResolver(web.json)
     lists = default_status_list_resolver(fetch=web.data, resolver=resolver)
+    tokens = default_status_list_token_resolver(fetch=web.text, resolver=resolver, jwt_vc_issuer_fetch=web.json)
     contexts = {url: json.loads(text) for url, text in files.items() if "@context" in text[:40]}
     credential = json.loads(copy) if copy.startswith("{") else copy
-    verify_credential(credential, resolver=resolver, resolve_status_list=lists, extra_contexts=contexts)
+    verify_credential(
+        credential, resolver=resolver, resolve_status_list=lists, resolve_status_list_token=tokens,
+        jwt_vc_issuer_fetch=web.json, extra_contexts=contexts,
+    )  # fmt: skip
 
 
 VERIFIERS = {
     "PyJWT 2.15.1 (PyJWKClient; no status)": by_pyjwt,
     "joserfc 1.8.0 (no status)": by_joserfc,
+    "sd-jwt 0.10.4 (no status)": by_sd_jwt,
     "openbadgeslib 4.6.3": by_openbadgeslib,
     "openvc-core 1.37.0": by_openvc,
 }
