@@ -24,7 +24,11 @@ def cell(form, judged):
         return f"no: {judged['good'].partition(chr(10))[0][:60]}".replace("|", "/")
     looked_at = [name for name in WRONG if name != "revoked" or form not in WITHOUT_BIT]
     missed = [SAID[name] for name in looked_at if judged[name] is True]
-    return f"accepts; refuses all {len(looked_at)}" if not missed else f"accepts; does not see {', '.join(missed)}"
+    return (
+        f"accepts; refuses all {len(looked_at)}"
+        if not missed
+        else f"accepts; does not see {', '.join(missed)}"
+    )
 
 
 def rows_of(folder, *names):
@@ -47,7 +51,9 @@ def main():
     folder = Path(sys.argv[1])
     rows = rows_of(folder, "javascript", "python")
     forms = list(next(iter(rows.values())))
-    print_table("verifier", forms, {name: [cell(form, one[form]) for form in forms] for name, one in rows.items()})
+    print_table(
+        "verifier", forms, {name: [cell(form, one[form]) for form in forms] for name, one in rows.items()}
+    )
     hosted = rows_of(folder, "open_badges_2")
     form = "Open Badges 2.0"
     print_table("validator", [form], {name: [cell(form, judged[form])] for name, judged in hosted.items()})

@@ -73,7 +73,9 @@ def by_openvc(copy, files):
     web = Web(files, "json" if copy.startswith("{") else "token")
     resolver = DidWebResolver(web.json)
     lists = default_status_list_resolver(fetch=web.data, resolver=resolver)
-    tokens = default_status_list_token_resolver(fetch=web.text, resolver=resolver, jwt_vc_issuer_fetch=web.json)
+    tokens = default_status_list_token_resolver(
+        fetch=web.text, resolver=resolver, jwt_vc_issuer_fetch=web.json
+    )
     contexts = {url: json.loads(text) for url, text in files.items() if "@context" in text[:40]}
     credential = json.loads(copy) if copy.startswith("{") else copy
     verify_credential(
