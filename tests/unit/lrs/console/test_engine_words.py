@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from flask import Flask, g
 
-from lrs.console import engine_words, language
+from lrs.console import language
+from lrs.words import engine as engine_words
 
 SAMPLES = {
     "n": "3", "of": "5", "share": "79.5 %", "day": "2026-12-31", "due": "2027-01-31", "word": "best",
