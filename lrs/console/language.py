@@ -1,4 +1,4 @@
-"""What pages of console and portal take of `lrs.words`: the language, words, dates and numbers of the reader."""
+"""What pages of console and portal take of `lrs.words`: words, dates and numbers for the reader."""
 
 from __future__ import annotations
 

@@ -20,7 +20,6 @@ from lrs.access.auth import Principal, session_principal
 from lrs.access.guard import Blueprint
 from lrs.api import errors as api_errors
 from lrs.console import menu
-from lrs.words.engine import called, engine
 from lrs.console.language import mark, t
 from lrs.console.models.states import LIFECYCLE, state_of, state_pairs
 from lrs.content import errors as content_errors
@@ -29,6 +28,7 @@ from lrs.foundation import errors as foundation_errors
 from lrs.foundation.context import current_services
 from lrs.http.error_answers import Statuses, status_of
 from lrs.words import reader
+from lrs.words.engine import called, engine
 from lrs.xapi import errors as xapi_errors
 
 POLICY: Final = (
@@ -208,8 +208,6 @@ def register(app: Flask) -> None:
     """Give templates the words, forms and the shell's own functions."""
     own = (engine, nonce, once, theme, may, signed_in, state_of, state_pairs)
     reader.register(app)
-    app.jinja_env.globals.update(
-        THEMES=THEMES, menu=menu.shown, is_here=menu.is_here, LIFECYCLE=LIFECYCLE
-    )
+    app.jinja_env.globals.update(THEMES=THEMES, menu=menu.shown, is_here=menu.is_here, LIFECYCLE=LIFECYCLE)
     app.jinja_env.filters["called"] = called
     app.jinja_env.globals.update({one.__name__: one for one in own})

@@ -240,7 +240,13 @@ def _mails(
         "leased_until": now,
     }
     return [
-        {"_id": effect_id(row["_id"], one["to"]), **told, **_timing(one, now), **one, **_named(rules, told, one)}
+        {
+            "_id": effect_id(row["_id"], one["to"]),
+            **told,
+            **_timing(one, now),
+            **one,
+            **_named(rules, told, one),
+        }
         for one in recipients(db, row, person, programme_owner, now)
         if not is_unsubscribed(db, one["to"], row["kind"])
     ]

@@ -32,7 +32,7 @@ PLURALS: Final[Mapping[str, tuple[str, ...]]] = {
     "ja": ("other",),
     "ar": ("zero", "one", "two", "few", "many", "other"),
 }
-"""The CLDR categories that a list of forms has, in its order; one that it has not (whole millions) is `other`."""
+"""The CLDR categories that a list of forms has, in its order; one it has not (whole millions) is `other`."""
 
 
 @functools.cache

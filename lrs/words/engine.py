@@ -12,7 +12,7 @@ import datetime as dt
 import functools
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 from babel.lists import format_list
 from flask import current_app, g
@@ -165,8 +165,9 @@ def _value(name: str, text: str) -> str:
 
 
 def _listed(text: str, known: Mapping[str, str]) -> str | None:
-    """Return an enumeration of names that the rules have in the language of the request; None for any other."""
-    for last, style in (("and", "standard"), ("or", "or")):
+    """Return an enumeration of names that the rules have in the reader's language; None for any other."""
+    styles: tuple[tuple[str, Literal["standard", "or"]], ...] = (("and", "standard"), ("or", "or"))
+    for last, style in styles:
         head, found, tail = text.rpartition(f" {last} ")
         parts = [*head.split(", "), tail] if found else []
         if parts and all(one in known for one in parts):

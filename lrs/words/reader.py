@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -51,7 +51,7 @@ def language() -> str:
 
 
 def language_of(who: Mapping[str, Any]) -> str:
-    """Return the language in which a person or user is written to: what they chose, else that of the request."""
+    """Return the language in which a person or user is written to: the chosen, else that of the request."""
     return str(who["language"]) if who.get("language") in LANGUAGES else language()
 
 
@@ -146,7 +146,7 @@ GLOBALS: Final = {
     "zone": zone, "t": t, "n": n, "language": language, "direction": direction, "here_in": here_in,
     "LANGUAGES": LANGUAGES,
 }  # fmt: skip
-FILTERS: Final = {
+FILTERS: Final[Mapping[str, Callable[..., str]]] = {
     "day": day, "when": when, "hour": hour, "isoday": isoday, "month": month, "number": number,
     "spoken_date": spoken_date,
 }  # fmt: skip
@@ -159,7 +159,7 @@ def register(app: Flask) -> None:
 
 
 def keep_asked(response: Response) -> Response:
-    """Keep the language that an address names in a cookie, so that the next page has it too; return the page."""
+    """Keep the language that an address names in a cookie, for the next page; return the page."""
     asked = request.args.get(ASKED)
     if asked in LANGUAGES and response.mimetype == "text/html":
         secure = current_services().settings.public_url.startswith("https://")

@@ -8,36 +8,34 @@ from __future__ import annotations
 import ast
 import functools
 import importlib.resources
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment, nodes
 
-from lrs.words.catalogues import ROOMS
-
 ROOT: Final = Path(str(importlib.resources.files("lrs")))
 PLACES: Final[Mapping[str, tuple[str, ...]]] = {
     "console": ("templates/console", "console", "words"),
     "portal": ("templates/portal", "portal"),
     "credentials": (
-        "templates/credentials", "templates/registry", "templates/house", "templates/lti", "templates/content",
-        "templates/notices", "credentials", "content", "http", "messaging", "people",
+        "templates/credentials", "templates/registry", "templates/house", "templates/lti",
+        "templates/content", "templates/notices", "credentials", "content", "http", "messaging", "people",
     ),
 }  # fmt: skip
 """Folders by the catalogue that has their texts; what several say is in the first."""
 LEARNERS: Final = (
     *PLACES["portal"], *PLACES["credentials"], "words", "console/shell.py", "console/entry/sign_in.py",
-    "console/entry/start.py", "console/models/states.py", "console/models/explained.py", "templates/console/base.html",
-    "templates/console/pieces.html", "templates/console/preferences.html", "templates/console/login.html",
+    "console/entry/start.py", "console/models/states.py", "console/models/explained.py",
+    "templates/console/base.html", "templates/console/pieces.html",
+    "templates/console/preferences.html", "templates/console/login.html",
     "templates/console/join.html", "templates/console/link.html", "templates/console/welcome.html",
     "templates/console/start.html", "templates/console/error.html",
 )  # fmt: skip
-"""What people see who hold credentials: every language has the texts of these."""
+"""What people see who hold credentials."""
 POSITION: Final = {"t": 0, "n": 1, "mark": 0, "say": 1, "told": 0}
 """Which argument of a function is the text; `told` is what modules call a `say` that knows its language."""
-assert set(PLACES) == set(ROOMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,7 @@ def _of_module(path: Path) -> Iterator[Text]:
             yield from _text(node.func.id, given)
 
 
-def _text(name: str, given: list[object]) -> Iterator[Text]:
+def _text(name: str, given: Sequence[object]) -> Iterator[Text]:
     """Yield the text of a call, where it is written there."""
     said, many = (*given[POSITION[name] :], None, None)[:2]
     if isinstance(said, str):

@@ -1,4 +1,4 @@
-"""Dates, numbers and shares as each language writes them (CLDR, by Babel); digits are Latin in all of them."""
+"""Dates, numbers and shares as each language writes them (CLDR, by Babel); digits are always Latin."""
 
 from __future__ import annotations
 

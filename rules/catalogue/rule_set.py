@@ -121,7 +121,7 @@ class RuleSet:
         return tuple(cast("Assignment", one.document).as_certification() for one in records)
 
     def names(self, language: str) -> Mapping[str, str]:
-        """Return each title and label of what is published -> what it is called in a language, else itself."""
+        """Return each title and label that is published -> what it is called in a language, else itself."""
         memo = self.memo.setdefault("names", {})
         if language not in memo:
             documents = [records[-1].document for _, records in sorted(self.documents.items())]

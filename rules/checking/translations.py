@@ -12,7 +12,7 @@ from rules.language.suggestions import nearest
 
 
 def check_translations(loaded: Loaded) -> Iterator[Problem]:
-    """Yield a warning for each translation of a text that the file does not say, such as a label since changed."""
+    """Yield a warning for each translation of a text that the file does not say, as a label since changed."""
     translations = mapping(loaded.data.get("translations"))
     if not translations:
         return

@@ -1,6 +1,7 @@
 """The printable certificate: A4 landscape, drawn with reportlab, with a QR code of the live page.
 
-It is written in the reader's language; from right to left everything stands the other way round. The credential itself is attached in both forms, so a file alone can be checked (PDF 2.0 associated files).
+It is written in the reader's language; from right to left everything stands the other way round. The
+credential itself is attached in both forms, so a file alone can be checked (PDF 2.0 associated files).
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import io
 from collections.abc import Mapping
 
 import segno
-from PIL import Image
 from fontTools.pens.reportLabPen import ReportLabPen
+from PIL import Image
 from reportlab import rl_config
 from reportlab.lib.colors import Color, HexColor
 from reportlab.lib.pagesizes import A4, landscape
@@ -107,7 +108,7 @@ def draw_frame(canvas: Canvas, colour: Color) -> None:
 
 
 def placed(x: float, wide: float = 0.0) -> float:
-    """Return where something that wide begins: x from the left, or from the right where that is read first."""
+    """Return where something that wide begins: x from the side that is read first."""
     return WIDTH - x - wide if direction() == "rtl" else x
 
 
@@ -222,7 +223,7 @@ def write(
     face = face_for(line, style.face)
     canvas.setFillColor(colour)
     if face is not None and face not in OURS:
-        draw_outlines(canvas, said, line, Style(face, style.size, style.spacing), x, y)
+        draw_outlines(canvas, said, line, Style(face, style.size, style.spacing), x=x, y=y)
         return
     name, line = (font(face), line) if face is not None else font_for(line, style.face)
     written = canvas.beginText(x, y)
@@ -232,7 +233,7 @@ def write(
     canvas.drawText(written)
 
 
-def draw_outlines(canvas: Canvas, said: str, line: str, style: Style, x: float, y: float) -> None:
+def draw_outlines(canvas: Canvas, said: str, line: str, style: Style, *, x: float, y: float) -> None:
     """Draw a line of a script that reportlab has no font for; programs that read or copy it find the text.
 
     Only the glyphs of the line come into the file. A blank that is not seen stands where it begins, for

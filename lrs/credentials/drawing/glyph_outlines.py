@@ -25,7 +25,8 @@ from fontTools.subset import Options, Subsetter, load_font
 from fontTools.ttLib import TTFont
 
 Face = Literal[
-    "sans", "sans-semibold", "sans-bold", "serif", "serif-semibold", "serif-italic", "japanese", "japanese-serif", "arabic"
+    "sans", "sans-semibold", "sans-bold", "serif", "serif-semibold", "serif-italic", "japanese",
+    "japanese-serif", "arabic",
 ]  # fmt: skip
 FILES: dict[Face, tuple[str, str]] = {
     "sans": ("font_source_sans_pro", "SourceSansPro-Regular.ttf"),
@@ -43,10 +44,8 @@ SAMPLES: Final = {"ja": "日本語のフォント、", "ar": "العربية"}
 """Letters of the languages that our faces do not write."""
 ELLIPSIS = "…"
 _WIDE = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"
-PIECES: Final = re.compile(
-    f" ?[{_WIDE}][\u3001\u3002\u300d\u300f\u30fc\uff09\uff0c\uff01\uff1f\u3041\u3043\u3045\u3047\u3063\u3083\u3085\u3087"
-    f"\u30a1\u30a3\u30a5\u30a7\u30a9\u30c3\u30e3\u30e5\u30e7]*| ?[^ {_WIDE}]+"
-)
+_CLOSING = "、。」』）】，．！？ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ"  # noqa: RUF001 -- Japanese
+PIECES: Final = re.compile(f" ?[{_WIDE}][{_CLOSING}]*| ?[^ {_WIDE}]+")
 """What is not broken: words, and each Han letter or kana with what may not begin a line after it."""
 
 
@@ -173,7 +172,7 @@ def outline(text: str, style: Style, left: float, y: float) -> str:
 
 
 def draw_line(pen: Any, text: str, style: Style, left: float, y: float, *, upwards: int = 1) -> None:
-    """Draw a line that the face can write with a pen of fontTools; `upwards` is -1 where y grows downwards."""
+    """Draw a line that the face can write with a pen; `upwards` is -1 where y grows downwards."""
     glyphs, letters, widths, em = open_font(style.face)
     scale = style.size / em
     for letter in text:

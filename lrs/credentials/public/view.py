@@ -58,7 +58,9 @@ class Words:
 STATES: Mapping[str, Words] = {
     "active": Words(mark("Valid"), "good", mark("The issuer stands by this credential.")),
     "renewal_open": Words(mark("Valid"), "good", mark("The issuer stands by this credential.")),
-    "grace": Words(mark("Renewal overdue"), "late", mark("Its validity is over; the holder may still renew it in time.")),
+    "grace": Words(
+        mark("Renewal overdue"), "late", mark("Its validity is over; the holder may still renew it in time.")
+    ),
     "expired": Words(mark("Expired"), "late", mark("Its validity is over and it was not renewed.")),
     "suspended": Words(mark("Suspended"), "bad", mark("The issuer has suspended it; it may be reinstated.")),
     "revoked": Words(mark("Revoked"), "bad", mark("The issuer has revoked it for good.")),
@@ -117,7 +119,11 @@ class CredentialView:
         if self.valid_until is None:
             return t("Valid without end")
         until = spoken_date(self.valid_until)
-        return t("Valid until %(day)s", day=until) if self.words.tone == "good" else t("Was valid until %(day)s", day=until)
+        return (
+            t("Valid until %(day)s", day=until)
+            if self.words.tone == "good"
+            else t("Was valid until %(day)s", day=until)
+        )
 
     @property
     def query(self) -> str:

@@ -15,7 +15,6 @@ from lrs.analysis.assignments import assigned, row_of, titles_of, urgency
 from lrs.analysis.audience import only
 from lrs.analysis.readable_stores import whole_scope
 from lrs.analysis.targets import asked_people
-from lrs.words.engine import engine, named
 from lrs.console.organizations.people import titles
 from lrs.content.fulfilling import courses_for_each
 from lrs.content.library.learners import learner_of
@@ -27,6 +26,7 @@ from lrs.foundation.context import current_services
 from lrs.portal.mine import Mine, me, page
 from lrs.portal.models.standing import One, Overview, overview
 from lrs.portal.models.way import Step, shortest_way
+from lrs.words.engine import engine, named
 from rules import queries
 from rules.catalogue.store import cache_of
 from rules.credentials.proving.signing import read_compact
