@@ -45,7 +45,7 @@ def catalogue(name: str) -> dict[str, Any]:
     return found
 
 
-def say(name: str, text: str, **values: Any) -> str:
+def say(name: str, text: str, /, **values: Any) -> str:
     """Return a text in a language, with `%(name)s` filled in; one with forms takes that of `n`."""
     found = catalogue(name).get(text, text)
     if isinstance(found, list):

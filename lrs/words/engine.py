@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 from babel.lists import format_list
-from flask import current_app, g
+from flask import current_app, g, has_app_context
 
 from lrs.words import writing
 from lrs.words.catalogues import DEFAULT
@@ -117,6 +117,8 @@ def engine(text: str | None) -> str:
 
 def names() -> Mapping[str, str]:
     """Return what published rules call things -> the same in the language of the request."""
+    if not has_app_context():
+        return {}
     name = language()
     if g.get("rule_names", ("", {}))[0] != name:
         services = current_app.extensions.get("laurel")

@@ -81,12 +81,12 @@ def mark(text: str) -> str:
     return text
 
 
-def t(text: str, **values: Any) -> str:
+def t(text: str, /, **values: Any) -> str:
     """Return a text in the language of the request, with `%(name)s` filled in."""
     return catalogues.say(language(), text, **values)
 
 
-def n(count: int, one: str, many: str, **values: Any) -> str:
+def n(count: int, one: str, many: str, /, **values: Any) -> str:
     """Return a text about a count, `%(n)s`, in the form that the language has for it."""
     return catalogues.counted(language(), count, one, many) % {"n": number(count), **values}
 
