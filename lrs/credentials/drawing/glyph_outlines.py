@@ -45,8 +45,8 @@ SAMPLES: Final = {"ja": "日本語のフォント、", "ar": "العربية"}
 ELLIPSIS = "…"
 _WIDE = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"
 _CLOSING = "、。」』）】，．！？ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ"  # noqa: RUF001 -- Japanese
-PIECES: Final = re.compile(f" ?[{_WIDE}][{_CLOSING}]*| ?[^ {_WIDE}]+")
-"""What is not broken: words, and each Han letter or kana with what may not begin a line after it."""
+PIECES: Final = re.compile(f" ?(?:[ァ-ヿ]+|[{_WIDE}])[{_CLOSING}]*| ?[^ {_WIDE}]+")
+"""What is not broken: words, also in katakana, and each Han letter or kana; with what may not begin a line."""
 
 
 @dataclass(frozen=True, slots=True)
