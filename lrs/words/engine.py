@@ -54,7 +54,7 @@ FORMS: Final = (
     mark("another than last time"), mark("1 time"), mark("%(n)s times"), mark("1 activity"),
     mark("%(n)s activities"), mark("1 day"), mark("%(n)s days"), mark("1 week"), mark("%(n)s weeks"),
     mark("1 month"), mark("%(n)s months"), mark("1 year"), mark("%(n)s years"), mark("1 registration"),
-    mark("%(n)s registrations"), mark("%(what)s %(word)s or %(other)s"),
+    mark("%(n)s registrations"),
     # names of requirements without a label, and lines of a rule in words
     mark("All of these"), mark("One of these"), mark("%(n)s of these"), mark("Holds %(what)s"),
     mark("%(what)s, %(share)s or better"), mark("%(what)s, another than last time"),
@@ -94,6 +94,7 @@ FORMS: Final = (
     mark("Valid until %(day)s."), mark("the certification is withdrawn"),
     mark("%(what)s: %(rest)s, required %(first_part)s (%(place)s)"),
     mark("%(what)s: %(rest)s, required %(first_part)s"),
+    mark("%(what)s %(word)s or %(other)s"),
     # what a credential says of how something was met
     mark("Completed on %(date)s"), mark("Passed on %(date)s"), mark("Scored on %(date)s"),
     mark("Attended on %(date)s"), mark("Satisfied on %(date)s"), mark("Waived on %(date)s"),

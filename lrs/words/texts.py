@@ -28,6 +28,7 @@ PLACES: Final[Mapping[str, tuple[str, ...]]] = {
 LEARNERS: Final = (
     *PLACES["portal"], *PLACES["credentials"], "words", "console/shell.py", "console/entry/sign_in.py",
     "console/entry/start.py", "console/models/states.py", "console/models/explained.py",
+    "console/records/reports.py",
     "templates/console/base.html", "templates/console/pieces.html",
     "templates/console/preferences.html", "templates/console/login.html",
     "templates/console/join.html", "templates/console/link.html", "templates/console/welcome.html",
