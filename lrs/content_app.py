@@ -23,6 +23,7 @@ from lrs.foundation.database import Document, connect
 from lrs.foundation.disk import disk
 from lrs.foundation.errors import DiskFull
 from lrs.foundation.settings import Settings
+from lrs.words import reader
 from lrs.xapi.consistent_through import announce_writes
 
 # What runs at the content origin: each takes the application.
@@ -30,6 +31,7 @@ PARTS: Final[tuple[Callable[[Flask], None], ...]] = (
     serving.register,
     originals.register,
     player_pages.register,
+    reader.register,
 )
 
 

@@ -235,7 +235,7 @@ def session_principal() -> Principal | None:
         return None
     _check_org(services, user["org"])
     sessions.check_forgery(session, services.settings, request)
-    g.session, g.timezone = session, user.get("timezone")
+    g.session, g.timezone, g.users_language = session, user.get("timezone"), user.get("language")
     role = users.ROLES[user["role"]]
     return Principal(
         kind="user",

@@ -224,6 +224,11 @@ def choose_timezone(db: Database[Document], user: str, timezone: str) -> None:
     db.users.update_one({"_id": user}, {"$set": {"timezone": timezone}})
 
 
+def choose_language(db: Database[Document], user: str, language: str) -> None:
+    """Show and write to a user in a language from now on; it is one of `LANGUAGES`."""
+    db.users.update_one({"_id": user}, {"$set": {"language": language}})
+
+
 def choose_password(editor: Editor, user: str, password: str, keep: str) -> None:
     """Set a user's own password; sessions but the one named `keep` end. Raises InvalidField, UnknownThing."""
 

@@ -19,8 +19,7 @@ from lrs.access import sessions
 from lrs.access.auth import Principal, session_principal
 from lrs.access.guard import Blueprint
 from lrs.api import errors as api_errors
-from lrs.console import language, menu
-from lrs.console.engine_words import engine
+from lrs.console import menu
 from lrs.console.language import mark, t
 from lrs.console.models.states import LIFECYCLE, state_of, state_pairs
 from lrs.content import errors as content_errors
@@ -28,6 +27,8 @@ from lrs.credentials import errors as credential_errors
 from lrs.foundation import errors as foundation_errors
 from lrs.foundation.context import current_services
 from lrs.http.error_answers import Statuses, status_of
+from lrs.words import reader
+from lrs.words.engine import called, engine
 from lrs.xapi import errors as xapi_errors
 
 POLICY: Final = (
@@ -120,7 +121,7 @@ def harden(response: Response) -> Response:
     """Let a page run and load our own files only, be framed by nobody and be kept nowhere."""
     response.headers.update(HEADERS)
     response.headers["Content-Security-Policy"] = POLICY.format(nonce=nonce())
-    return response
+    return reader.keep_asked(response)
 
 
 def nonce() -> str:
@@ -206,8 +207,7 @@ def checked_form() -> None:
 def register(app: Flask) -> None:
     """Give templates the words, forms and the shell's own functions."""
     own = (engine, nonce, once, theme, may, signed_in, state_of, state_pairs)
-    app.jinja_env.globals.update(
-        language.GLOBALS, THEMES=THEMES, menu=menu.shown, is_here=menu.is_here, LIFECYCLE=LIFECYCLE
-    )
+    reader.register(app)
+    app.jinja_env.globals.update(THEMES=THEMES, menu=menu.shown, is_here=menu.is_here, LIFECYCLE=LIFECYCLE)
+    app.jinja_env.filters["called"] = called
     app.jinja_env.globals.update({one.__name__: one for one in own})
-    app.jinja_env.filters.update(language.FILTERS)

@@ -23,6 +23,7 @@ from pymongo.errors import (
 from werkzeug.exceptions import HTTPException
 
 from lrs.http import problems
+from lrs.words.reader import mark, t
 
 log = logging.getLogger("lrs.errors")
 
@@ -36,13 +37,13 @@ HAPPENED: Final = {
 }
 """Our words where an error brings none but those of the library."""
 TITLES: Final[Mapping[int, str]] = {
-    401: "You are not signed in",
-    403: "You may not see this",
-    404: "There is nothing here",
-    405: "This address cannot do that",
-    429: "Too many tries",
-    500: "Something failed here",
-    503: "The database does not answer now",
+    401: mark("You are not signed in"),
+    403: mark("You may not see this"),
+    404: mark("There is nothing here"),
+    405: mark("This address cannot do that"),
+    429: mark("Too many tries"),
+    500: mark("Something failed here"),
+    503: mark("The database does not answer now"),
 }
 
 # MongoDB's codes of a member that does not lead any more, of what ended with it, of a write without majority
@@ -77,7 +78,7 @@ def error_response(
         ["application/json", "text/html", "text/plain"], "application/json"
     )
     if best == "text/html":
-        title = TITLES.get(status, "This did not work")
+        title = t(TITLES.get(status, mark("This did not work")))
         facts = {"status": status, "name": name, "message": message, "path": path, "error_id": error_id}
         body = render_template("house/error.html", title=title, **facts).encode(errors="replace")
     elif best == "text/plain":

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import importlib.resources
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -21,10 +22,12 @@ from lrs.credentials.keys import link_secrets
 from lrs.foundation.errors import UnknownThing
 from lrs.foundation.mail import compose
 from lrs.foundation.settings import Settings
+from lrs.words import catalogues, writing
 
 CATALOGUES: Final = importlib.resources.files("lrs").joinpath("templates/notices")
 DEFAULT_LANGUAGE: Final = "en"
-# One file, one language: a catalogue `fr.json` is all that French takes.
+# One file, one language: a catalogue `fr.json` is all that French takes. Where a text counts days, or what
+# is told (`count`), it may be a list of the forms that the language has.
 LANGUAGES: Final = tuple(
     sorted(file.name.removesuffix(".json") for file in CATALOGUES.iterdir() if file.name.endswith(".json"))
 )
@@ -33,6 +36,9 @@ REMINDERS: Final = frozenset({
     "before_expiry", "before_due", "after_due", "award.renewal_open", "award.grace", "digest", "tier.at_risk",
     "reminder", "question",
 })  # fmt: skip
+DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
+OURS: Final = frozenset({"reason", "expires", "event", "holder"})
+"""Values that are words of the engine, where the catalogue has them among its `words`."""
 EXAMPLE: Final[Mapping[str, str]] = {
     "name": "Ana Example", "holder": "Ana Example", "certification": "Acme Sales Professional",
     "expires": "2027-03-10", "due": "2027-03-10", "days": "30", "reason": "agreement_lapsed",
@@ -54,7 +60,8 @@ class Line:
 
 def kinds() -> list[str]:
     """Return the names of all notices."""
-    return sorted(name for name, entry in _catalogue(DEFAULT_LANGUAGE).items() if isinstance(entry, dict))
+    known = _catalogue(DEFAULT_LANGUAGE)
+    return sorted(name for name, entry in known.items() if isinstance(entry, dict) and name != "words")
 
 
 @functools.cache
@@ -88,12 +95,14 @@ def message(
     words = _catalogue(language)
     first = lines[0]
     kind = first.template if len(lines) == 1 else "digest"
-    subject = _fill(_entry(words, kind)["subject"], {**first.values, "count": str(len(lines))})
-    shown = [_shown(settings, words, line, now) for line in lines]
+    language = language if language in LANGUAGES else DEFAULT_LANGUAGE
+    subject = _said(language, _entry(words, kind)["subject"], {**first.values, "count": str(len(lines))})
+    shown = [_shown(settings, language, line, now) for line in lines]
     out = f"{settings.public_url}/unsubscribe/{token(settings, to, kind)}" if kind in REMINDERS else None
     values = {
         "subject": subject,
         "language": language,
+        "direction": "rtl" if language in catalogues.RIGHT_TO_LEFT else "ltr",
         "issuer": settings.issuer_name,
         "greeting": _fill(words["greeting"], {"name": name}) if name else None,
         "lines": shown,
@@ -110,18 +119,36 @@ def message(
     return made
 
 
-def _shown(settings: Settings, words: Mapping[str, Any], line: Line, now: dt.datetime) -> dict[str, str]:
-    entry = _entry(words, line.template)
+def _shown(settings: Settings, language: str, line: Line, now: dt.datetime) -> dict[str, str]:
+    entry = _entry(_catalogue(language), line.template)
     return {
-        "text": _fill(entry["text"], line.values),
+        "text": _said(language, entry["text"], line.values),
         "action": entry.get("action", ""),
         "link": _address(settings, line.values, now),
     }
 
 
-def _entry(words: Mapping[str, Any], kind: str) -> Mapping[str, str]:
+def _said(language: str, text: str | list[str], values: Mapping[str, str]) -> str:
+    """Return a text with its values, dates and words of ours as the language writes them."""
+    if isinstance(text, list):
+        counted = values.get("count" if "{count}" in text[-1] else "days", "0")
+        text = catalogues.form_of(language, int(counted), text)
+    return _fill(text, {name: _value(language, name, value) for name, value in values.items()})
+
+
+def _value(language: str, name: str, value: str) -> str:
+    """Return one value: a day or a word of ours in the language, anything else as it is."""
+    if DATE.fullmatch(value):
+        return writing.long_day(language, dt.date.fromisoformat(value))
+    if name in OURS:
+        known = _catalogue(language).get("words", {})
+        return str(known.get(value, value.replace("_", " ")))
+    return value
+
+
+def _entry(words: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     """Return the words of a kind; an event that has none of its own is told by its name."""
-    entry: Mapping[str, str] = words.get(kind) or words["event"]
+    entry: Mapping[str, Any] = words.get(kind) or words["event"]
     return entry
 
 

@@ -35,12 +35,15 @@ from rules.language.model import Assignment, Certification, PartnerTiers
 from rules.programmes.assigned import standing_of_person
 from rules.programmes.assignments import UNMET
 from rules.programmes.targeted import due_of
+from rules.wording.phrases import spoken
 
 Document = dict[str, Any]
 CONSUMER: Final = "notices"
 ABOUT_DUE: Final = frozenset({"before_due", "after_due"})
 TO_DO: Final = frozenset({"before_expiry", "award.renewal_open", "award.grace", "award.expired"})
 AT_NINE: Final = dt.time(9)
+TITLES: Final = ("certification", "programme")
+TIERS: Final = ("tier", "previous_tier", "falls_to")
 # Told without being asked for: a tier about to fall concerns the whole partner.
 ALWAYS: Final[Mapping[str, tuple[str, ...]]] = {"tier.at_risk": ("partner_admin",)}
 
@@ -237,10 +240,25 @@ def _mails(
         "leased_until": now,
     }
     return [
-        {"_id": effect_id(row["_id"], one["to"]), **told, **_timing(one, now), **one}
+        {
+            "_id": effect_id(row["_id"], one["to"]),
+            **told,
+            **_timing(one, now),
+            **one,
+            **_named(rules, told, one),
+        }
         for one in recipients(db, row, person, programme_owner, now)
         if not is_unsubscribed(db, one["to"], row["kind"])
     ]
+
+
+def _named(rules: RuleSet, told: Document, recipient: Mapping[str, Any]) -> Document:
+    """Return the values of a notice with what the rules call things in the recipient's language."""
+    known = rules.names(recipient["language"])
+    values: Mapping[str, str] = told["values"]
+    called = {name: known.get(spoken(values[name]), values[name]) for name in TIERS if name in values}
+    titles = {name: known.get(values[name], values[name]) for name in TITLES if name in values}
+    return {"values": {**values, **called, **titles}}
 
 
 def _timing(recipient: Document, now: dt.datetime) -> Document:

@@ -8,6 +8,7 @@ that went there, by the login provider, or by the vendor's word.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Mapping
 from email.message import EmailMessage
 from typing import Any, Final
@@ -24,6 +25,9 @@ from lrs.foundation.mail import Mailer, compose
 from lrs.foundation.settings import Settings
 from lrs.people import invitations
 from lrs.people.records import MBOX, same_mailbox
+from lrs.words.catalogues import say
+from lrs.words.reader import language_of
+from lrs.words.writing import long_day
 from rules.engine.affiliations import holding
 from statements.parsing.actor import mbox_ifi
 
@@ -77,13 +81,15 @@ def invite_to_log_in(editor: Editor, settings: Settings, mailer: Mailer, org: st
         editor.note("invitation.send", "affiliation", row["_id"], org=org, after={"email": mailbox})
 
     editor.change(act)
+    spoken = language_of(owner)
+    told = functools.partial(say, spoken, org=organization["name"])
+    until = long_day(spoken, (editor.now + invitations.INVITATION_LASTS).date())
     text = (
-        f"{organization['name']} invites you to your own page: what you hold, what is next, the courses.\n\n"
-        f"Open it before {(editor.now + invitations.INVITATION_LASTS):%Y-%m-%d}; the link works once:\n"
-        f"{settings.public_url}/join?code={code}\n"
-    )
-    subject = f"{organization['name']}: your certifications"
-    mailer.send(compose(settings, mailbox, subject, text, editor.now))
+        told("%(org)s invites you to your own page: what you hold, what is next, the courses.") + "\n\n"
+        + told("Open it before %(day)s; the link works once:", day=until) + "\n"
+        + f"{settings.public_url}/join?code={code}\n"
+    )  # fmt: skip
+    mailer.send(compose(settings, mailbox, told("%(org)s: your certifications"), text, editor.now))
     return mailbox
 
 
@@ -152,13 +158,15 @@ def ask_link(editor: Editor, settings: Settings, mailbox: str) -> EmailMessage |
         invitations.keep_code(editor, code, about, LINK_LASTS, session)
 
     editor.change(act)
+    told = functools.partial(say, language_of(user))
+    minutes = int(LINK_LASTS.total_seconds() / 60)
     text = (
-        f"Somebody, probably you, wants to log in as {address}.\n\n"
-        f"This link does it, once and within {int(LINK_LASTS.total_seconds() / 60)} minutes:\n"
-        f"{settings.public_url}/login/link?code={code}\n\n"
-        "If it was not you, do nothing: without the link nobody gets in.\n"
-    )
-    return compose(settings, address, "Your link to log in", text, editor.now)
+        told("Somebody, probably you, wants to log in as %(address)s.", address=address) + "\n\n"
+        + told("This link does it, once and within %(minutes)s minutes:", minutes=minutes) + "\n"
+        + f"{settings.public_url}/login/link?code={code}\n\n"
+        + told("If it was not you, do nothing: without the link nobody gets in.") + "\n"
+    )  # fmt: skip
+    return compose(settings, address, told("Your link to log in"), text, editor.now)
 
 
 def log_in_by_link(editor: Editor, code: str) -> Document:
@@ -189,13 +197,16 @@ def invite_user(editor: Editor, settings: Settings, mailer: Mailer, user: Docume
         editor.note("user.invite", "user", user["_id"], org=user["org"], after={"email": user["email"]})
 
     editor.change(act)
+    spoken = language_of(user)
+    told = functools.partial(say, spoken, org=organization["name"])
+    until = long_day(spoken, (editor.now + invitations.INVITATION_LASTS).date())
     text = (
-        f"{organization['name']} has made an account for you.\n\n"
-        f"Choose your password before {(editor.now + invitations.INVITATION_LASTS):%Y-%m-%d}; the link works "
-        f"once:\n{settings.public_url}/welcome?code={code}\n\n"
-        "If you do not know why, do nothing: without a password nobody gets in.\n"
-    )
-    mailer.send(compose(settings, user["email"], f"{organization['name']}: your account", text, editor.now))
+        told("%(org)s has made an account for you.") + "\n\n"
+        + told("Choose your password before %(day)s; the link works once:", day=until) + "\n"
+        + f"{settings.public_url}/welcome?code={code}\n\n"
+        + told("If you do not know why, do nothing: without a password nobody gets in.") + "\n"
+    )  # fmt: skip
+    mailer.send(compose(settings, user["email"], told("%(org)s: your account"), text, editor.now))
     return user
 
 

@@ -7,6 +7,7 @@ codes {_id hash of the code, org, purpose (affiliation, account, login, domain),
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import hashlib
 import secrets
 from typing import Any, Final
@@ -21,6 +22,9 @@ from lrs.foundation.errors import Collision, UnknownThing
 from lrs.foundation.mail import Mailer, check_address, check_domain, compose
 from lrs.foundation.settings import Settings
 from lrs.people import affiliations, records
+from lrs.words.catalogues import say
+from lrs.words.reader import language, language_of
+from lrs.words.writing import long_day
 from rules.engine.affiliations import unended
 from rules.engine.identity import owner_at, owners_of
 from rules.engine.queues import evaluation_queue
@@ -72,15 +76,17 @@ def invite(editor: Editor, settings: Settings, mailer: Mailer, org: str, wish: D
         return row
 
     row = editor.change(act)
+    spoken = language_of(records.get_person(editor.db, row["person"]))
+    told = functools.partial(say, spoken, org=organization["name"])
+    until = long_day(spoken, (editor.now + INVITATION_LASTS).date())
     text = (
-        f"{organization['name']} has named you as one of its people.\n\n"
-        f"If that is right, confirm it before {(editor.now + INVITATION_LASTS):%Y-%m-%d}:\n"
-        f"{settings.public_url}/join?code={code}\n\n"
-        "The link works once and opens your own page: what you hold, and what is next.\n"
-        "If it is not right, do nothing: without your answer nothing follows from it.\n"
-    )
-    subject = f"{organization['name']}: please confirm"
-    mailer.send(compose(settings, email, subject, text, editor.now))
+        told("%(org)s has named you as one of its people.") + "\n\n"
+        + told("If that is right, confirm it before %(day)s:", day=until) + "\n"
+        + f"{settings.public_url}/join?code={code}\n\n"
+        + told("The link works once and opens your own page: what you hold, and what is next.") + "\n"
+        + told("If it is not right, do nothing: without your answer nothing follows from it.") + "\n"
+    )  # fmt: skip
+    mailer.send(compose(settings, email, told("%(org)s: please confirm"), text, editor.now))
     return row
 
 
@@ -187,12 +193,13 @@ def ask_domain(
         return entry
 
     entry = editor.change(act)
+    told = functools.partial(say, language(), org=organization["name"], domain=domain, code=code)
     text = (
-        f"{organization['name']} wants to prove that {domain} is its mail domain.\n\n"
-        f"If you agree, give them this code: {code}\n\nIt is valid for two days and works once.\n"
-    )
-    to, subject = f"{mailbox}@{domain}", f"Code for {domain}"
-    mailer.send(compose(settings, to, subject, text, editor.now))
+        told("%(org)s wants to prove that %(domain)s is its mail domain.") + "\n\n"
+        + told("If you agree, give them this code: %(code)s") + "\n\n"
+        + told("It is valid for two days and works once.") + "\n"
+    )  # fmt: skip
+    mailer.send(compose(settings, f"{mailbox}@{domain}", told("Code for %(domain)s"), text, editor.now))
     return entry
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache
@@ -17,6 +17,7 @@ from rules.errors import UnknownRule
 from rules.evidence.history import PublishedRelease
 from rules.evidence.published import LifecycleChange, PublishedCertification, PublishedVersion
 from rules.language.build import build
+from rules.language.dump import plain
 from rules.language.model import AnyDocument, Assignment, Certification, PartnerTiers, Release
 from rules.language.suggestions import nearest
 from rules.stored import Document
@@ -119,6 +120,17 @@ class RuleSet:
         )
         return tuple(cast("Assignment", one.document).as_certification() for one in records)
 
+    def names(self, language: str) -> Mapping[str, str]:
+        """Return each title and label that is published -> what it is called in a language, else itself."""
+        memo = self.memo.setdefault("names", {})
+        if language not in memo:
+            documents = [records[-1].document for _, records in sorted(self.documents.items())]
+            own = {name: name for one in documents for name in _labels(plain(one))}
+            memo[language] = own | {
+                text: told for one in documents for text, told in one.translations.get(language, {}).items()
+            }
+        return cast("Mapping[str, str]", memo[language])
+
     def mode(self, certification: str, version: str | None) -> str:
         """Return the mode of a version of a certification: active, evaluate or disabled (cert#2.2)."""
         return self.modes.get(("Certification", certification, version or ""), "active")
@@ -133,6 +145,19 @@ class RuleSet:
                 for name, each in self.certifications.items()
             }
         return cast("Mapping[str, tuple[str, ...]]", self.memo["version_order"])
+
+
+def _labels(data: Any) -> Iterator[str]:
+    """Yield the titles and labels in a document as plain data."""
+    if isinstance(data, Mapping):
+        for key, value in data.items():
+            if key in {"title", "label"} and isinstance(value, str):
+                yield value
+            elif key not in {"tests", "translations"}:
+                yield from _labels(value)
+    elif isinstance(data, list | tuple):
+        for value in data:
+            yield from _labels(value)
 
 
 def effective_instant(document: AnyDocument, decided_at: dt.datetime) -> tuple[dt.date, dt.datetime]:

@@ -11,6 +11,7 @@ from rules.checking.prerequisites import check_holds
 from rules.checking.programmes import check_due_notices, check_gate, check_targets, check_tiers, check_window
 from rules.checking.requirements import check_requirements
 from rules.checking.sources import check_sources
+from rules.checking.translations import check_translations
 from rules.errors import Problem, UnknownRule
 from rules.language.fragments import resolve
 from rules.language.model import AnyDocument
@@ -84,6 +85,7 @@ def _of_document(loaded: Loaded, known: Known) -> Iterator[Problem]:
         yield from check_gate(loaded, known)
     if kind == "Release":
         yield from _released(loaded, known)
+    yield from check_translations(loaded)
     yield from _published(loaded, known)
     yield from _untested(loaded, known)
 

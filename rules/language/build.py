@@ -53,6 +53,7 @@ def _common(data: Data) -> dict[str, Any]:
         "effective_from": _optional(data, "effective_from", date),
         "mode": data.get("mode", "active"),
         "tests": tuple(data.get("tests", ())),
+        "translations": data.get("translations", {}),
     }
 
 

@@ -79,9 +79,10 @@ def _without_none(value: Any) -> Any:
 
 
 def _common(document: AnyDocument) -> dict[str, Any]:
-    common = {"id": document.id, "version": document.version, "title": document.title}
+    common: dict[str, Any] = {"id": document.id, "version": document.version, "title": document.title}
     day = document.effective_from
     common = {**common, "effective_from": day.isoformat()} if day else common
+    common |= {"translations": {name: dict(each) for name, each in document.translations.items()}}
     if isinstance(document, model.Release | model.Fragment):
         return common
     return {**common, "mode": document.mode, "tests": list(document.tests)}

@@ -251,7 +251,10 @@ class Badge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """What all kinds share (cert#2.2). `effective_from` None means the day of apply."""
+    """What all kinds share (cert#2.2). `effective_from` None means the day of apply.
+
+    `translations` has by language what titles, labels and names of the document are called in it.
+    """
 
     id: str
     version: str
@@ -259,6 +262,7 @@ class Document:
     effective_from: dt.date | None = None
     mode: Mode = "active"
     tests: tuple[Mapping[str, Any], ...] = ()
+    translations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ from schemas.rules.scalars import (
     DATE,
     DURATION,
     ID,
+    LANGUAGE,
     LASTS,
     LEVEL,
     LINK,
@@ -64,6 +65,11 @@ def _head(kind: str, title: Callable[[str, Schema, str], Field] = may) -> tuple[
         must("version", VERSION, 'quoted string such as "3"; unique for the id'),
         title("title", TEXT, "name shown to people"),
         may("effective_from", DATE, "first day on which this version applies; default: the day of apply"),
+        may(
+            "translations",
+            mapping(LANGUAGE, mapping(TEXT, TEXT)),
+            "by language, what titles, labels and names of this document are called in it",
+        ),
     )
 
 

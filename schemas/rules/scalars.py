@@ -48,6 +48,7 @@ _TIME = rf"[Tt]{_HOUR}:[0-5][0-9](\.[0-9]{{1,9}})?([Zz]|[+-]{_HOUR})"
 _UNITS = "(day|week|month|year)s?"
 _LENGTH = f"0*[1-9][0-9]{{0,4}} {_UNITS}"
 
+LANGUAGE = scalar("language", "[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", "a language such as de")
 RELEASE = scalar("release", "[A-Za-z0-9._-]{1,64}")
 MONTH_DAY = scalar("month_day", _MONTH_DAY, "MM-DD")
 LINK = scalar(

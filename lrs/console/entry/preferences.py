@@ -1,6 +1,6 @@
 """POST /preferences: language and theme in cookies of the browser, so that the first paint is right.
 
-The time zone is the user's, and goes along to every browser.
+Language and time zone are the user's too, and go along to every browser.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ def choose() -> Response:
     checked_form()
     if timezone := request.form.get("timezone", "").strip():
         keep_timezone(timezone)
+    if (chosen := request.form.get("language", "")) in language.LANGUAGES:
+        keep_language(chosen)
     response = make_response(redirect(sessions.own_path(request.form.get("onward")), 303))
     for cookie, field, known in (
         (language.COOKIE, "language", language.LANGUAGES),
@@ -40,6 +42,13 @@ def choose() -> Response:
                 secure=sessions.is_secure(current_services().settings),
             )  # fmt: skip
     return response
+
+
+def keep_language(chosen: str) -> None:
+    """Keep the language of the user, where the form is of one who is logged in; raises Forbidden."""
+    services, principal = current_services(), session_principal() if "csrf" in request.form else None
+    if principal is not None:
+        users.choose_language(services.db, principal.id, chosen)
 
 
 def keep_timezone(timezone: str) -> None:

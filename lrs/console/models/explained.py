@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from lrs.console.engine_words import engine
 from lrs.console.language import t
+from lrs.words.engine import engine
 from rules.explaining.explain import Explanation, Node
 
 

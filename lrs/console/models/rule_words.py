@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from lrs.console.engine_words import engine
 from lrs.console.language import mark, spoken_day, t
+from lrs.words.engine import engine
 from rules.credentials.criteria import Criterion, criteria_of
 from rules.language.demands import (
     AllDemands,

@@ -21,6 +21,7 @@ from lrs.console.lists import Rows, Span, asked, listed, seek
 from lrs.console.shell import Pages, may, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import UnknownThing
+from lrs.words.engine import named
 from rules import queries
 from rules.catalogue.store import cache_of
 from rules.engine.affiliations import holds
@@ -96,8 +97,9 @@ def org_names() -> dict[str, str]:
 
 
 def titles() -> dict[str, str]:
-    """Return the titles of all certifications."""
-    return {one.id: one.title for one in cache_of(current_services().db).get().of_kind(Certification)}
+    """Return the titles of all certifications, in the reader's language where the rules have them in it."""
+    rules = cache_of(current_services().db).get()
+    return named({one.id: one.title for one in rules.of_kind(Certification)})
 
 
 @blueprint.get("/console/people/<person>", scope="people")

@@ -141,8 +141,7 @@ def _page(
         "default-src 'none'; style-src 'self'; font-src 'self'; "
         f"form-action {forms}; frame-ancestors {' '.join(frames) or NOBODY}; base-uri 'none'"
     )
-    language = request.accept_languages.best_match(("en", "de"), "en")
-    body = render_template(template, german=language == "de", **shown)
+    body = render_template(template, **shown)
     varied = {"Vary": "Accept-Language", "Content-Security-Policy": policy}
     headers = {**NO_STORE, **varied}
     return Response(body, status, headers, content_type="text/html; charset=utf-8")

@@ -39,12 +39,10 @@ def menu_page(launch: Document, version: Shelved) -> Response:
     registration = Registrations(current_services().db).get(UUID(launch["registration"]))
     course = menu(version.package.root, registration)
     asked = (launch["language"], *(tag for tag, _ in request.accept_languages))
-    spoken = request.accept_languages.best_match(("en", "de"), "en")
     body = render_template(
         "content/units.html",
         course=course,
         onward=next_unit(course),
-        german=spoken == "de",
         back=launch["return_url"],
         counts=launch["mode"] == "normal",
         say_in=lambda texts: text_of(texts, asked),

@@ -1,6 +1,7 @@
 """The printable certificate: A4 landscape, drawn with reportlab, with a QR code of the live page.
 
-The credential itself is attached in both forms, so a file alone can be checked (PDF 2.0 associated files).
+It is written in the reader's language; from right to left everything stands the other way round. The
+credential itself is attached in both forms, so a file alone can be checked (PDF 2.0 associated files).
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 import functools
 import io
 from collections.abc import Mapping
+from typing import Any
 
 import segno
+from fontTools.pens.basePen import BasePen
 from PIL import Image
 from reportlab import rl_config
 from reportlab.lib.colors import Color, HexColor
@@ -21,9 +24,21 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from lrs.credentials.drawing.badge_art import badge_png
-from lrs.credentials.drawing.glyph_outlines import Face, Style, balanced, can_write, font_path, shorten, width
+from lrs.credentials.drawing.glyph_outlines import (
+    OURS,
+    Face,
+    Style,
+    balanced,
+    draw_line,
+    face_for,
+    font_path,
+    open_font,
+    shorten,
+    visual,
+    width,
+)
 from lrs.credentials.public.view import CredentialView
-from rules.wording.phrases import spoken_date
+from lrs.words.reader import direction, language, spoken_date, t
 
 WIDTH, HEIGHT = landscape(A4)
 MARGIN = 34.0
@@ -46,10 +61,10 @@ def draw_certificate(
     """Return the certificate as PDF with these files in it; `picture` replaces the drawn badge."""
     stream = io.BytesIO()
     rl_config.useA85 = 0  # text encoding of pictures is for printers of old, and takes most of the time
-    canvas = Canvas(stream, pagesize=(WIDTH, HEIGHT), invariant=1)
-    canvas.setTitle(f"{view.title}, {view.holder or 'credential'}")
+    canvas = Canvas(stream, pagesize=(WIDTH, HEIGHT), invariant=1, lang=language())
+    canvas.setTitle(f"{view.title}, {view.holder or t('Credential')}")
     canvas.setAuthor(view.issuer)
-    canvas.setSubject(f"Credential {view.id}")
+    canvas.setSubject(f"{t('Credential')} {view.id}")
     colour = HexColor(view.badge.palette.middle)
     draw_frame(canvas, colour)
     draw_badge_picture(canvas, picture or badge_png(view.badge, PIXELS))
@@ -93,11 +108,16 @@ def draw_frame(canvas: Canvas, colour: Color) -> None:
     canvas.rect(MARGIN - 6, MARGIN - 6, WIDTH - 2 * MARGIN + 12, HEIGHT - 2 * MARGIN + 12)
 
 
+def placed(x: float, wide: float = 0.0) -> float:
+    """Return where something that wide begins: x from the side that is read first."""
+    return WIDTH - x - wide if direction() == "rtl" else x
+
+
 def draw_badge_picture(canvas: Canvas, picture: bytes) -> None:
-    """Draw the badge in the left third."""
+    """Draw the badge in the third that is read first."""
     with Image.open(io.BytesIO(picture)) as opened:
         reader = ImageReader(opened.convert("RGBA"))
-    canvas.drawImage(reader, 68, 222, 226, 226, mask="auto", preserveAspectRatio=True)
+    canvas.drawImage(reader, placed(68, 226), 222, 226, 226, mask="auto", preserveAspectRatio=True)
 
 
 def draw_words(canvas: Canvas, view: CredentialView, colour: Color) -> None:
@@ -113,10 +133,10 @@ def draw_words(canvas: Canvas, view: CredentialView, colour: Color) -> None:
     y -= 4
     canvas.setStrokeColor(GOLD)
     canvas.setLineWidth(1)
-    canvas.line(LEFT, y + 8, LEFT + 70, y + 8)
+    canvas.line(placed(LEFT), y + 8, placed(LEFT + 70), y + 8)
     if view.holder:
         y -= 22
-        write(canvas, "awarded to", Style("serif-italic", 15), y, SOFT, room=room)
+        write(canvas, t("awarded to"), Style("serif-italic", 15), y, SOFT, room=room)
         y -= 36
         write(canvas, view.holder, Style("serif", 31), y, INK, room=room)
     y -= 32
@@ -142,10 +162,11 @@ def fit(title: str, room: float) -> tuple[Style, list[str]]:
 
 def draw_dates(canvas: Canvas, view: CredentialView, y: float) -> None:
     """Write the dates side by side."""
-    cells = [("Awarded", spoken_date(view.awarded))]
+    cells = [(t("Awarded"), spoken_date(view.awarded))]
     if view.periods > 1:
-        cells.append(("Renewed", spoken_date(view.valid_from)))
-    cells.append(("Valid until", spoken_date(view.valid_until) if view.valid_until else "without end"))
+        cells.append((t("Renewed"), spoken_date(view.valid_from)))
+    until = spoken_date(view.valid_until) if view.valid_until else t("without end")
+    cells.append((t("Valid until"), until))
     for number, (label, value) in enumerate(cells):
         x = LEFT + 142 * number
         write(canvas, label, Style("sans", 11), y, SOFT, room=140, x=x)
@@ -156,16 +177,18 @@ def draw_foot(canvas: Canvas, view: CredentialView) -> None:
     """Draw the QR code and say where the credential is checked."""
     code = segno.make(view.url, error="m", micro=False)
     size = 78.0
-    draw_code(canvas, code, LEFT, 62, size)
+    draw_code(canvas, code, placed(LEFT, size), 62, size)
     x, y = LEFT + size + 16, 122.0
     room = WIDTH - x - 66
-    write(canvas, "Check this certificate", Style("sans-semibold", 12), y, INK, room=room, x=x)
+    write(canvas, t("Check this certificate"), Style("sans-semibold", 12), y, INK, room=room, x=x)
     address = next((one for one in (10.5, 9.5, 8.5, 7.5) if width(view.url, Style("sans", one)) <= room), 6.5)
     write(canvas, view.url, Style("sans", address), y - 17, INK, room=room, x=x)
-    write(canvas, f"Issued by {view.issuer} as {view.did}", Style("sans", 9.5), y - 33, SOFT, room=room, x=x)
-    write(canvas, "A print shows the day it was made; the page shows what holds now.",
-          Style("sans", 9.5), y - 47, SOFT, room=room, x=x)  # fmt: skip
-    canvas.linkURL(view.url, (LEFT, 62, WIDTH - 66, 140))
+    issued = t("Issued by %(issuer)s as %(did)s", issuer=view.issuer, did=view.did)
+    write(canvas, issued, Style("sans", 9.5), y - 33, SOFT, room=room, x=x)
+    printed = t("A print shows the day it was made; the page shows what holds now.")
+    write(canvas, printed, Style("sans", 9.5), y - 47, SOFT, room=room, x=x)
+    left = placed(LEFT, WIDTH - 66 - LEFT)
+    canvas.linkURL(view.url, (left, 62, left + WIDTH - 66 - LEFT, 140))
 
 
 def draw_code(canvas: Canvas, code: segno.QRCode, x: float, y: float, size: float) -> None:
@@ -185,19 +208,25 @@ def draw_notice(canvas: Canvas, view: CredentialView) -> None:
     """Write across the foot of the badge that the credential is not in force as the print may suggest."""
     colour = HexColor("#8f1d2c") if view.words.tone == "bad" else HexColor("#8a5a00")
     canvas.setFillColor(colour)
-    canvas.roundRect(76, 176, 210, 30, 6, stroke=0, fill=1)
-    canvas.setFillColor(PALE)
+    canvas.roundRect(placed(76, 210), 176, 210, 30, 6, stroke=0, fill=1)
     style = Style("sans-semibold", 13)
-    canvas.setFont(font(style.face), style.size)
-    canvas.drawCentredString(181, 186, shorten(view.validity, style, 200))
+    said = shorten(view.validity, style, 200)
+    write(canvas, said, style, 186, PALE, room=200, x=181 - width(said, style) / 2)
 
 
 def write(
     canvas: Canvas, text: str, style: Style, y: float, colour: Color, *, room: float, x: float = LEFT
 ) -> None:
     """Write one line from x, cut to its room."""
-    name, line = font_for(shorten(text, style, room), style.face)
+    said = shorten(text, style, room)
+    line = visual(said)
+    x = placed(x, width(said, style))
+    face = face_for(line, style.face)
     canvas.setFillColor(colour)
+    if face is not None and face not in OURS:
+        draw_outlines(canvas, said, line, Style(face, style.size, style.spacing), x=x, y=y)
+        return
+    name, line = (font(face), line) if face is not None else font_for(line, style.face)
     written = canvas.beginText(x, y)
     written.setFont(name, style.size)
     written.setCharSpace(style.spacing)
@@ -205,17 +234,55 @@ def write(
     canvas.drawText(written)
 
 
+class PathPen(BasePen):  # type: ignore[misc]  # fontTools is not typed
+    """Draws glyphs into a path of a canvas."""
+
+    def __init__(self, glyphs: Any, path: Any) -> None:
+        super().__init__(glyphs)
+        self.path = path
+
+    def _moveTo(self, point: tuple[float, float]) -> None:
+        self.path.moveTo(*point)
+
+    def _lineTo(self, point: tuple[float, float]) -> None:
+        self.path.lineTo(*point)
+
+    def _curveToOne(self, *points: tuple[float, float]) -> None:
+        self.path.curveTo(*(number for point in points for number in point))
+
+    def _closePath(self) -> None:
+        self.path.close()
+
+
+def draw_outlines(canvas: Canvas, said: str, line: str, style: Style, *, x: float, y: float) -> None:
+    """Draw a line of a script that reportlab has no font for; programs that read or copy it find the text.
+
+    Only the glyphs of the line come into the file. A blank that is not seen stands where it begins, for
+    readers count text by what is written.
+    """
+    words = said.encode("utf-16-be").hex()
+    canvas._code.append(f"/Span <</ActualText <feff{words}>>> BDC")  # noqa: SLF001 -- reportlab has no word for it
+    blank = canvas.beginText(x, y)
+    blank.setFont(font("sans"), style.size)
+    blank.setTextRenderMode(3)
+    blank.textOut(" ")
+    blank.setTextRenderMode(0)
+    canvas.drawText(blank)
+    pen = PathPen(open_font(style.face)[0], canvas.beginPath())
+    draw_line(pen, line, style, x, y)
+    canvas.drawPath(pen.path, stroke=0, fill=1)
+    canvas._code.append("EMC")  # noqa: SLF001 -- as above
+
+
 def font_for(text: str, face: Face) -> tuple[str, str]:
     """Return a font and the text it can write: East Asian letters come from the reader's own fonts.
 
     Letters that neither has become question marks.
     """
-    if can_write(text, face):
-        return font(face), text
     for letters, name in EAST_ASIAN:
         if any(letters[0] <= letter <= letters[1] for letter in text):
             return reader_font(name), text
-    return font(face), "".join(one if can_write(one, face) else "?" for one in text)
+    return font(face), "".join(one if face_for(one, face) == face else "?" for one in text)
 
 
 # Hangul, kana and Han letters, each with a font that PDF readers bring along.

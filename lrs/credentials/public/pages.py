@@ -18,7 +18,7 @@ from werkzeug.exceptions import NotAcceptable, NotFound
 from lrs.access.guard import PUBLIC, Blueprint
 from lrs.credentials.consent import Display, DisplayStore
 from lrs.credentials.drawing.certificate_pdf import PIXELS, draw_certificate
-from lrs.credentials.drawing.glyph_outlines import FILES, Face, web_font
+from lrs.credentials.drawing.glyph_outlines import OURS, Face, has_letters, web_font
 from lrs.credentials.embedded import embedded
 from lrs.credentials.endorsements import endorsements_of
 from lrs.credentials.files import baked_png, baked_svg, card_png, picture_path, plain_png
@@ -37,11 +37,12 @@ from lrs.credentials.verifying.here import verify_here
 from lrs.credentials.verifying.verify import Outcome, Verification
 from lrs.foundation.audit import Editor
 from lrs.foundation.context import Services, current_services
+from lrs.words.catalogues import DEFAULT
+from lrs.words.reader import keep_asked, language, mark, reading
 from rules.credentials.proving.signing import ALGORITHMS, UnknownKey
 from rules.credentials.proving.status_list import TTL
 from rules.credentials.status_publishing import current_list
 from rules.queries import explain
-from rules.wording.phrases import spoken_date
 
 blp = Blueprint("credentials", __name__)
 SECURITY = {
@@ -125,10 +126,11 @@ def as_json_svg(view: CredentialView, services: Services) -> tuple[bytes | str, 
 
 
 def as_pdf(view: CredentialView, services: Services) -> tuple[bytes | str, str]:
-    """Answer the printable certificate."""
+    """Answer the printable certificate, in the reader's language where there are letters for it."""
     supplied = plain_png(view, services.settings, PIXELS) if picture_path(view, services.settings) else None
     attached = {"credential.jwt": view.jwt, "credential.json": embedded(services, view)}
-    return draw_certificate(view, attached, supplied), "application/pdf"
+    with reading(language() if has_letters(language()) else DEFAULT):
+        return draw_certificate(view, attached, supplied), "application/pdf"
 
 
 # What a client may accept, in the order in which an undecided one is served (cert#7-6); and by file name.
@@ -185,7 +187,7 @@ def answer(view: CredentialView, form: Form, name: str | None = None) -> Respons
     body, kind = form(view, current_services())
     response = Response(body, content_type=kind)
     response.headers.update(SECURITY)
-    response.headers["Vary"] = "Accept"
+    response.headers["Vary"] = "Accept, Accept-Language, Cookie"
     response.headers["Cache-Control"] = "private, no-store" if view.right else "no-cache"
     if not view.right:
         response.headers["Access-Control-Allow-Origin"] = "*"
@@ -193,7 +195,7 @@ def answer(view: CredentialView, form: Form, name: str | None = None) -> Respons
         response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
     if name:
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return keep_asked(response)
 
 
 @blp.get("/credentials/<award>/card.png", scope=PUBLIC)
@@ -246,27 +248,28 @@ ASKED: Final = {
 }
 PLAIN: Final[Mapping[str, Mapping[Outcome, str]]] = {
     "genuine": {
-        "ok": "The issuer signed it, and nothing in it was changed since.",
-        "failed": "It is not what the issuer signed.",
-        "cannot say": "Whether the issuer signed it cannot be said now: the issuer does not answer.",
-        "not checked": "Nobody looked whether the issuer signed it.",
+        "ok": mark("The issuer signed it, and nothing in it was changed since."),
+        "failed": mark("It is not what the issuer signed."),
+        "cannot say": mark("Whether the issuer signed it cannot be said now: the issuer does not answer."),
+        "not checked": mark("Nobody looked whether the issuer signed it."),
     },
     "in time": {
-        "ok": "Today lies within its period of validity.",
-        "failed": "Today lies outside its period of validity.",
-        "cannot say": "Its period of validity cannot be said now.",
-        "not checked": "It says nothing of a period of validity.",
+        "ok": mark("Today lies within its period of validity."),
+        "failed": mark("Today lies outside its period of validity."),
+        "cannot say": mark("Its period of validity cannot be said now."),
+        "not checked": mark("It says nothing of a period of validity."),
     },
     "in force": {
-        "ok": "The issuer has neither revoked nor suspended it.",
-        "failed": "The issuer no longer stands by it.",
-        "cannot say": "Whether it was revoked cannot be said now: the issuer does not answer.",
-        "not checked": "It does not say where the issuer would revoke it.",
+        "ok": mark("The issuer has neither revoked nor suspended it."),
+        "failed": mark("The issuer no longer stands by it."),
+        "cannot say": mark("Whether it was revoked cannot be said now: the issuer does not answer."),
+        "not checked": mark("It does not say where the issuer would revoke it."),
     },
 }
 CHECKS = {
-    "form": "Form", "structure": "Structure", "claims": "Claims", "signature": "Signature", "dates": "Dates",
-    "status": "Status list", "holder": "Holder", "proof": "Embedded proof",
+    "form": mark("Form"), "structure": mark("Structure"), "claims": mark("Claims"),
+    "signature": mark("Signature"), "dates": mark("Dates"), "status": mark("Status list"),
+    "holder": mark("Holder"), "proof": mark("Embedded proof"),
 }  # fmt: skip
 
 
@@ -428,8 +431,9 @@ def public_json(value: Mapping[str, Any], kind: str) -> Response:
 
 def html(body: str, status: int = 200) -> Response:
     """Answer a page that everybody may see."""
-    headers = SECURITY | {"Cache-Control": "public, max-age=60"}
-    return Response(body, status, content_type="text/html; charset=utf-8", headers=headers)
+    headers = SECURITY | {"Cache-Control": "public, max-age=60", "Vary": "Accept-Language, Cookie"}
+    response = Response(body, status, content_type="text/html; charset=utf-8", headers=headers)
+    return keep_asked(response)
 
 
 @blp.app_errorhandler(MergedCredential)
@@ -452,7 +456,7 @@ def unknown(error: UnknownCredential) -> Response:
         response = html(render_template("credentials/unknown.html"), 404)
     else:
         response = Response(f"{error}\n", 404, content_type="text/plain; charset=utf-8", headers=OPEN)
-    response.headers["Vary"] = "Accept"
+    response.headers["Vary"] = "Accept, Accept-Language, Cookie"
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -460,12 +464,11 @@ def unknown(error: UnknownCredential) -> Response:
 @blp.get("/static/fonts/<face>.woff", scope=PUBLIC)
 def font(face: str) -> Response:
     """Answer a face of the pages, cut to the letters of European scripts."""
-    if face not in FILES:
+    if face not in OURS:
         raise NotFound("no such face")
     known: Face = face
     headers = OPEN | {"Cache-Control": "public, max-age=31536000, immutable"}
     return Response(web_font(known), content_type="font/woff", headers=headers)
 
 
-blp.add_app_template_filter(spoken_date, "spoken_date")
 blp.add_app_template_test(is_id, "credential_id")

@@ -26,6 +26,7 @@ from lrs.credentials.public.registry_listing import (
     title_of,
 )
 from lrs.foundation.context import Services, current_services
+from lrs.words.reader import keep_asked
 from rules.catalogue.store import cache_of
 from rules.language.model import Skill
 
@@ -39,7 +40,9 @@ FIELDS = ("q", "role", "product", "region", "tier", "skill")
 def front() -> Response:
     """Show the way to what there is: the registry, the console, the API."""
     body = render_template("house/front.html", issuer=current_services().settings.issuer_name)
-    return Response(body, content_type="text/html; charset=utf-8")
+    response = Response(body, content_type="text/html; charset=utf-8")
+    response.headers["Vary"] = "Accept-Language, Cookie"
+    return keep_asked(response)
 
 
 @blp.get("/registry", scope=PUBLIC)

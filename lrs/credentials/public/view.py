@@ -11,6 +11,7 @@ from lrs.credentials.consent import Display, DisplayStore, Right, seen_by, shown
 from lrs.credentials.drawing.badge_art import Badge
 from lrs.credentials.issuer import issuer_of, links_of
 from lrs.foundation.context import Services
+from lrs.words.reader import mark, spoken_date, t
 from rules.calendar import local_date
 from rules.catalogue.store import cache_of
 from rules.credentials.due_awards import version_of
@@ -20,7 +21,7 @@ from rules.engine.merges import award_of
 from rules.engine.standings import state_at
 from rules.errors import RuleError
 from rules.language.model import Certification
-from rules.wording.phrases import spoken, spoken_date
+from rules.wording.phrases import spoken
 
 Document = dict[str, Any]
 Tone = Literal["good", "late", "bad"]
@@ -49,16 +50,22 @@ class Words:
     tone: Tone
     sentence: str
 
+    def told(self) -> Words:
+        """Return the same in the reader's language."""
+        return Words(t(self.label), self.tone, t(self.sentence))
+
 
 STATES: Mapping[str, Words] = {
-    "active": Words("Valid", "good", "The issuer stands by this credential."),
-    "renewal_open": Words("Valid", "good", "The issuer stands by this credential."),
-    "grace": Words("Renewal overdue", "late", "Its validity is over; the holder may still renew it in time."),
-    "expired": Words("Expired", "late", "Its validity is over and it was not renewed."),
-    "suspended": Words("Suspended", "bad", "The issuer has suspended it; it may be reinstated."),
-    "revoked": Words("Revoked", "bad", "The issuer has revoked it for good."),
-    "withdrawn": Words("Withdrawn", "bad", "It was withdrawn."),
-    "annulled": Words("Annulled", "bad", "It was issued on evidence that did not hold."),
+    "active": Words(mark("Valid"), "good", mark("The issuer stands by this credential.")),
+    "renewal_open": Words(mark("Valid"), "good", mark("The issuer stands by this credential.")),
+    "grace": Words(
+        mark("Renewal overdue"), "late", mark("Its validity is over; the holder may still renew it in time.")
+    ),
+    "expired": Words(mark("Expired"), "late", mark("Its validity is over and it was not renewed.")),
+    "suspended": Words(mark("Suspended"), "bad", mark("The issuer has suspended it; it may be reinstated.")),
+    "revoked": Words(mark("Revoked"), "bad", mark("The issuer has revoked it for good.")),
+    "withdrawn": Words(mark("Withdrawn"), "bad", mark("It was withdrawn.")),
+    "annulled": Words(mark("Annulled"), "bad", mark("It was issued on evidence that did not hold.")),
 }
 OUT_OF_FORCE = frozenset({"suspended", "revoked", "withdrawn", "annulled"})
 
@@ -101,18 +108,22 @@ class CredentialView:
 
     @property
     def words(self) -> Words:
-        """Return how the state reads."""
-        return STATES.get(self.state, STATES["annulled"])
+        """Return how the state reads, in the reader's language."""
+        return STATES.get(self.state, STATES["annulled"]).told()
 
     @property
     def validity(self) -> str:
         """Return one line on how long it is or was valid."""
         if self.state in OUT_OF_FORCE:
-            return f"{self.words.label} since {spoken_date(self.since)}"
+            return t("%(state)s since %(day)s", state=self.words.label, day=spoken_date(self.since))
         if self.valid_until is None:
-            return "Valid without end"
-        verb = "Valid until" if self.words.tone == "good" else "Was valid until"
-        return f"{verb} {spoken_date(self.valid_until)}"
+            return t("Valid without end")
+        until = spoken_date(self.valid_until)
+        return (
+            t("Valid until %(day)s", day=until)
+            if self.words.tone == "good"
+            else t("Was valid until %(day)s", day=until)
+        )
 
     @property
     def query(self) -> str:

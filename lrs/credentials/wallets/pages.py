@@ -26,6 +26,7 @@ from lrs.credentials.wallets.offers import LONGEST, OFFER_FOR, TOKEN_FOR, OfferS
 from lrs.credentials.wallets.possession import ALGORITHMS, MOST, holder_of, jwk_of, nonce_of, read_proofs
 from lrs.foundation.audit import Editor
 from lrs.foundation.context import Services, current_services
+from lrs.words.reader import mark
 from rules.credentials.document import CONTEXTS
 from rules.credentials.proving import sd_jwt
 from rules.credentials.proving.proofs import with_proof, without_claims
@@ -74,13 +75,13 @@ def profiles(view: CredentialView) -> list[tuple[str, str]]:
     """Return name and address of each place where a holder can add the credential or tell of it."""
     said = {"text": f"{view.title}, {view.issuer}: {view.url}"}
     return [
-        ("Add to LinkedIn", f"https://www.linkedin.com/profile/add?{urlencode(linkedin(view))}"),
+        (mark("Add to LinkedIn"), f"https://www.linkedin.com/profile/add?{urlencode(linkedin(view))}"),
         (
-            "Post on LinkedIn",
+            mark("Post on LinkedIn"),
             f"https://www.linkedin.com/sharing/share-offsite/?{urlencode({'url': view.url})}",
         ),
-        ("Post on Bluesky", f"https://bsky.app/intent/compose?{urlencode(said)}"),
-        ("Post on X", f"https://x.com/intent/post?{urlencode(said)}"),
+        (mark("Post on Bluesky"), f"https://bsky.app/intent/compose?{urlencode(said)}"),
+        (mark("Post on X"), f"https://x.com/intent/post?{urlencode(said)}"),
     ]
 
 

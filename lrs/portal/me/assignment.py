@@ -13,6 +13,7 @@ from lrs.foundation.errors import UnknownThing
 from lrs.portal.me.home import opens_to
 from lrs.portal.mine import Mine, me, page
 from lrs.portal.models.way import shortest_way
+from lrs.words.engine import named
 from rules import queries
 from rules.catalogue.store import cache_of
 
@@ -24,7 +25,7 @@ def assignment(assignment: str) -> Response:
     """Show one assignment of the own person; one that is not asked of them is as if it were not there."""
     services = current_services()
     person, now = me()["_id"], services.now()
-    title = titles_of(cache_of(services.db).get()).get(assignment)
+    title = named(titles_of(cache_of(services.db).get())).get(assignment)
     if title is None:
         raise UnknownThing("assignment", assignment)
     standing, found = queries.explain_assignment(services.db, person, assignment, now, now)

@@ -15,7 +15,6 @@ from lrs.analysis.assignments import assigned, row_of, titles_of, urgency
 from lrs.analysis.audience import only
 from lrs.analysis.readable_stores import whole_scope
 from lrs.analysis.targets import asked_people
-from lrs.console.engine_words import engine
 from lrs.console.organizations.people import titles
 from lrs.content.fulfilling import courses_for_each
 from lrs.content.library.learners import learner_of
@@ -27,6 +26,7 @@ from lrs.foundation.context import current_services
 from lrs.portal.mine import Mine, me, page
 from lrs.portal.models.standing import One, Overview, overview
 from lrs.portal.models.way import Step, shortest_way
+from lrs.words.engine import engine, named
 from rules import queries
 from rules.catalogue.store import cache_of
 from rules.credentials.proving.signing import read_compact
@@ -143,7 +143,7 @@ def paths_of(person: str, now: dt.datetime) -> list[PathCard]:
     """Return the assignments in which there is something to do, the most urgent first."""
     services = current_services()
     rows = sorted((row_of(*one) for one in assigned(services.db, now, [person])), key=urgency)
-    known = titles_of(cache_of(services.db).get())
+    known = named(titles_of(cache_of(services.db).get()))
     todo = [row for row in rows if row["state"] in {*OPEN, "upcoming"}]
     return [
         path_card(person, row, known[row["assignment"]], now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lrs.console.engine_words import engine
+from lrs.words.engine import engine
 from rules.explaining.explanation import Node
 
 

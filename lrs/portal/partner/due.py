@@ -20,6 +20,7 @@ from lrs.foundation.errors import InvalidField
 from lrs.portal.managing import frame, own_org, page
 from lrs.portal.partner.asked import asked_now
 from lrs.portal.partner.overview import roles_of
+from lrs.words.engine import named
 from rules.catalogue.store import cache_of
 from rules.programmes.assignments import UNMET
 
@@ -41,7 +42,7 @@ def due(span: Span) -> Rows:
     org, now = own_org()["_id"], current_services().now()
     rows = rows_of(org, now, int(days))
     names, known = names_of({one["person"] for one in rows}), titles()
-    paths = titles_of(cache_of(current_services().db).get())
+    paths = named(titles_of(cache_of(current_services().db).get()))
     told = [
         {
             **one, "name": names.get(one["person"], one["person"]),

@@ -12,7 +12,7 @@ from console_world import World
 from factories_access import Browser, utc_now
 from flask import g
 
-from lrs.console import engine_words
+from lrs.words import engine as engine_words
 from rules import queries
 
 

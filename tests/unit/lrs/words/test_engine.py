@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from flask import Flask, g
 
-from lrs.console import engine_words, language
+from lrs.console import language
+from lrs.words import engine as engine_words
 
 SAMPLES = {
-    "n": "3", "of": "5", "share": "79.5 %", "day": "2026-12-31", "due": "2027-01-31", "word": "best",
+    "n": "3", "of": "5", "share": "79.5 %", "day": "2026-12-31", "due": "2027-01-31", "word": "best", "date": "3 March 2026",
     "span": "12 months", "rest": "nothing yet", "first_part": "done",
 }  # fmt: skip
 
@@ -23,11 +24,11 @@ def german(text: str) -> str:
     ("english", "said"),
     [
         ("nothing yet", "noch nichts"),
-        ("best 91 % of 1 attempt, 2026-11-10", "bester 91 % von 1 Versuch, 2026-11-10"),
+        ("best 91 % of 1 attempt, 2026-11-10", "bester 91\xa0% von 1 Versuch, 10. Nov. 2026"),
         ("2 of 3", "2 von 3"),
-        ("80 % or better, first attempt", "80 % oder besser, erster Versuch"),
+        ("80 % or better, first attempt", "80\xa0% oder besser, erster Versuch"),
         ("in this order within 12 months", "in dieser Reihenfolge innerhalb von 12 Monate"),
-        ("nothing yet, but cheating on 2026-01-02 disqualifies", "noch nichts, aber cheating am 2026-01-02 schließt aus"),
+        ("nothing yet, but cheating on 2026-01-02 disqualifies", "noch nichts, aber cheating am 2. Jan. 2026 schließt aus"),
         ("late", "verspätet"),
         ("Overview: nothing yet, required done (v4 award.when.all[0])", "Overview: noch nichts, verlangt erledigt (v4 award.when.all[0])"),
         ("Something that nobody foresaw", "Something that nobody foresaw"),

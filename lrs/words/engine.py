@@ -3,20 +3,29 @@
 The engine speaks English, in answers, in records and to pages. A page shows a sentence by `engine(...)`: the
 form that it has is looked up in the catalogue and filled with its own values. What has no form here stays
 English; a test reads the explanations of the living example for such. Names of rules and labels are their
-authors' and stay as they are.
+authors': they are told as the rule file's `translations` say, else as they are.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Literal
 
-from lrs.console.language import language, mark, t
+from babel.lists import format_list
+from flask import current_app, g, has_app_context
+
+from lrs.words import writing
+from lrs.words.catalogues import DEFAULT
+from lrs.words.reader import language, mark, spoken_date, spoken_day, t
+from rules.catalogue.store import cache_of
+from rules.wording.phrases import MONTHS, spoken
 
 VALUES: Final = {
     "n": r"\d[\d.]*", "of": r"\d[\d.]*", "share": r"-?[\d.]+ %", "day": r"\d{4}-\d\d-\d\d", "word": r"\S+",
-    "due": r"\d{4}-\d\d-\d\d",
+    "due": r"\d{4}-\d\d-\d\d", "date": rf"\d{{1,2}} (?:{'|'.join(MONTHS)}) \d{{4}}",
 }  # fmt: skip
 """What stands for a name in a form; any other name stands for any text."""
 WORDS: Final = {
@@ -45,7 +54,7 @@ FORMS: Final = (
     mark("another than last time"), mark("1 time"), mark("%(n)s times"), mark("1 activity"),
     mark("%(n)s activities"), mark("1 day"), mark("%(n)s days"), mark("1 week"), mark("%(n)s weeks"),
     mark("1 month"), mark("%(n)s months"), mark("1 year"), mark("%(n)s years"), mark("1 registration"),
-    mark("%(n)s registrations"), mark("%(what)s %(word)s or %(other)s"),
+    mark("%(n)s registrations"),
     # names of requirements without a label, and lines of a rule in words
     mark("All of these"), mark("One of these"), mark("%(n)s of these"), mark("Holds %(what)s"),
     mark("%(what)s, %(share)s or better"), mark("%(what)s, another than last time"),
@@ -85,16 +94,50 @@ FORMS: Final = (
     mark("Valid until %(day)s."), mark("the certification is withdrawn"),
     mark("%(what)s: %(rest)s, required %(first_part)s (%(place)s)"),
     mark("%(what)s: %(rest)s, required %(first_part)s"),
+    mark("%(what)s %(word)s or %(other)s"),
+    # what a credential says of how something was met
+    mark("Completed on %(date)s"), mark("Passed on %(date)s"), mark("Scored on %(date)s"),
+    mark("Attended on %(date)s"), mark("Satisfied on %(date)s"), mark("Waived on %(date)s"),
+    mark("Finished on %(date)s"), mark("Recognised on %(date)s"), mark("Recorded on %(date)s"),
+    mark("%(n)s records, the last on %(date)s"), mark("%(share)s on %(date)s"),
 )  # fmt: skip
 """Forms of sentences; of two that fit, the first counts."""
 NAME: Final = re.compile(r"%\((\w+)\)s")
+LENGTH: Final = re.compile(r"(\d+)-(hour|day|week|month|year)")
 
 
 def engine(text: str | None) -> str:
     """Return a sentence of the engine in the language of the request; what has no form stays as it is."""
-    if not text or language() == "en":
-        return text or ""
+    if not text:
+        return ""
+    named = names().get(text)
+    if named is not None or language() == DEFAULT:
+        return named or text
     return _translated(text) or text
+
+
+def names() -> Mapping[str, str]:
+    """Return what published rules call things -> the same in the language of the request."""
+    if not has_app_context():
+        return {}
+    name = language()
+    if g.get("rule_names", ("", {}))[0] != name:
+        services = current_app.extensions.get("laurel")
+        g.rule_names = (name, cache_of(services.db).get().names(name) if services else {})
+    found: Mapping[str, str] = g.rule_names[1]
+    return found
+
+
+def named(titles: Mapping[str, str]) -> dict[str, str]:
+    """Return titles by id in the language of the request, where the rules have them in it."""
+    known = names()
+    return {key: known.get(title, title) for key, title in titles.items()}
+
+
+def called(name: str) -> str:
+    """Return an id as words, in the language of the request where the rules have them: `gold` is `Gold`."""
+    words = spoken(name)
+    return names().get(words, words)
 
 
 def _translated(text: str) -> str | None:
@@ -108,9 +151,31 @@ def _translated(text: str) -> str | None:
 
 
 def _value(name: str, text: str) -> str:
+    if name in {"day", "due"}:
+        return spoken_day(dt.date.fromisoformat(text))
+    if name == "date":
+        day, month, year = text.split()
+        return spoken_date(dt.date(int(year), MONTHS.index(month) + 1, int(day)))
+    if name == "share":
+        return writing.share(language(), text)
     if name in SENTENCES or name == "span":
         return _translated(text) or text
-    return t(WORDS[text]) if text in WORDS else text
+    if name == "word" and (length := LENGTH.fullmatch(text)):
+        count, unit = length.groups()
+        return _translated(f"{count} {unit}{'' if count == '1' else 's'}") or text
+    known = names()
+    return t(WORDS[text]) if text in WORDS else known.get(text) or _listed(text, known) or text
+
+
+def _listed(text: str, known: Mapping[str, str]) -> str | None:
+    """Return an enumeration of names that the rules have in the reader's language; None for any other."""
+    styles: tuple[tuple[str, Literal["standard", "or"]], ...] = (("and", "standard"), ("or", "or"))
+    for last, style in styles:
+        head, found, tail = text.rpartition(f" {last} ")
+        parts = [*head.split(", "), tail] if found else []
+        if parts and all(one in known for one in parts):
+            return format_list([known[one] for one in parts], style, locale=language())
+    return None
 
 
 @functools.cache
