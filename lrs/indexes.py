@@ -30,7 +30,6 @@ from lrs.foundation.database import Document
 from lrs.messaging import mail_queue, notices, webhooks
 from lrs.people import affiliations, invitations, records
 from lrs.people.privacy import erasure, legal_holds, retention
-from lrs.scim import storage as scim_storage
 from lrs.scim import tokens as scim_tokens
 from lrs.sign_in import passkeys, providers, saml
 from lrs.xapi import consistent_through, inbound_log, more_links
@@ -73,7 +72,6 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     providers.INDEXES,
     saml.INDEXES,
     scim_tokens.INDEXES,
-    scim_storage.INDEXES,
     consistent_through.INDEXES,
     more_links.INDEXES,
     content_items.INDEXES,

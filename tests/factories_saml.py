@@ -223,6 +223,7 @@ def same_id(root: Any) -> Any:
     evil = forged(assertion)
     evil.set("ID", assertion.get("ID"))
     root.replace(assertion, evil)
+    signature.getparent().remove(signature)
     etree.SubElement(signature, f"{{{NS['ds']}}}Object").append(assertion)
     evil.insert(1, signature)
     return root

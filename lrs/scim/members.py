@@ -51,7 +51,9 @@ def settle(editor: Editor, org: str, member: Member, known: Mapping[str, Any], s
         leave(editor, org, known, session)
         return {**known, "email": email}
     if trusted:
-        person, affiliation = settle_person(editor, org, email, member.name, session, member.role)
+        person, affiliation = settle_person(
+            editor, org, email, member.name, session, role=member.role, known=known.get("person")
+        )
         user = _account(editor, org, email, member.name, session)
     else:
         person, affiliation = _claimed(editor, org, email, member, session)

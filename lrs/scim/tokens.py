@@ -1,6 +1,10 @@
 """Bearer tokens by which a directory provisions one organization; kept as hashes, shown once.
 
-scim_tokens {_id hash of the token, org, name (a word to revoke it by), label, created_at, last_used_at, revoked_at}
+scim_tokens    {_id hash of the token, org, name (a word to revoke it by), label, created_at, last_used_at,
+                revoked_at}
+scim_resources {_id, org, type (User, Group), body (JSON text as the directory sent it), key (its user name or
+                display name, in lower case), user_name (of users, unique), external_id, created_at,
+                updated_at, version, person, affiliation, user, email (of a user: what it became here)}
 """
 
 from __future__ import annotations
@@ -26,7 +30,18 @@ LONGEST: Final = 200
 USED_EVERY: Final = dt.timedelta(minutes=5)
 
 INDEXES: dict[str, list[IndexModel]] = {
-    "scim_tokens": [IndexModel([("org", ASCENDING), ("name", ASCENDING)])]
+    "scim_tokens": [IndexModel([("org", ASCENDING), ("name", ASCENDING)])],
+    "scim_resources": [
+        IndexModel([("org", ASCENDING), ("type", ASCENDING), ("key", ASCENDING)]),
+        IndexModel(
+            [("org", ASCENDING), ("user_name", ASCENDING)],
+            unique=True,
+            partialFilterExpression={"user_name": {"$type": "string"}},
+        ),
+        IndexModel([("org", ASCENDING), ("type", ASCENDING), ("external_id", ASCENDING)]),
+        IndexModel([("org", ASCENDING), ("type", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("person", ASCENDING)]),
+    ],
 }
 
 

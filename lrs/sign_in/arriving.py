@@ -130,24 +130,34 @@ def _refuse_strangers(provider: Mapping[str, Any], user: Mapping[str, Any]) -> N
 
 
 def settle_person(
-    editor: Editor, org: str, email: str, name: str | None, session: ClientSession, role: str | None = None
+    editor: Editor,
+    org: str,
+    email: str,
+    name: str | None,
+    session: ClientSession,
+    *,
+    role: str | None = None,
+    known: str | None = None,
 ) -> tuple[str, str | None]:
     """Return the person of an address and their affiliation with an organization, both made where missing.
 
     Who counts for another organization belongs beside it: nobody is taken from there by logging in here. The
-    vendor's own people are affiliated with nobody.
+    vendor's own people are affiliated with nobody. `known` is the person where the caller knows.
     """
-    person = accounts.owner_of(editor.db, email) or records.add_person(editor, [mbox_ifi(email)], name=name)
+    person = known
+    if person is None:
+        owner = accounts.owner_of(editor.db, email)
+        person = (owner or records.add_person(editor, [mbox_ifi(email)], name=name))["_id"]
     if org == VENDOR:
-        return person["_id"], None
-    rows = editor.db.affiliations.find({"person": person["_id"], **unended(editor.now)}, session=session)
+        return person, None
+    rows = editor.db.affiliations.find({"person": person, **unended(editor.now)}, session=session)
     running = list(rows)
     mine = next((row for row in running if row["org"] == org), None)
     if mine is None:
         mine = affiliations.affiliate(
-            editor, person["_id"], org, primary=not any(row["primary"] for row in running), role=role,
+            editor, person, org, primary=not any(row["primary"] for row in running), role=role,
             known_as=mbox_ifi(email),
         )  # fmt: skip
     elif mine["confirmed_at"] is None:
         mine = affiliations.confirm_affiliation(editor, mine["_id"])
-    return person["_id"], mine["_id"]
+    return person, mine["_id"]

@@ -14,8 +14,8 @@ from scim2_models import ScimProvider
 from scim2_server.testing import ScimStorageContract
 
 from lrs.people import invitations
-from lrs.scim import pages, tokens
-from lrs.scim.storage import Directory
+from lrs.scim import pages, speaking, tokens
+from lrs.scim.directory import Directory
 
 Db = Database[dict[str, Any]]
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -356,9 +356,9 @@ class TestDirectory(ScimStorageContract):
 
     @pytest.fixture
     def provider(self) -> ScimProvider:
-        return pages.service().provider
+        return speaking.service().provider
 
     @pytest.fixture
     def storage(self, app: Flask, db: Db) -> Directory:
         make_org(db, "north")
-        return Directory(editor(db), "north", pages.service())
+        return Directory(editor(db), "north", speaking.service())

@@ -1,9 +1,5 @@
 """Where the users and groups of an organization's directory are kept, for the library that speaks SCIM.
 
-scim_resources {_id, org, type (User, Group), body (JSON text as the directory sent it), key (its user name
-    or display name, in lower case), external_id, created_at, updated_at, version,
-    person, affiliation, user, email (of a User: what it became here)}
-
 A question by user name, external id, display name or id is an index hit; any other walks what the
 organization has, up to MOST_WALKED.
 """
@@ -15,7 +11,6 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from pymongo import ASCENDING, IndexModel
 from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError
 from scim2_models import (
@@ -49,21 +44,6 @@ LARGEST: Final = 4 * 1024 * 1024  # bytes of one resource: a group with all its 
 INDEXED: Final = {"username": "key", "displayname": "key", "externalid": "external_id", "id": "_id"}
 KEYS: Final = {"User": "user_name", "Group": "display_name"}
 KEPT: Final = ("person", "affiliation", "user", "email")
-
-INDEXES: dict[str, list[IndexModel]] = {
-    "scim_resources": [
-        IndexModel([("org", ASCENDING), ("type", ASCENDING), ("key", ASCENDING)]),
-        IndexModel(
-            [("org", ASCENDING), ("user_name", ASCENDING)],
-            unique=True,
-            partialFilterExpression={"user_name": {"$type": "string"}},
-        ),
-        IndexModel([("org", ASCENDING), ("type", ASCENDING), ("external_id", ASCENDING)]),
-        IndexModel([("org", ASCENDING), ("type", ASCENDING), ("_id", ASCENDING)]),
-        IndexModel([("org", ASCENDING), ("person", ASCENDING)]),
-    ]
-}
-
 
 class Directory(ScimStorage):
     """The users and groups of one organization; everything else is not there."""
