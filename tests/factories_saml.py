@@ -15,7 +15,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 from lxml import etree
-from signxml import CanonicalizationMethod, DigestAlgorithm, SignatureConstructionMethod, SignatureMethod, XMLSigner
+from signxml import (
+    CanonicalizationMethod,
+    DigestAlgorithm,
+    SignatureConstructionMethod,
+    SignatureMethod,
+    XMLSigner,
+)
 
 NS = {
     "samlp": "urn:oasis:names:tc:SAML:2.0:protocol",
@@ -46,14 +52,22 @@ class SamlProvider:
     """A provider with a key; `request` is the id of the latest request that came to it."""
 
     def __init__(self, *, elliptic: bool = False) -> None:
-        self.key: Any = ec.generate_private_key(ec.SECP256R1()) if elliptic else rsa.generate_private_key(65537, 2048)
+        self.key: Any = (
+            ec.generate_private_key(ec.SECP256R1()) if elliptic else rsa.generate_private_key(65537, 2048)
+        )
         self.certificate = certificate(self.key)
         self.method = SignatureMethod.ECDSA_SHA256 if elliptic else SignatureMethod.RSA_SHA256
         self.request, self.state = "", ""
 
     def metadata(self, **more: str) -> str:
         body = "".join(self.certificate.split("-----")[2].split())
-        told = {"entity": PARTS["entity"], "binding": "HTTP-Redirect", "certificate": body, "before": "", **more}
+        told = {
+            "entity": PARTS["entity"],
+            "binding": "HTTP-Redirect",
+            "certificate": body,
+            "before": "",
+            **more,
+        }
         return (
             '{before}<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{entity}">'
             '<md:IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">'

@@ -90,7 +90,12 @@ class SoftKey:
         self.id, self.count, self.handle = secrets.token_bytes(32), 0, b""
 
     def data(self, flags: int, attested: bytes = b"") -> bytes:
-        return hashlib.sha256(self.rp.encode()).digest() + bytes([flags]) + self.count.to_bytes(4, "big") + attested
+        return (
+            hashlib.sha256(self.rp.encode()).digest()
+            + bytes([flags])
+            + self.count.to_bytes(4, "big")
+            + attested
+        )
 
     def client(self, kind: str, challenge: str) -> bytes:
         return json.dumps({"type": kind, "challenge": challenge, "origin": self.origin}).encode()
@@ -108,7 +113,10 @@ class SoftKey:
     def answered(self, options: dict[str, Any], flags: int = 0x05, **more: Any) -> dict[str, Any]:
         """Answer `get`."""
         self.count = more.get("count", self.count + 1)
-        data, said = self.data(flags), self.client("webauthn.get", more.get("challenge", options["challenge"]))
+        data, said = (
+            self.data(flags),
+            self.client("webauthn.get", more.get("challenge", options["challenge"])),
+        )
         signature = self.key.sign(data + hashlib.sha256(said).digest(), ec.ECDSA(hashes.SHA256()))
         told = {"authenticatorData": b64(data), "clientDataJSON": b64(said), "signature": b64(signature)}
         return self._told({**told, "userHandle": b64(more.get("handle", self.handle))})

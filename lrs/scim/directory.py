@@ -45,6 +45,7 @@ INDEXED: Final = {"username": "key", "displayname": "key", "externalid": "extern
 KEYS: Final = {"User": "user_name", "Group": "display_name"}
 KEPT: Final = ("person", "affiliation", "user", "email")
 
+
 class Directory(ScimStorage):
     """The users and groups of one organization; everything else is not there."""
 
@@ -52,15 +53,23 @@ class Directory(ScimStorage):
         self.editor, self.org, self.service = editor, org, service
 
     def get(
-        self, resource_type: ResourceType, resource_id: str, *, response_parameters: Any = None
+        self,
+        resource_type: ResourceType,
+        resource_id: str,
+        *,
+        response_parameters: Any = None,  # noqa: ARG002 -- the library leaves out what is not asked for
     ) -> Resource[Any]:
         """Return a resource; raises NotFoundException."""
         return self._read(resource_type, self._found(resource_type, resource_id))
 
     def search(
-        self, resource_types: list[ResourceType], search_request: SearchRequest[Any], *, position: Any = None
+        self,
+        resource_types: list[ResourceType],
+        search_request: SearchRequest[Any],
+        *,
+        position: Any = None,  # noqa: ARG002 -- of cursors, which are not announced
     ) -> SearchPage:
-        """Return one page of what matches, and how many do; raises InvalidFilterException, TooManyException."""
+        """Return a page of what matches, and the total; raises InvalidFilterException, TooManyException."""
         types = {one.name: one for one in resource_types}
         wanted: Document = {"org": self.org, "type": {"$in": sorted(map(str, types))}}
         start, count = search_request.start_index_0 or 0, search_request.count
@@ -98,9 +107,12 @@ class Directory(ScimStorage):
 
     def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
         """Keep a resource, and let a user belong to the organization; raises UniquenessException."""
-        if self.editor.db.scim_resources.count_documents({"org": self.org}, limit=MOST_RESOURCES) >= MOST_RESOURCES:
+        if (
+            self.editor.db.scim_resources.count_documents({"org": self.org}, limit=MOST_RESOURCES)
+            >= MOST_RESOURCES
+        ):
             raise TooManyException(detail=f"an organization has at most {MOST_RESOURCES} users and groups")
-        row = {"_id": uuid.uuid4().hex, "org": self.org, "type": resource_type.name}
+        row: Document = {"_id": uuid.uuid4().hex, "org": self.org, "type": resource_type.name}
         row |= {"created_at": self.editor.now, "version": 0}
 
         def act(session: ClientSession) -> Document:
@@ -159,7 +171,9 @@ class Directory(ScimStorage):
         }
         if row["type"] == "User":
             after["user_name"] = after["key"]
-            after |= members.settle(self.editor, self.org, member_of(resource), {k: row.get(k) for k in KEPT}, session)
+            after |= members.settle(
+                self.editor, self.org, member_of(resource), {k: row.get(k) for k in KEPT}, session
+            )
         self.editor.db.scim_resources.replace_one(
             {"_id": row["_id"], "org": self.org}, after, upsert=True, session=session
         )

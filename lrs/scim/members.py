@@ -36,7 +36,9 @@ class Member:
     active: bool
 
 
-def settle(editor: Editor, org: str, member: Member, known: Mapping[str, Any], session: ClientSession) -> Document:
+def settle(
+    editor: Editor, org: str, member: Member, known: Mapping[str, Any], session: ClientSession
+) -> Document:
     """Let somebody belong to the organization as the directory says; return {person, affiliation, user}.
 
     `known` is what an earlier call returned, empty before. Raises InvalidField or Collision.
@@ -85,7 +87,9 @@ def leave(editor: Editor, org: str, known: Mapping[str, Any], session: ClientSes
     elif user["role"] == "learner" and user["subject"] is not None:
         change = {"$set": {"subject": None}, "$inc": {"version": 1}}
         db.users.update_one({"_id": user["_id"]}, change, session=session)
-        editor.note("user.unbind", "user", user["_id"], org=user["org"], before=user, after={**user, "subject": None})
+        editor.note(
+            "user.unbind", "user", user["_id"], org=user["org"], before=user, after={**user, "subject": None}
+        )
 
 
 def _account(editor: Editor, org: str, email: str, name: str | None, session: ClientSession) -> str | None:
@@ -112,7 +116,9 @@ def _claimed(
         person = records.add_person(editor, [mbox_ifi(email)], name=member.name)
     if org == VENDOR:
         return person["_id"], None
-    rows = list(editor.db.affiliations.find({"person": person["_id"], **unended(editor.now)}, session=session))
+    rows = list(
+        editor.db.affiliations.find({"person": person["_id"], **unended(editor.now)}, session=session)
+    )
     mine = next((row for row in rows if row["org"] == org), None)
     if mine is None:
         mine = affiliations.affiliate(
@@ -122,24 +128,30 @@ def _claimed(
     return person["_id"], mine["_id"]
 
 
-def _readdress(editor: Editor, org: str, known: Mapping[str, Any], email: str, session: ClientSession) -> None:
+def _readdress(
+    editor: Editor, org: str, known: Mapping[str, Any], email: str, session: ClientSession
+) -> None:
     """Give somebody the new address that the directory has for them, where both are the organization's.
 
     Raises InvalidField, or Collision where somebody owns the address.
     """
     domains = verified_domains(get_org(editor.db, org))
     if any(one.rpartition("@")[2] not in domains for one in (email, str(known["email"]))):
-        raise InvalidField("emails", "change to another domain by a new user: nobody proves that both are one person")
+        raise InvalidField(
+            "emails", "change to another domain by a new user: nobody proves that both are one person"
+        )
     records.add_identifier(editor, known["person"], mbox_ifi(email), editor.now)
     if known.get("affiliation"):
         change = {"$set": {"known_as": mbox_ifi(email)}}
         editor.db.affiliations.update_one({"_id": known["affiliation"]}, change, session=session)
         affiliations.after_change(editor, known["person"], session)
-    user = editor.db.users.find_one({"_id": known.get("user")}, session=session) if known.get("user") else None
+    user = (
+        editor.db.users.find_one({"_id": known.get("user")}, session=session) if known.get("user") else None
+    )
     if user is not None:
         if editor.db.users.find_one({"email": email, "_id": {"$ne": user["_id"]}}, session=session):
             raise Collision("another account has this mail address")
         after = {**user, "email": email, "mailbox": email if user["mailbox"] else None}
-        change = {"$set": {"email": email, "mailbox": after["mailbox"]}, "$inc": {"version": 1}}
-        editor.db.users.update_one({"_id": user["_id"]}, change, session=session)
+        said = {"$set": {"email": email, "mailbox": after["mailbox"]}, "$inc": {"version": 1}}
+        editor.db.users.update_one({"_id": user["_id"]}, said, session=session)
         editor.note("user.edit", "user", user["_id"], org=user["org"], before=user, after=after)

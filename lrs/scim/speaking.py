@@ -57,7 +57,11 @@ CLASSES: Final[Mapping[type[Exception], type[SCIMException]]] = {
     UnknownThing: InvalidValueException,
     Collision: ConflictException,
 }
-STATUS: Final[Mapping[type[Exception], int]] = {TooManyTries: 429, LimitReached: 429, RequestEntityTooLarge: 413}
+STATUS: Final[Mapping[type[Exception], int]] = {
+    TooManyTries: 429,
+    LimitReached: 429,
+    RequestEntityTooLarge: 413,
+}
 
 
 @cache

@@ -74,7 +74,9 @@ def arrive(editor: Editor, provider: Mapping[str, Any], said: Arrival) -> Docume
     def act(session: ClientSession) -> Document:
         user = editor.db.users.find_one({"subject": subject}, session=session)
         if user is None:
-            user = _bound(editor, provider, subject, email, said.name, role, session)
+            user = _bound(
+                editor, provider, subject=subject, email=email, name=said.name, role=role, session=session
+            )
         _refuse_strangers(provider, user)
         if provider["roles"] and user["role"] != role:
             user = users.move_user(editor, user, place_of(provider["org"], role), session)
@@ -94,6 +96,7 @@ def place_of(org: str, role: str) -> Document:
 def _bound(
     editor: Editor,
     provider: Mapping[str, Any],
+    *,
     subject: str,
     email: str,
     name: str | None,
@@ -111,7 +114,7 @@ def _bound(
         user = users.add_user(editor, place["org"], {"email": email, "name": name, "role": role})
     _refuse_strangers(provider, user)
     if str(user.get("subject") or "").startswith(f"{provider['_id']} "):
-        raise Unauthenticated("the account of this address is another one's at the provider; ask an administrator")
+        raise Unauthenticated("the account of this address is another one's there; ask an administrator")
     if user.get("mailbox") is None:
         user = users.prove(editor, user, email)  # a password that somebody else set ends
     change = {"$set": {"subject": subject}, "$inc": {"version": 1}}

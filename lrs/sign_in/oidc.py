@@ -50,20 +50,21 @@ class Provider:
         """Return the provider of the settings, None where there is none."""
         if settings.oidc_issuer is None or settings.oidc_client_id is None:
             return None
+        secret, client = settings.oidc_client_secret, settings.oidc_client_id
         # whoever sets variables may name an address of the own network
-        return cls._made(settings, settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret, True)
+        return cls._made(settings, settings.oidc_issuer, client, secret, private=True)
 
     @classmethod
     def of(cls, settings: Settings, kept: Mapping[str, Any]) -> Provider:
         """Return a provider that an organization keeps."""
         secret, private = providers.secret_of(settings, kept), settings.allow_private_addresses
-        made = cls._made(settings, kept["issuer"], kept["client_id"], secret, private)
+        made = cls._made(settings, kept["issuer"], kept["client_id"], secret, private=private)
         made.id = kept["_id"]
         return made
 
     @classmethod
     def _made(
-        cls, settings: Settings, issuer: str, client_id: str, secret: str | None, private: bool
+        cls, settings: Settings, issuer: str, client_id: str, secret: str | None, *, private: bool
     ) -> Provider:
         fetcher = Fetcher(allow_private=private, max_bytes=LARGEST, longest=PATIENCE)
         trusted = Issuer(issuer, client_id, fetch=lambda url: _object(fetcher.get(url).body))
@@ -89,7 +90,7 @@ class Provider:
     ) -> tuple[str, str]:
         """Return where to send the browser, and the state that its cookie must bring back.
 
-        `trial` names the user who only wants to see what comes back.
+        `trial` names the session of who only wants to see what comes back.
         """
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         place = self.discover()["authorization_endpoint"]
@@ -170,6 +171,6 @@ def arrival(claims: Mapping[str, Any]) -> Arrival:
 def _object(body: bytes) -> Json:
     """Return a JSON object; raises ValueError."""
     found = json.loads(body)
-    if not isinstance(found, dict):
-        raise ValueError("not a JSON object")
-    return found
+    if isinstance(found, dict):
+        return found
+    raise ValueError("not a JSON object")

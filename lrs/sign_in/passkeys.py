@@ -82,7 +82,9 @@ def refuse_elsewhere(user: Mapping[str, Any]) -> None:
         raise Collision("whoever logs in by a provider has their passkeys there")
 
 
-def registration(db: Database[Document], settings: Settings, user: str, session: str, now: dt.datetime) -> str:
+def registration(
+    db: Database[Document], settings: Settings, user: str, session: str, *, now: dt.datetime
+) -> str:
     """Return what the browser needs to make a passkey, as JSON; its challenge is the session's, and good once.
 
     Raises Collision.
@@ -107,7 +109,9 @@ def registration(db: Database[Document], settings: Settings, user: str, session:
     return webauthn.options_to_json(options)
 
 
-def register(editor: Editor, settings: Settings, user: str, session: str, answer: str, name: str) -> Document:
+def register(
+    editor: Editor, settings: Settings, user: str, session: str, *, answer: str, name: str
+) -> Document:
     """Keep a passkey that the browser made; return the user. Raises InvalidField or Collision."""
     begun = editor.db.sessions.find_one_and_update({"_id": session}, {"$unset": {"challenge": ""}}) or {}
     challenge = begun.get("challenge")
@@ -123,7 +127,7 @@ def register(editor: Editor, settings: Settings, user: str, session: str, answer
         )
     except BROKEN as error:
         raise InvalidField("passkey", "is not one that this page asked for; begin again") from error
-    row = {
+    row: Document = {
         "id": bytes_to_base64url(made.credential_id),
         "key": made.credential_public_key,
         "count": made.sign_count,
@@ -200,10 +204,21 @@ def begin(
 
 
 def log_in(
-    db: Database[Document], settings: Settings, state: str, answer: str, now: dt.datetime, user: str | None = None
+    db: Database[Document],
+    settings: Settings,
+    state: str,
+    answer: str,
+    now: dt.datetime,
+    *,
+    user: str | None = None,
 ) -> Document:
     """Return the user whose passkey answered, `user` where one was asked for; raises Unauthenticated."""
-    wanted = {"_id": hash_token(state), "expires_at": {"$gt": now}, "challenge": {"$exists": True}, "user": user}
+    wanted = {
+        "_id": hash_token(state),
+        "expires_at": {"$gt": now},
+        "challenge": {"$exists": True},
+        "user": user,
+    }
     login = db.logins.find_one_and_delete(wanted)
     if login is None:
         raise Unauthenticated("this login was not begun here, or too long ago; begin again")

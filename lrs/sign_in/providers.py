@@ -1,6 +1,6 @@
 """Login providers of organizations, as data: whom each signs in, and what it says about roles.
 
-identity_providers {_id, org, kind (oidc, saml), name, domains [mail domains of the organization that it signs in],
+identity_providers {_id, org, kind (oidc, saml), name, domains [those of the organization that it signs in],
     issuer, client_id, sealed (its secret, or None)                      OpenID Connect
     entity_id, sso_url, certificates [PEM]                               SAML
     claim (whose values name roles, or None), roles [{value, role}], default_role (None admits nobody else),
@@ -90,7 +90,7 @@ def add(editor: Editor, settings: Settings, org: str, wish: Wish, secret: str | 
 
 
 def edit(
-    editor: Editor, settings: Settings, provider: str, wish: Wish, version: int, secret: str | None = None
+    editor: Editor, settings: Settings, provider: str, wish: Wish, *, version: int, secret: str | None = None
 ) -> Document:
     """Change what is known of a provider, its secret where a new one is given; it has to be tried again.
 
@@ -118,7 +118,9 @@ def enable(editor: Editor, provider: str, *, enabled: bool) -> Document:
         taken = {"domains": {"$in": before["domains"]}, "enabled": True, "_id": {"$ne": provider}}
         if editor.db.identity_providers.find_one(taken) is not None:
             raise Collision("another provider signs in who has an address under one of these domains")
-    return _change(editor, before, {}, {"enabled": enabled}, "provider.enable" if enabled else "provider.disable")
+    return _change(
+        editor, before, {}, {"enabled": enabled}, "provider.enable" if enabled else "provider.disable"
+    )
 
 
 def remove(editor: Editor, provider: str) -> None:

@@ -74,7 +74,9 @@ def signing_key(db: Database[Document], settings: Settings, now: dt.datetime) ->
 
 def _new_key(settings: Settings, now: dt.datetime) -> tuple[str, str]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, (urlsplit(settings.public_url).hostname or "")[:64])])
+    name = x509.Name(
+        [x509.NameAttribute(NameOID.COMMON_NAME, (urlsplit(settings.public_url).hostname or "")[:64])]
+    )
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -106,6 +108,7 @@ def begin(
     provider: Mapping[str, Any],
     onward: str,
     now: dt.datetime,
+    *,
     trial: str | None = None,
 ) -> tuple[str, str]:
     """Return where to send the browser, and the state that cookie and answer must bring back.
@@ -172,12 +175,17 @@ def arrival(
     settings: Settings,
     provider: Mapping[str, Any],
     login: Mapping[str, Any],
+    *,
     answer: str,
     now: dt.datetime,
 ) -> Arrival:
     """Return whom an answer means; raises Unauthenticated. An assertion is good once."""
     expected = Expected(
-        provider["entity_id"], provider["certificates"], entity_id(settings), place(settings), login["request"]
+        provider["entity_id"],
+        provider["certificates"],
+        entity_id(settings),
+        place(settings),
+        login["request"],
     )
     try:
         told = saml_answers.read(answer, expected, now)

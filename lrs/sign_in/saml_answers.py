@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from signxml import DigestAlgorithm, SignatureConfiguration, SignatureMethod, XMLVerifier
+from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.exceptions import SignXMLException
+from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from lrs.sign_in.xml import ASSERTION, PROTOCOL, SIGNATURE, UnfitXml, find_all, only, parse, text_of
 
@@ -98,7 +99,10 @@ def _check_shape(root: Any) -> None:
     if len(assertions) != 1 or assertions[0].getparent() is not root:
         raise UnfitAnswer("it has not one assertion at its place")
     ids = [
-        value for node in root.iter() for name, value in node.attrib.items() if name.lower() in {"id", "assertionid"}
+        value
+        for node in root.iter()
+        for name, value in node.attrib.items()
+        if name.lower() in {"id", "assertionid"}
     ]
     if len(ids) != len(set(ids)) or not assertions[0].get("ID"):
         raise UnfitAnswer("it has an id twice, or none")
@@ -150,7 +154,9 @@ def _verified(root: Any, certificates: Sequence[str], place: str) -> Any:
     )
     for certificate in certificates:
         try:
-            result = XMLVerifier().verify(root, x509_cert=certificate, id_attribute="ID", expect_config=config)
+            result = XMLVerifier().verify(
+                root, x509_cert=certificate, id_attribute="ID", expect_config=config
+            )
         except (SignXMLException, ValueError, TypeError, KeyError):
             continue
         return parse(result.signed_data)  # type: ignore[union-attr]  # one reference: one result

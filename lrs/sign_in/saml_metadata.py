@@ -71,21 +71,25 @@ def read(text: bytes) -> Described:
     Its own signature is not looked at: who pastes it, or names its https address, vouches for it.
     """
     try:
-        root = parse(text)
-        entity = root if root.tag == f"{{{METADATA}}}EntityDescriptor" else only(root, ".//md:EntityDescriptor")
-        about = only(entity, "./md:IDPSSODescriptor")
-        services = find_all(about, "./md:SingleSignOnService")
-        places = [one.get("Location", "") for one in services if one.get("Binding") == REDIRECT]
-        if not places:
-            raise UnfitXml("it names no address for logins by HTTP-Redirect")
-        keys = [one for one in find_all(about, "./md:KeyDescriptor") if one.get("use", "signing") == "signing"]
-        found = [each for one in keys for each in find_all(one, ".//ds:X509Certificate")]
-        certificates = tuple(dict.fromkeys(_certificate(text_of(one)) for one in found))
-        if not certificates:
-            raise UnfitXml("it has no certificate for signatures")
-        return Described(entity.get("entityID", ""), places[0], certificates)
+        return _described(parse(text))
     except UnfitXml as error:
         raise InvalidField("metadata", f"is not what was expected: {error}") from error
+
+
+def _described(root: Any) -> Described:
+    """Return what is in metadata; raises UnfitXml for what is missing."""
+    entity = root if root.tag == f"{{{METADATA}}}EntityDescriptor" else only(root, ".//md:EntityDescriptor")
+    about = only(entity, "./md:IDPSSODescriptor")
+    services = find_all(about, "./md:SingleSignOnService")
+    places = [one.get("Location", "") for one in services if one.get("Binding") == REDIRECT]
+    if not places:
+        raise UnfitXml("it names no address for logins by HTTP-Redirect")
+    keys = [one for one in find_all(about, "./md:KeyDescriptor") if one.get("use", "signing") == "signing"]
+    found = [each for one in keys for each in find_all(one, ".//ds:X509Certificate")]
+    certificates = tuple(dict.fromkeys(_certificate(text_of(one)) for one in found))
+    if not certificates:
+        raise UnfitXml("it has no certificate for signatures")
+    return Described(entity.get("entityID", ""), places[0], certificates)
 
 
 def _certificate(body: str) -> str:

@@ -37,9 +37,7 @@ def parse(text: bytes) -> Element:
         raise UnfitXml("it is no well-formed XML") from error
     if root.getroottree().docinfo.doctype:  # in an encoding in which the search above is blind
         raise UnfitXml("it has a document type")
-    count = 0
-    for node in root.getroottree().iter():
-        count += 1
+    for count, node in enumerate(root.getroottree().iter(), start=1):
         if not isinstance(node.tag, str):
             raise UnfitXml("it has a comment, an entity or an instruction")
         if count > MOST_ELEMENTS:

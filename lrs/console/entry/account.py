@@ -20,7 +20,13 @@ from lrs.sign_in import passkeys
 
 Document = dict[str, Any]
 PAGE: Final = "/console/account"
-BROWSERS: Final = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+BROWSERS: Final = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
 SYSTEMS: Final = (
     ("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"),
     ("Mac OS X", "macOS"), ("CrOS", "ChromeOS"), ("Linux", "Linux"),
@@ -53,7 +59,8 @@ def parts() -> Document:
     return {
         "account": user,
         "running": [
-            {**one, "device": device(one.get("agent", "")), "how": MEANS.get(one.get("means", ""))} for one in found
+            {**one, "device": device(one.get("agent", "")), "how": MEANS.get(one.get("means", ""))}
+            for one in found
         ],
         "keys": user.get("passkeys", []),
         "can_have_keys": passkeys.is_possible(here.settings) and user.get("subject") is None,
@@ -90,7 +97,7 @@ def end() -> Response:
 def options() -> Response:
     """Return what the browser needs to make a passkey."""
     here = current_services()
-    wanted = passkeys.registration(here.db, here.settings, g.principal.id, g.session["_id"], here.now())
+    wanted = passkeys.registration(here.db, here.settings, g.principal.id, g.session["_id"], now=here.now())
     return Response(wanted, content_type="application/json")
 
 
@@ -102,7 +109,12 @@ def keep() -> Response:
     if action == "add":
         name = form.get("name", "").strip() or device(request.headers.get("User-Agent", ""))
         passkeys.register(
-            editor(), here.settings, g.principal.id, g.session["_id"], form.get("answer", ""), name
+            editor(),
+            here.settings,
+            g.principal.id,
+            g.session["_id"],
+            answer=form.get("answer", ""),
+            name=name,
         )
     elif action == "rename":
         passkeys.rename(editor(), g.principal.id, key, form.get("name", ""))

@@ -70,7 +70,7 @@ def log_in_by_step() -> Response:
 
     def used(found: dict[str, object]) -> bool:
         try:
-            passkeys.log_in(here.db, here.settings, state, answer, now, str(found["_id"]))
+            passkeys.log_in(here.db, here.settings, state, answer, now, user=str(found["_id"]))
         except Unauthenticated:
             return False
         return True

@@ -41,7 +41,11 @@ def oidc_provider(kept: Document | None) -> oidc.Provider:
     services = current_services()
     known, name = services.part(_known), f"{kept['_id']} {kept['version']}" if kept else ""
     if name not in known:
-        made = oidc.Provider.of(services.settings, kept) if kept else oidc.Provider.of_settings(services.settings)
+        made = (
+            oidc.Provider.of(services.settings, kept)
+            if kept
+            else oidc.Provider.of_settings(services.settings)
+        )
         if made is None:
             raise UnknownThing("login provider", "that is configured")
         known[name] = made
@@ -74,7 +78,7 @@ def begin(kept: Document | None, onward: str, trial: str | None = None) -> Respo
     """Send the browser to a provider; raises Unauthenticated where it does not answer."""
     services = current_services()
     if kept is not None and kept["kind"] == "saml":
-        url, state = saml.begin(services.db, services.settings, kept, onward, services.now(), trial)
+        url, state = saml.begin(services.db, services.settings, kept, onward, services.now(), trial=trial)
         return send_away(url, SAML_COOKIE, state, cross_site=True)
     url, state = oidc_provider(kept).begin(services.db, onward, services.now(), trial)
     return send_away(url, STATE_COOKIE, state)
@@ -164,9 +168,8 @@ def by_assertion() -> tuple[Document, Document | None, Arrival | Mapping[str, An
         raise Unauthenticated("this login was not begun in this browser; begin again")
     login = saml.take(services.db, state, services.now())
     kept = _still(login, "saml")
-    said = saml.arrival(
-        services.db, services.settings, kept, login, request.form.get("SAMLResponse", ""), services.now()
-    )
+    text = request.form.get("SAMLResponse", "")
+    said = saml.arrival(services.db, services.settings, kept, login, answer=text, now=services.now())
     return login, kept, said
 
 
@@ -182,7 +185,8 @@ def settled(login: Document, kept: Document | None, said: Arrival | Mapping[str,
     """Log in whom a provider means, or show what it said where that was all that was asked for."""
     services = current_services()
     if kept is None or not isinstance(said, Arrival):
-        user = users.log_in_by_subject(services.db, dict(said) if isinstance(said, Mapping) else {}, services.now())
+        claims = said if isinstance(said, Mapping) else {}
+        user = users.log_in_by_subject(services.db, claims, services.now())
         return enter(user, login["onward"], "oidc")
     editor = Editor(
         services.db, {"kind": "provider", "id": kept["_id"], "name": kept["name"], "org": kept["org"]},
@@ -213,7 +217,9 @@ def _tried(editor: Editor, login: Document, kept: Document, said: Arrival) -> Re
 def told(said: Arrival) -> Document:
     """Return what a provider said in texts that fit a page."""
     claims = {
-        name[:LONGEST_TOLD]: ", ".join(map(str, value) if isinstance(value, list) else [str(value)])[:LONGEST_TOLD]
+        name[:LONGEST_TOLD]: ", ".join(map(str, value) if isinstance(value, list) else [str(value)])[
+            :LONGEST_TOLD
+        ]
         for name, value in list(said.claims.items())[:MOST_TOLD]
     }
     rows = [{"name": name, "value": value} for name, value in claims.items()]

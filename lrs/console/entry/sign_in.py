@@ -15,7 +15,7 @@ from lrs.access.guard import PUBLIC
 from lrs.console.language import mark, t
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.audit import Editor
-from lrs.foundation.context import Services, current_services
+from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, TooManyTries, Unauthenticated, UnknownThing
 from lrs.foundation.mail import check_address, mailer
 from lrs.foundation.settings import Settings

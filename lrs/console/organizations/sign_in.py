@@ -139,14 +139,16 @@ def change(provider: str) -> Response:
     elif action == "edit":
         wish = wish_of({**form, "kind": found["kind"]}, found["org"], found)
         version = int(form["version"]) if form.get("version", "").isdecimal() else 0
-        providers.edit(editor(), current_services().settings, provider, wish, version, form.get("secret"))
+        providers.edit(
+            editor(), current_services().settings, provider, wish, version=version, secret=form.get("secret")
+        )
     else:
         raise InvalidField("action", "is one of try, enable, disable, edit, remove")
     return redirected(f"{PLACE}/{provider}")
 
 
 def wish_of(form: Mapping[str, str], org: str, known: Mapping[str, Any]) -> Wish:
-    """Return what a form says of a provider; without domains all of the organization, without metadata as before."""
+    """Return what a form says of a provider; without domains all of them, without metadata as before."""
     domains = form.get("domains", "").replace(",", " ").lower().split()
     every = verified_domains(get_org(current_services().db, org))
     default = form.get("default_role", "learner")
@@ -163,8 +165,8 @@ def wish_of(form: Mapping[str, str], org: str, known: Mapping[str, Any]) -> Wish
         domains=tuple(domains or sorted(every)),
         issuer=form.get("issuer"),
         client_id=form.get("client_id"),
-        entity_id=described and described.entity_id,
-        sso_url=described and described.sso_url,
+        entity_id=described.entity_id if described else None,
+        sso_url=described.sso_url if described else None,
         certificates=described.certificates if described else (),
         claim=form.get("claim"),
         roles=tuple(rows_of(form.get("roles", ""))),
@@ -175,7 +177,9 @@ def wish_of(form: Mapping[str, str], org: str, known: Mapping[str, Any]) -> Wish
 def described_by(form: Mapping[str, str]) -> saml_metadata.Described | None:
     """Return what pasted metadata says, or that at an address; raises InvalidField, FetchRefused."""
     file = request.files.get("file")
-    pasted = file.read(LARGEST + 1) if file is not None and file.filename else form.get("metadata", "").encode()
+    pasted = (
+        file.read(LARGEST + 1) if file is not None and file.filename else form.get("metadata", "").encode()
+    )
     if not pasted and form.get("metadata_url"):
         private = current_services().settings.allow_private_addresses
         pasted = Fetcher(private, LARGEST).get(form["metadata_url"], "application/samlmetadata+xml").body

@@ -30,7 +30,10 @@ class Client:
         self.client, self.token = app.test_client(), token
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        sent = {"Authorization": f"Bearer {self.token}", **{name.replace("_", "-"): one for name, one in headers.items()}}
+        sent = {
+            "Authorization": f"Bearer {self.token}",
+            **{name.replace("_", "-"): one for name, one in headers.items()},
+        }
         data = body if isinstance(body, str | bytes) or body is None else json.dumps(body)
         return self.client.open(
             f"/scim/v2{path}", method=method, data=data, headers=sent, content_type="application/scim+json"
@@ -76,7 +79,9 @@ def test_a_user_becomes_person_affiliation_and_account(north: Client, db: Db) ->
     assert north("GET", f"/Users/{answer.json['id']}").json == answer.json
 
 
-def test_the_same_user_twice_is_a_conflict_and_the_same_state_twice_changes_nothing(north: Client, db: Db) -> None:
+def test_the_same_user_twice_is_a_conflict_and_the_same_state_twice_changes_nothing(
+    north: Client, db: Db
+) -> None:
     made = north("POST", "/Users", ana()).json
     again = north("POST", "/Users", ana(userName="ANA@north.example"))
     assert (again.status_code, again.json["scimType"]) == (409, "uniqueness")
@@ -119,9 +124,13 @@ def test_switching_somebody_off_ends_affiliation_and_sessions_at_once(
     assert db.people.count_documents({}) == 1
 
 
-def test_a_deleted_user_leaves_and_who_administered_cannot_log_in_any_more(app: Flask, north: Client, db: Db) -> None:
+def test_a_deleted_user_leaves_and_who_administered_cannot_log_in_any_more(
+    app: Flask, north: Client, db: Db
+) -> None:
     pat = make_user(db, "north", "partner_admin", "pat@north.example")
-    made = north("POST", "/Users", ana(userName="pat@north.example", emails=[{"value": "pat@north.example"}])).json
+    made = north(
+        "POST", "/Users", ana(userName="pat@north.example", emails=[{"value": "pat@north.example"}])
+    ).json
     browser = log_in(app, pat)
     assert browser.client.get("/console").status_code == 200
     assert north("DELETE", f"/Users/{made['id']}").status_code == 204
@@ -146,7 +155,9 @@ def test_of_another_domain_a_directory_can_only_claim(app: Flask, north: Client,
     assert db.users.find_one({"_id": ada["_id"]}) == ada
 
 
-def test_who_administers_elsewhere_under_an_address_of_ours_is_left_alone(app: Flask, north: Client, db: Db) -> None:
+def test_who_administers_elsewhere_under_an_address_of_ours_is_left_alone(
+    app: Flask, north: Client, db: Db
+) -> None:
     make_org(db, "south")
     sam = make_user(db, "south", "partner_admin", "ana@north.example")
     browser = log_in(app, sam)
@@ -168,9 +179,16 @@ def test_who_counts_for_another_partner_is_not_taken_from_it(north: Client, db: 
 
 def test_a_new_address_goes_along_with_person_and_account(north: Client, db: Db) -> None:
     made = north("POST", "/Users", ana()).json
-    changed = ana(userName="ana.lima@north.example", emails=[{"value": "ana.lima@north.example", "primary": True}])
+    changed = ana(
+        userName="ana.lima@north.example", emails=[{"value": "ana.lima@north.example", "primary": True}]
+    )
     assert north("PUT", f"/Users/{made['id']}", changed).status_code == 200
-    assert db.people.count_documents({}) == db.affiliations.count_documents({}) == db.users.count_documents({}) == 1
+    assert (
+        db.people.count_documents({})
+        == db.affiliations.count_documents({})
+        == db.users.count_documents({})
+        == 1
+    )
     assert (db.users.find_one() or {})["email"] == "ana.lima@north.example"
     owned = {row["ifi"] for row in (db.people.find_one() or {})["ifis"]}
     assert {"mbox::mailto:ana@north.example", "mbox::mailto:ana.lima@north.example"} <= owned
@@ -182,7 +200,9 @@ def test_a_new_address_goes_along_with_person_and_account(north: Client, db: Db)
     assert (db.users.find_one() or {})["email"] == "ana.lima@north.example", "nothing changed"
 
 
-def test_a_user_without_a_mail_address_is_kept_and_becomes_nobody_until_it_has_one(north: Client, db: Db) -> None:
+def test_a_user_without_a_mail_address_is_kept_and_becomes_nobody_until_it_has_one(
+    north: Client, db: Db
+) -> None:
     body = {"schemas": [USER], "userName": "ana"}
     made = north("POST", "/Users", body)
     assert made.status_code == 201
@@ -205,7 +225,7 @@ def test_a_user_without_a_mail_address_is_kept_and_becomes_nobody_until_it_has_o
         ('emails[type eq "work" and value co "ana"]', 1),
         ("userName eq", None),
         ("(" * 500, None),
-        ("userName eq \"" + "x" * 3000 + '"', 0),
+        ('userName eq "' + "x" * 3000 + '"', 0),
     ],
 )
 def test_filters(north: Client, asked: str, found: int | None) -> None:
@@ -253,10 +273,12 @@ def test_groups_with_the_dialects_of_entra_and_okta(north: Client, db: Db) -> No
     assert {row["value"] for row in north("GET", path).json["members"]} == {one, two}
     north.patch(path, {"op": "Remove", "path": f'members[value eq "{two}"]'})
     assert [row["value"] for row in north("GET", path).json["members"]] == [one]
-    north.patch(path, {"op": "replace", "value": {"id": made.json["id"], "displayName": "Sales EMEA"}})  # Okta
+    north.patch(
+        path, {"op": "replace", "value": {"id": made.json["id"], "displayName": "Sales EMEA"}}
+    )  # Okta
     north.patch(path, {"op": "Remove", "path": "members", "value": [{"value": one}]})  # Entra ID
     assert "members" not in north("GET", f"{path}?excludedAttributes=members").json
-    listed = north("GET", '/Groups?filter=displayName%20eq%20%22sales%20emea%22').json
+    listed = north("GET", "/Groups?filter=displayName%20eq%20%22sales%20emea%22").json
     assert listed["totalResults"] == 1
     assert north("DELETE", path).status_code == 204
     assert db.users.count_documents({}) == 2
@@ -264,7 +286,9 @@ def test_groups_with_the_dialects_of_entra_and_okta(north: Client, db: Db) -> No
 
 def test_what_the_service_says_of_itself(north: Client) -> None:
     config = north("GET", "/ServiceProviderConfig").json
-    assert (config["patch"]["supported"], config["etag"]["supported"], config["filter"]["supported"]) == (True,) * 3
+    assert (config["patch"]["supported"], config["etag"]["supported"], config["filter"]["supported"]) == (
+        True,
+    ) * 3
     assert (config["bulk"]["supported"], config["changePassword"]["supported"]) == (False, False)
     assert config["authenticationSchemes"][0]["type"] == "oauthbearertoken"
     assert {one["id"] for one in north("GET", "/ResourceTypes").json["Resources"]} == {"User", "Group"}

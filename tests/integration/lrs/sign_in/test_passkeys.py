@@ -111,7 +111,8 @@ def test_a_passkey_that_the_page_did_not_ask_for_is_refused(
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[]", "null", "{", "[" * 5000, '{"id": 1}', '{"id":"x","rawId":"y","type":"z"}', "x" * 70_000]
+    "text",
+    ["", "{}", "[]", "null", "{", "[" * 5000, '{"id": 1}', '{"id":"x","rawId":"y","type":"z"}', "x" * 70_000],
 )
 def test_answers_that_are_none_are_refused(site: Flask, db: Db, ada: Browser, text: str) -> None:
     call(ada, "/account/passkeys/options")
@@ -146,10 +147,18 @@ def test_a_passkey_belongs_to_one_account(site: Flask, db: Db, ada: Browser) -> 
 
 @pytest.mark.parametrize(
     "more",
-    [{"challenge": b64(b"another challenge")}, {"flags": 0x04}, {"flags": 0x01}, {"handle": b"u_somebody"}, {"count": 5}],
+    [
+        {"challenge": b64(b"another challenge")},
+        {"flags": 0x04},
+        {"flags": 0x01},
+        {"handle": b"u_somebody"},
+        {"count": 5},
+    ],
     ids=["challenge", "nobody there", "not verified", "another user", "stale counter"],
 )
-def test_an_answer_that_is_not_right_logs_nobody_in(site: Flask, db: Db, ada: Browser, more: dict[str, Any]) -> None:
+def test_an_answer_that_is_not_right_logs_nobody_in(
+    site: Flask, db: Db, ada: Browser, more: dict[str, Any]
+) -> None:
     key = soft_key()
     make(ada, key)
     assert use(site.test_client(), key, count=5).status_code == 303
@@ -168,7 +177,9 @@ def test_an_answer_is_good_once_and_in_the_browser_that_asked(site: Flask, db: D
     assert post(client, "/login/passkey", answer=answer).status_code == 401
 
 
-def test_a_disabled_user_and_one_of_a_provider_have_no_way_in_by_passkey(site: Flask, db: Db, ada: Browser) -> None:
+def test_a_disabled_user_and_one_of_a_provider_have_no_way_in_by_passkey(
+    site: Flask, db: Db, ada: Browser
+) -> None:
     key = soft_key()
     make(ada, key)
     for change in ({"disabled_at": dt.datetime.now(dt.UTC)}, {"disabled_at": None, "subject": "idp_x 42"}):
@@ -214,7 +225,10 @@ def test_forms_of_another_site_are_refused(site: Flask, ada: Browser) -> None:
 
 
 def test_sessions_are_listed_and_ended_one_by_one(site: Flask, db: Db, ada: Browser) -> None:
-    for agent in ("Mozilla/5.0 (Windows NT 10.0) Firefox/145.0", "Mozilla/5.0 (iPhone; like Mac OS X) Safari/605"):
+    for agent in (
+        "Mozilla/5.0 (Windows NT 10.0) Firefox/145.0",
+        "Mozilla/5.0 (iPhone; like Mac OS X) Safari/605",
+    ):
         client = site.test_client()
         form = {"email": "ada@vendor.example", "password": PASSWORD}
         client.post("/login", data=form, base_url="https://lrs.example", headers={"User-Agent": agent})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,8 +13,6 @@ from factories_sign_in import Provider
 from flask import Flask
 from flask.testing import FlaskClient
 from pymongo.database import Database
-
-from lrs.access import users
 
 from lrs.app import create_app
 from lrs.foundation.errors import Collision, InvalidField
@@ -42,12 +39,20 @@ def site(app: Flask, settings: Settings, db: Db) -> Flask:
     for org in ("north", "south"):
         make_org(db, org)
         who = editor(db)
-        who.change(lambda session, who=who, org=org: invitations.set_domain(who, org, f"{org}.example", session))
+        who.change(
+            lambda session, who=who, org=org: invitations.set_domain(who, org, f"{org}.example", session)
+        )
     return create_app(dataclasses.replace(settings, allow_private_addresses=True), db)
 
 
 def wish(idp: Provider, **more: Any) -> Wish:
-    known = {"kind": "oidc", "name": "North's", "domains": ("north.example",), "issuer": idp.url, "client_id": "laurel"}
+    known = {
+        "kind": "oidc",
+        "name": "North's",
+        "domains": ("north.example",),
+        "issuer": idp.url,
+        "client_id": "laurel",
+    }
     return Wish(**{**known, **more})
 
 
@@ -124,7 +129,9 @@ def test_what_a_provider_may_not_say_is_refused_plainly_and_changes_nothing(
     answer = come(site.test_client(), idp)
     assert answer.status_code == 401
     assert reason in answer.text
-    assert db.users.count_documents({}) == db.people.count_documents({}) == db.sessions.count_documents({}) == 0
+    assert (
+        db.users.count_documents({}) == db.people.count_documents({}) == db.sessions.count_documents({}) == 0
+    )
 
 
 def test_a_provider_reaches_no_account_that_administers_elsewhere(site: Flask, db: Db, idp: Provider) -> None:
@@ -136,7 +143,9 @@ def test_a_provider_reaches_no_account_that_administers_elsewhere(site: Flask, d
     assert db.users.find_one({"_id": ada["_id"]}) == ada
 
 
-def test_an_address_that_changed_hands_does_not_open_the_former_account(site: Flask, db: Db, idp: Provider) -> None:
+def test_an_address_that_changed_hands_does_not_open_the_former_account(
+    site: Flask, db: Db, idp: Provider
+) -> None:
     add(site, db, idp)
     assert come(site.test_client(), idp).status_code == 303
     idp.claims["sub"] = "43"
@@ -154,7 +163,9 @@ def test_who_counts_for_another_partner_is_not_taken_from_it(site: Flask, db: Db
     assert rows["north"]["primary"] is False
 
 
-def test_a_password_that_somebody_else_set_ends_with_the_first_login(site: Flask, db: Db, idp: Provider) -> None:
+def test_a_password_that_somebody_else_set_ends_with_the_first_login(
+    site: Flask, db: Db, idp: Provider
+) -> None:
     add(site, db, idp)
     before = make_user(db, "north", "partner_admin", "ana@north.example")
     thief = log_in(site, before)
@@ -256,7 +267,9 @@ def test_an_answer_of_another_provider_than_was_asked_is_refused(site: Flask, db
     assert "nother login provider answered" in answer.text
 
 
-def test_the_secret_is_sealed_and_stands_in_no_audit_entry_and_on_no_page(site: Flask, db: Db, idp: Provider) -> None:
+def test_the_secret_is_sealed_and_stands_in_no_audit_entry_and_on_no_page(
+    site: Flask, db: Db, idp: Provider
+) -> None:
     provider = add(site, db, idp)
     assert "s3cret" not in str(db.identity_providers.find_one())
     assert "s3cret" not in str(list(db.audit.find()))
