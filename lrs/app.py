@@ -35,6 +35,7 @@ from lrs.indexes import ensure_indexes
 from lrs.messaging import unsubscribe
 from lrs.migrations import run as migrations
 from lrs.portal import rooms as portal
+from lrs.scim import pages as scim_pages
 from lrs.xapi import consistent_through, inbound_log, protocol, resources, sessions
 from lrs.xapi import errors as xapi_errors
 
@@ -48,6 +49,7 @@ BLUEPRINTS: list[Blueprint] = [
     wallet_pages.blp,
     registry.blp,
     lti_pages.blueprint,
+    scim_pages.blueprint,
     *console.BLUEPRINTS,
     *portal.BLUEPRINTS,
     unsubscribe.blp,

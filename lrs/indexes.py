@@ -30,6 +30,8 @@ from lrs.foundation.database import Document
 from lrs.messaging import mail_queue, notices, webhooks
 from lrs.people import affiliations, invitations, records
 from lrs.people.privacy import erasure, legal_holds, retention
+from lrs.scim import tokens as scim_tokens
+from lrs.sign_in import passkeys, providers, saml
 from lrs.xapi import consistent_through, inbound_log, more_links
 from rules import rebuild
 from rules.catalogue import store
@@ -66,6 +68,10 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     invitations.INDEXES,
     users.INDEXES,
     sessions.INDEXES,
+    passkeys.INDEXES,
+    providers.INDEXES,
+    saml.INDEXES,
+    scim_tokens.INDEXES,
     consistent_through.INDEXES,
     more_links.INDEXES,
     content_items.INDEXES,

@@ -13,6 +13,7 @@ import requests
 from lrs.access.organizations import VENDOR
 from lrs.access.scopes import SCOPES
 from lrs.foundation.errors import Unauthenticated
+from lrs.foundation.fetching import FetchRefused
 from lrs.foundation.settings import Settings
 
 Json = dict[str, Any]
@@ -120,9 +121,10 @@ class Issuer:
             if self.jwks_url is None:
                 place = self.name.rstrip("/") + "/.well-known/openid-configuration"
                 self.jwks_url = str(self.fetch(place)["jwks_uri"])
-            listed = self.fetch(self.jwks_url).get("keys", [])
-        except (requests.RequestException, KeyError, ValueError):
+            found = self.fetch(self.jwks_url).get("keys")
+        except (requests.RequestException, FetchRefused, KeyError, ValueError, AttributeError):
             return
+        listed = found if isinstance(found, list) else []
         self.keys = {str(key.get("kid")): made for key in listed if (made := _public_key(key)) is not None}
         self.fetched_at = now
 

@@ -1,8 +1,10 @@
 """Sessions of people who logged in: kept in the database, named by a cookie, guarded against forgery.
 
-sessions {_id hash of the cookie's token, user, csrf, created_at, expires_at, address,
+sessions {_id hash of the cookie's token, user, csrf, created_at, expires_at, address, agent (the browser),
+          means (how the user proved to be it), provider? (the login provider of an organization),
           spent? (forms that do something once and were sent, the last ones)}
-logins   {_id hash of the state, nonce, verifier, onward, expires_at}: logins that are at the OIDC provider
+logins   {_id hash of the state, onward, provider, trial, expires_at, and what the answer is checked by
+          (nonce, verifier | request | challenge)}: logins that are at a provider or at a passkey
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import datetime as dt
 import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -27,12 +30,15 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER: Final = "X-CSRF-Token"
 CSRF_FIELD: Final = "csrf"
 SPENT: Final = 100  # forms of one session that are remembered as sent
+LISTED: Final = 100  # sessions of one user on a page
+LONGEST_AGENT: Final = 300  # characters of what a browser says it is
 LOGIN_LASTS: Final = dt.timedelta(minutes=10)
 
 INDEXES: dict[str, list[IndexModel]] = {
     "sessions": [
         IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0),
         IndexModel([("user", ASCENDING)]),
+        IndexModel([("provider", ASCENDING)], partialFilterExpression={"provider": {"$type": "string"}}),
     ],
     "logins": [IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0)],
 }
@@ -54,7 +60,15 @@ def hash_token(token: str) -> str:
 
 
 def begin(
-    db: Database[Document], settings: Settings, user: Document, address: str | None, now: dt.datetime
+    db: Database[Document],
+    settings: Settings,
+    user: Document,
+    address: str | None,
+    now: dt.datetime,
+    *,
+    means: str = "password",
+    provider: str | None = None,
+    agent: str = "",
 ) -> str:
     """Begin a session and return the token for its cookie."""
     token = secrets.token_urlsafe(32)
@@ -65,6 +79,9 @@ def begin(
         "created_at": now,
         "expires_at": now + dt.timedelta(hours=settings.session_hours),
         "address": address,
+        "agent": agent[:LONGEST_AGENT],
+        "means": means,
+        **({"provider": provider} if provider else {}),
     }
     db.sessions.insert_one(document)
     return token
@@ -104,6 +121,31 @@ def spend(db: Database[Document], session: Document, form: str) -> bool:
 def end(db: Database[Document], session: Document) -> None:
     """End a session."""
     db.sessions.delete_one({"_id": session["_id"]})
+
+
+def running(db: Database[Document], user: str, now: dt.datetime) -> list[Document]:
+    """Return the sessions of a user, the newest first; `name` tells one by, and is no secret."""
+    found = db.sessions.find({"user": user, "expires_at": {"$gt": now}}).sort("created_at", -1).limit(LISTED)
+    return [{**one, "name": name_of(one)} for one in found]
+
+
+def name_of(session: Mapping[str, Any]) -> str:
+    """Return the word by which a user names a session to end: nothing else can be done with it."""
+    return hash_token(f"name of {session['_id']}")[:32]
+
+
+def end_named(db: Database[Document], user: str, name: str, now: dt.datetime) -> bool:
+    """End the session of a user that a word names; tell whether there was one."""
+    for one in running(db, user, now):
+        if hmac.compare_digest(one["name"].encode(), name.encode("utf-8", "replace")):
+            end(db, one)
+            return True
+    return False
+
+
+def end_others(db: Database[Document], user: str, keep: str) -> None:
+    """End all sessions of a user but one."""
+    db.sessions.delete_many({"user": user, "_id": {"$ne": keep}})
 
 
 def check_forgery(session: Document, settings: Settings, request: Request) -> None:

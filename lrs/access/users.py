@@ -130,7 +130,7 @@ def add_user(editor: Editor, org: str, properties: Mapping[str, Any]) -> Documen
     def act(session: ClientSession) -> Document:
         learner = editor.db.users.find_one({"email": email, "role": "learner"}, session=session)
         if learner is not None and is_of_vendor(editor) and document["role"] != "learner":
-            return _move(editor, learner, {name: document[name] for name in ("org", "role")}, session)
+            return move_user(editor, learner, {name: document[name] for name in ("org", "role")}, session)
         try:
             editor.db.users.insert_one(document, session=session)
         except DuplicateKeyError as error:
@@ -146,7 +146,7 @@ def is_of_vendor(editor: Editor) -> bool:
     return bool(editor.who.get("org") == VENDOR)
 
 
-def _move(editor: Editor, before: Document, place: Document, session: ClientSession) -> Document:
+def move_user(editor: Editor, before: Document, place: Document, session: ClientSession) -> Document:
     """Give an account another organization and role; what proves the mailbox stays, sessions end."""
     change = {"$set": {**place, "updated_at": editor.now}, "$inc": {"version": 1}}
     editor.db.users.update_one({"_id": before["_id"]}, change, session=session)

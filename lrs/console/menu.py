@@ -58,6 +58,7 @@ MENU: Final[tuple[Group, ...]] = (
             Entry(mark("Webhooks"), "/console/webhooks", ("orgs",)),
             Entry(mark("Learning systems"), "/console/platforms", ("orgs",), vendor=True),
             Entry(mark("Users"), "/console/users", ("orgs",)),
+            Entry(mark("Sign-in"), "/console/sign-in", ("orgs",)),
             Entry(mark("Audit"), "/console/audit", ("orgs",)),
             Entry(mark("Health"), "/console/health", ("rules",), vendor=True),
         ),

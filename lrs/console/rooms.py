@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from lrs.console.entry import home, preferences, search, second_factor, sign_in, start
+from lrs.console.entry import (
+    account,
+    home,
+    passkeys,
+    preferences,
+    provider_sign_in,
+    search,
+    second_factor,
+    sign_in,
+    start,
+)
 from lrs.console.organizations import clients, identities, joining, partners, people, users
+from lrs.console.organizations import sign_in as sign_in_providers
 from lrs.console.programme import assignments, certifications, deciding, expiries, explained, plans, rules
 from lrs.console.records import (
     ask,
@@ -24,7 +35,10 @@ from lrs.console.shell import Pages
 
 BLUEPRINTS: Final[tuple[Pages, ...]] = (
     sign_in.blueprint,
+    provider_sign_in.blueprint,
     second_factor.blueprint,
+    passkeys.blueprint,
+    account.blueprint,
     preferences.blueprint,
     start.blueprint,
     home.blueprint,
@@ -50,6 +64,7 @@ BLUEPRINTS: Final[tuple[Pages, ...]] = (
     inbound.blueprint,
     clients.blueprint,
     users.blueprint,
+    sign_in_providers.blueprint,
     webhooks.blueprint,
     audit.blueprint,
     health.blueprint,

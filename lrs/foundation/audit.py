@@ -31,6 +31,8 @@ HIDDEN: Final = frozenset(
         "updated_at",
         "second_factor",
         "factor_wanted",
+        "passkeys",
+        "sealed",
     }
 )
 ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"

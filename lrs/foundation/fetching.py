@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 
 import urllib3
 
@@ -53,7 +53,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Fetcher:
-    """Fetches by GET; `allow_private` admits private addresses, and plain http to them."""
+    """Fetches by GET, and posts forms; `allow_private` admits private addresses, and plain http to them."""
 
     allow_private: bool = False
     max_bytes: int = MAX_BYTES
@@ -81,6 +81,24 @@ class Fetcher:
             finally:
                 with_pool.close()
         raise FetchRefused(url, f"more than {MAX_REDIRECTS} redirects")
+
+    def post(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Fetched:
+        """Return the answer to a form, which goes to this address only: no redirects; raise FetchRefused."""
+        parts = urlsplit(url)
+        sent = {**request_headers(parts, "application/json"), **headers}
+        sent["Content-Type"] = "application/x-www-form-urlencoded"
+        with_pool = connect(parts, checked_address(url, parts, allow_private=self.allow_private))
+        try:
+            with within(with_pool, self.longest):
+                answer = with_pool.request(
+                    "POST", target(parts), body=urlencode(form), headers=sent, timeout=TIMEOUT,
+                    redirect=False, retries=False, preload_content=False,
+                )  # fmt: skip
+                return self._read(url, answer)
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise FetchRefused(url, f"no answer: {type(error).__name__}") from error
+        finally:
+            with_pool.close()
 
     def _read(self, url: str, answer: urllib3.BaseHTTPResponse) -> Fetched:
         if answer.status != 200:

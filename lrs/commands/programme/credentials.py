@@ -34,6 +34,7 @@ from lrs.foundation.database import Document
 from lrs.foundation.fetching import Fetcher, FetchRefused
 from lrs.foundation.settings import Settings, StartFailure
 from lrs.messaging import webhooks
+from lrs.sign_in import providers, saml
 from rules.credentials.proving.signing import (
     ALGORITHMS,
     Algorithm,
@@ -260,6 +261,8 @@ def relock_all(settings: Settings, db: Database[Document]) -> dict[str, int]:
             "webhook endpoints": webhooks.reseal(settings, db, session),
             "second factors": second_factor.reseal_all(settings, db, session),
             "LTI keys": lti_keys.reseal(settings, db, session),
+            "login providers": providers.reseal_all(settings, db, session),
+            "SAML keys": saml.reseal_all(settings, db, session),
         }
 
     with db.client.start_session() as session:

@@ -35,9 +35,14 @@ def step() -> Document:
 
 @blueprint.get("/login/code", scope=PUBLIC)
 def code_page() -> Response:
-    """Ask for the code."""
-    step()
-    return show("code.html", problem=None)
+    """Ask for the code, or for a passkey where the user has one."""
+    return show("code.html", problem=None, passkeys=has_passkeys(step()))
+
+
+def has_passkeys(begun: Document) -> bool:
+    """Tell whether one of the user's passkeys could stand in for the code."""
+    user = users.get_user(current_services().db, begun["user"])
+    return bool(user.get("passkeys")) and user.get("subject") is None
 
 
 @blueprint.post("/login/code", scope=PUBLIC, writes=False)
@@ -52,13 +57,13 @@ def log_in_by_code() -> Response:
             here.db, begun["user"], lambda found: used(found, code, now), request.remote_addr or "", now
         )
     except Unauthenticated:
-        return show("code.html", 401, problem=t(WRONG))
+        return show("code.html", 401, problem=t(WRONG), passkeys=has_passkeys(begun))
     except TooManyTries as error:
-        response = show("code.html", 429, problem=str(error))
+        response = show("code.html", 429, problem=str(error), passkeys=has_passkeys(begun))
         response.headers.update(error.headers)
         return response
     here.db.second_steps.delete_one({"_id": begun["_id"]})
-    response = enter(user, begun["onward"])
+    response = enter(user, begun["onward"], "password and code")
     response.delete_cookie(STEP_COOKIE, path="/login")
     return response
 

@@ -1,4 +1,4 @@
-"""Signing in and out, by password, login provider or a link by mail; and the page of an invitation."""
+"""Signing in and out, by password or a link by mail; and the page of an invitation."""
 
 from __future__ import annotations
 
@@ -6,24 +6,28 @@ import logging
 from email.message import EmailMessage
 from smtplib import SMTPException
 from typing import Any, Final
+from urllib.parse import quote
 
 from flask import Response, make_response, redirect, request
 
-from lrs.access import oidc, second_factor, sessions, users
+from lrs.access import second_factor, sessions, users
 from lrs.access.guard import PUBLIC
 from lrs.console.language import mark, t
-from lrs.console.shell import Pages, show
+from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.audit import Editor
-from lrs.foundation.context import Services, current_services
+from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, TooManyTries, Unauthenticated, UnknownThing
 from lrs.foundation.mail import check_address, mailer
 from lrs.foundation.settings import Settings
 from lrs.people import accounts
+from lrs.sign_in import oidc, passkeys, providers
+
+Document = dict[str, Any]
+LONGEST_ADDRESS: Final = 320
 
 blueprint = Pages("console", __name__)
 log = logging.getLogger(__name__)
 
-STATE_COOKIE: Final = "laurel-login"
 STEP_COOKIE: Final = "laurel-step"
 INVALID: Final = mark("This code is not valid (any more).")
 HOMES: Final = {"learner": "/me", "partner_admin": "/partner"}
@@ -37,11 +41,30 @@ def login_page() -> Response:
 
 
 def show_login(problem: str | None = None, status: int = 200) -> Response:
-    """Return the login page, with what went wrong."""
-    onward = sessions.own_path(request.values.get("onward"), "")
-    provider = oidc.Provider.of(current_services().settings) is not None
+    """Return the login page, with what went wrong; first the address, where that decides who logs in."""
+    here = current_services()
     email = request.form.get("email", "")
-    return show("login.html", status, onward=onward, problem=problem, provider=provider, email=email)
+    asks_first = not (email or problem or "all" in request.args) and providers.is_any(here.db)
+    return show(
+        "login.html", status, onward=sessions.own_path(request.values.get("onward"), ""), problem=problem,
+        provider=oidc.Provider.of_settings(here.settings) is not None, email=email, asks_first=asks_first,
+        passkeys=passkeys.is_possible(here.settings),
+    )  # fmt: skip
+
+
+@blueprint.post("/login/next", scope=PUBLIC, writes=False)
+def next_step() -> Response:
+    """Send who has an address of an organization with a provider there, anybody else to the password.
+
+    Whether there is an account is not told: the address's domain alone decides.
+    """
+    services = current_services()
+    sessions.check_origin(services.settings, request)
+    found = providers.of_address(services.db, request.form.get("email", "").strip()[:LONGEST_ADDRESS])
+    if found is None:
+        return show_login()
+    onward = quote(sessions.own_path(request.form.get("onward"), ""))
+    return redirected(f"/login/{found['kind']}/{found['_id']}?onward={onward}")
 
 
 @blueprint.post("/login", scope=PUBLIC, writes=False)
@@ -61,12 +84,12 @@ def login() -> Response:
     return go_on(user, request.form.get("onward"))
 
 
-def go_on(user: dict[str, Any], onward: str | None) -> Response:
+def go_on(user: Document, onward: str | None, means: str = "password") -> Response:
     """Log in who gave a password or opened a mail, after the second factor where the user has one."""
-    return enter(user, onward) if user.get("second_factor") is None else ask_code(user, onward)
+    return enter(user, onward, means) if user.get("second_factor") is None else ask_code(user, onward)
 
 
-def ask_code(user: dict[str, Any], onward: str | None) -> Response:
+def ask_code(user: Document, onward: str | None) -> Response:
     """Go on to the page that asks for the code of the second factor."""
     services = current_services()
     token = second_factor.begin_step(services.db, user, onward, services.now())
@@ -78,13 +101,18 @@ def ask_code(user: dict[str, Any], onward: str | None) -> Response:
     return response
 
 
-def enter(user: dict[str, Any], onward: str | None) -> Response:
+def enter(
+    user: Document, onward: str | None, means: str = "password", provider: str | None = None
+) -> Response:
     """Begin a session and go on, where no place is named to where the role begins."""
     services = current_services()
     who = {"kind": "user", "id": user["_id"], "name": user["email"], "org": user["org"]}
     editor = Editor(services.db, who, services.now(), request.remote_addr)
     editor.change(lambda _: editor.note("user.login", "user", user["_id"], org=user["org"]))
-    token = sessions.begin(services.db, services.settings, user, request.remote_addr, services.now())
+    token = sessions.begin(
+        services.db, services.settings, user, request.remote_addr, services.now(),
+        means=means, provider=provider, agent=request.headers.get("User-Agent", ""),
+    )  # fmt: skip
     home = HOMES.get(user["role"], "/console")
     response = make_response(redirect(sessions.own_path(onward, home), 303))
     return sessions.set_cookie(response, services.settings, token)
@@ -101,55 +129,6 @@ def logout() -> Response:
     response = make_response(redirect("/login", 303))
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return sessions.set_cookie(response, services.settings, None)
-
-
-def provider() -> oidc.Provider:
-    """Return the login provider, kept with what it told; raises UnknownThing where none is configured."""
-    found = current_services().part(_login_provider)
-    if found is None:
-        raise UnknownThing("login provider", "that is configured")
-    return found
-
-
-def _login_provider(services: Services) -> oidc.Provider | None:
-    return oidc.Provider.of(services.settings)
-
-
-@blueprint.get("/login/oidc", scope=PUBLIC)
-def begin_oidc() -> Response:
-    """Send the browser to the login provider."""
-    services = current_services()
-    onward = sessions.own_path(request.args.get("onward"), "")
-    url, state = provider().begin(services.db, onward, services.now())
-    response = make_response(redirect(url))
-    response.set_cookie(
-        STATE_COOKIE, state, max_age=600, path="/login", httponly=True, samesite="Lax",
-        secure=sessions.is_secure(services.settings),
-    )  # fmt: skip
-    return response
-
-
-@blueprint.get("/login/callback", scope=PUBLIC)
-def finish_oidc() -> Response:
-    """Log in whom the provider sends back, by the state that this browser began with."""
-    try:
-        user, onward = returned()
-    except Unauthenticated as error:
-        return show_login(str(error), 401)
-    response = enter(user, onward)
-    response.delete_cookie(STATE_COOKIE, path="/login")
-    return response
-
-
-def returned() -> tuple[dict[str, Any], str]:
-    """Return the user whom the provider sent back, and where to go on; raises Unauthenticated."""
-    services, state = current_services(), request.args.get("state", "")
-    if not state or request.cookies.get(STATE_COOKIE) != state:
-        raise Unauthenticated("this login was not begun in this browser; begin again")
-    if "code" not in request.args:
-        raise Unauthenticated("the login provider refused the login")
-    claims, onward = provider().finish(services.db, state, request.args["code"], services.now())
-    return users.log_in_by_subject(services.db, claims, services.now()), onward
 
 
 @blueprint.post("/login/link", scope=PUBLIC)
@@ -211,7 +190,7 @@ def use_link() -> Response:
         return show_link(problem=str(error), status=429)
     except UnknownThing:
         return show_link(problem=t(INVALID), status=404)
-    return go_on(user, None)
+    return go_on(user, None, "link")
 
 
 @blueprint.get("/join", scope=PUBLIC)
@@ -243,7 +222,7 @@ def join() -> Response:
         return show_join(problem=str(error), status=429)
     except (UnknownThing, InvalidField):
         return show_join(problem=t(INVALID), status=404)
-    return show_join(done=True) if user is None else go_on(user, "/me?welcome=1")
+    return show_join(done=True) if user is None else go_on(user, "/me?welcome=1", "link")
 
 
 @blueprint.get("/welcome", scope=PUBLIC)

@@ -11,6 +11,7 @@ from lrs.access import users
 from lrs.access.guard import AUTHENTICATED
 from lrs.access.organizations import VENDOR
 from lrs.access.tries import check_tries, count_try
+from lrs.console.entry import account
 from lrs.console.language import mark
 from lrs.console.shell import redirected
 from lrs.credentials.consent import DisplayStore
@@ -35,7 +36,6 @@ SAVED: Final = {
     "sharing": mark("Saved: this is what others see from now on."),
     "mail": mark("Saved: this is how we write to you from now on."),
     "password": mark("Saved: log in with your new password from now on. Other devices are logged out."),
-    "sessions": mark("Other devices are logged out."),
     "erasure": mark("Your request is with the administrators. They write to you before anything is erased."),
 }
 LANGUAGE_NAMES: Final = {"en": "English", "de": "Deutsch"}
@@ -48,14 +48,13 @@ def settings() -> Response:
     """Show all that the person can decide."""
     services, person = current_services(), me()
     address = contact_address(services.db, person, services.now())
-    own = {"user": g.user["_id"], "expires_at": {"$gt": services.now()}}
     return page(
         "settings.html",
         person=person, user=g.user, address=address, mailboxes=mailboxes_of(person), kinds=KINDS,
         refused=refused_kinds(services.db, address or "", KINDS),
         choice=DisplayStore(services.db).get("", person["_id"]), mail_languages=LANGUAGES,
-        language_names=LANGUAGE_NAMES, sessions=services.db.sessions.count_documents(own),
-        saved=SAVED.get(request.args.get("saved", "")), shortest=users.SHORTEST,
+        language_names=LANGUAGE_NAMES, saved=SAVED.get(request.args.get("saved", "")),
+        shortest=users.SHORTEST, **account.parts(),
     )  # fmt: skip
 
 
@@ -100,14 +99,6 @@ def password() -> Response:
     """Choose a password; everywhere else the person is logged out."""
     users.choose_password(myself(), g.user["_id"], request.form.get("password", ""), g.session["_id"])
     return redirected("/me/settings?saved=password#login")
-
-
-@blueprint.post("/me/settings/sessions", scope=AUTHENTICATED)
-def end_sessions() -> Response:
-    """Log the person out everywhere else."""
-    others = {"user": g.user["_id"], "_id": {"$ne": g.session["_id"]}}
-    current_services().db.sessions.delete_many(others)
-    return redirected("/me/settings?saved=sessions#login")
 
 
 @blueprint.post("/me/settings/erasure", scope=AUTHENTICATED)

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import datetime as dt
-import hashlib
-import json
 import re
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 from factories_access import PASSWORD, editor, log_in, make_client, make_org, make_person, make_user
+from factories_sign_in import Provider
 from flask import Flask
 from flask.testing import FlaskClient
 from pymongo.database import Database
@@ -28,7 +22,6 @@ from lrs.foundation.errors import InvalidField
 from lrs.foundation.settings import Settings
 
 Db = Database[dict[str, Any]]
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @pytest.fixture
@@ -157,60 +150,6 @@ def test_pages_load_nothing_from_elsewhere_and_cannot_be_framed(app: Flask, ada:
 
 
 # OpenID Connect
-
-
-class Provider:
-    """An OpenID Connect provider of ours on loopback: code flow with PKCE, as the specification says."""
-
-    def __init__(self) -> None:
-        self.asked: dict[str, str] = {}
-        self.claims: dict[str, Any] = {"sub": "42", "email": "ada@vendor.example", "email_verified": True}
-        self.verifiers: list[str] = []
-        provider = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, *_: Any) -> None:
-                pass
-
-            def answer(self, body: Any, status: int = 200) -> None:
-                data = json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def do_GET(self) -> None:
-                if self.path == "/keys":
-                    key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key()))
-                    self.answer({"keys": [{**key, "kid": "k1", "use": "sig"}]})
-                else:
-                    self.answer(
-                        {
-                            "issuer": provider.url, "authorization_endpoint": f"{provider.url}/authorize",
-                            "token_endpoint": f"{provider.url}/token", "jwks_uri": f"{provider.url}/keys",
-                        }
-                    )  # fmt: skip
-
-            def do_POST(self) -> None:
-                form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-                self.answer(*provider.exchange({name: values[0] for name, values in form.items()}))
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def exchange(self, form: dict[str, str]) -> tuple[Any, int]:
-        challenge = base64.urlsafe_b64encode(hashlib.sha256(form.get("code_verifier", "").encode()).digest())
-        if form.get("code") != "code-1" or challenge.decode().rstrip("=") != self.asked["code_challenge"]:
-            return {"error": "invalid_grant"}, 400
-        now = dt.datetime.now(dt.UTC)
-        claims = {
-            "iss": self.url, "aud": "laurel", "iat": now, "exp": now + dt.timedelta(minutes=5),
-            "nonce": self.asked["nonce"], **self.claims,
-        }  # fmt: skip
-        signed = jwt.encode(claims, KEY, algorithm="RS256", headers={"kid": "k1"})
-        return {"access_token": "x", "token_type": "Bearer", "id_token": signed}, 200
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Ways to sign in beside the password: login providers of organizations (OpenID Connect, SAML), passkeys."""
