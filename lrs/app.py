@@ -50,6 +50,7 @@ BLUEPRINTS: list[Blueprint] = [
     lti_pages.blueprint,
     *console.BLUEPRINTS,
     *portal.BLUEPRINTS,
+    portal.FEEDS,
     unsubscribe.blp,
 ]
 

@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from lrs.console.shell import Pages
-from lrs.portal.me import assignment, certification, elsewhere, history, home, own_data, record, settings
+from lrs.portal.instructor import rubrics, signing
+from lrs.portal.instructor import sessions as instructor_sessions
+from lrs.portal.me import (
+    assignment,
+    certification,
+    elsewhere,
+    history,
+    home,
+    own_data,
+    record,
+    sessions,
+    settings,
+)
 from lrs.portal.partner import due, overview, people
 
 BLUEPRINTS: Final[tuple[Pages, ...]] = (
@@ -13,6 +25,7 @@ BLUEPRINTS: Final[tuple[Pages, ...]] = (
     assignment.blueprint,
     certification.blueprint,
     record.blueprint,
+    sessions.blueprint,
     elsewhere.blueprint,
     history.blueprint,
     settings.blueprint,
@@ -20,4 +33,8 @@ BLUEPRINTS: Final[tuple[Pages, ...]] = (
     overview.blueprint,
     people.blueprint,
     due.blueprint,
+    instructor_sessions.blueprint,
+    signing.blueprint,
+    rubrics.blueprint,
 )
+FEEDS: Final = sessions.feeds  # of calendars: no session's cookie, the address is the proof
