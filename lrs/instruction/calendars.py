@@ -83,7 +83,7 @@ def written(sessions: Iterable[Mapping[str, Any]], base: str, states: Mapping[st
         waits = states.get(one["_id"]) == "waiting"
         event.add("status", "CANCELLED" if one["cancelled_at"] else "TENTATIVE" if waits else "CONFIRMED")
         made.add_component(event)
-    return made.to_ical()
+    return bytes(made.to_ical())
 
 
 def has_feed(db: Database[Document], person: str) -> bool:

@@ -98,7 +98,7 @@ def _named(rows: list[Document]) -> list[Document]:
 
 
 def _most(criterion: Mapping[str, Any]) -> int:
-    return max(level["points"] for level in criterion["levels"])
+    return int(max(level["points"] for level in criterion["levels"]))
 
 
 def usable(db: Database[Document], org: str) -> list[Document]:

@@ -157,12 +157,11 @@ def agents_for(
     known: dict[str, str] = {}
     if signer.org != VENDOR:
         where = {"org": {"$in": subtree(db, signer.org)}, "person": {"$in": list(persons)}, **holding(now)}
-        for row in db.affiliations.find(where).sort("_id", 1):
-            if row.get("known_as"):
-                known[row["person"]] = row["known_as"]
+        rows_there = db.affiliations.find({**where, "known_as": {"$ne": None}}).sort("_id", 1)
+        known = {one["person"]: one["known_as"] for one in rows_there}
     found: dict[str, Document] = {}
     for person in persons:
-        row = rows.get(person)
+        row: Document | None = rows.get(person)
         owned = [one["ifi"] for one in row["ifis"] if one["until"] is None] if row else []
         chosen = known.get(person) or min(
             owned, key=lambda one: (not one.startswith(MBOX), one), default=None
@@ -258,7 +257,7 @@ def _attended(
 
 
 def _context(signer: Signer, of: Mapping[str, Any] | None, extensions: Document) -> Document:
-    activities = {"category": [{"objectType": "Activity", "id": f"{signer.base}/assessments"}]}
+    activities: Document = {"category": [{"objectType": "Activity", "id": f"{signer.base}/assessments"}]}
     if of is not None:
         activities["grouping"] = [_activity(f"{signer.base}/sessions/{of['_id']}", of["title"], MEETING)]
     return {

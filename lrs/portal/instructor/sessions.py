@@ -54,7 +54,7 @@ def overview() -> Response:
     return page(
         "instructor.html",
         sessions=found, counts=bookings.counts(services.db, found), now=services.now(), signed=signed,
-        orgs=orgs(), zone=g.get("timezone") or "UTC", saved=SAVED.get(request.args.get("saved", "")),
+        orgs=orgs(), saved=SAVED.get(request.args.get("saved", "")),
     )  # fmt: skip
 
 
