@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import hashlib
 from typing import Any
@@ -12,11 +13,18 @@ import pytest
 from factories_engine import Clock, World, mbox
 from places import ROOT
 
+import schemas
+from lrs.credentials.consent import Display, DisplayStore
+from lrs.credentials.public import view
 from lrs.foundation.audit import Editor
 from lrs.foundation.errors import Collision, Forbidden, InvalidField, Outdated, UnknownThing
 from lrs.instruction import evidence_files, rubrics, sessions, signing
 from lrs.instruction.signing import Finding, Signer
 from lrs.people import affiliations, groups, records
+from rules.credentials.proving import canonical
+from rules.credentials.proving.canonical_templates import canonical_of_shape
+from rules.credentials.proving.signing import read_compact
+from rules.credentials.store import CredentialStore
 from rules.engine.identity import person_id
 
 BASE = "https://lrs.example.com"
@@ -261,3 +269,71 @@ def test_a_rubric_keeps_its_versions_and_only_one_is_next(world: World) -> None:
         with pytest.raises(InvalidField):
             rubric(world, pass_mark=mark)
     assert person_id(mbox("ana")) == world.person("ana")
+
+
+def claims_of(world: World, name: str) -> tuple[dict[str, Any], str]:
+    """Return the claims of somebody's newest credential, and its id."""
+    rows = world.db.credentials.find({"org": "vendor", "person": world.person(name)}).sort("seq", -1)
+    record = CredentialStore(world.db).newest(next(iter(rows))["award"])
+    assert record is not None
+    return read_compact(record.jwt).claims, record.award
+
+
+def certify(world: World, *names: str) -> None:
+    """Let people be certified by a lab day and a practical with a file."""
+    by, way, part = signer(world), rubric(world), evidence_files.read_file("file", PNG)
+    at = world.clock()
+    world.send(
+        [{"actor": {"mbox": mbox(one).removeprefix("mbox::")}, "timestamp": at.isoformat(),
+          "verb": {"id": "http://adlnet.gov/expapi/verbs/attended"},
+          "object": {"id": "https://acme.example/xapi/lift/lab"}} for one in names],
+        label="laurel-assessments",
+    )  # fmt: skip
+    observe(world, by, way, [finding(world, one, files=[("lift.png", part)]) for one in names])
+    world.settle()
+
+
+def test_a_credential_carries_levels_and_files_where_the_holder_lets_others_see_them(world: World) -> None:
+    certify(world, "ana", "bo")
+    bare, award = claims_of(world, "ana")
+    assert "resultDescription" not in bare["credentialSubject"]["achievement"]
+    assert all("digestSRI" not in one for one in bare["evidence"])
+    person = world.person("ana")
+    world.clock.forward(minutes=1)
+    DisplayStore(world.db).choose(None, person, Display(shown=True, evidence=True), world.clock())
+    world.settle()
+    claims, _ = claims_of(world, "ana")
+    assert list(schemas.validator("credential-1").iter_errors(claims)) == []
+    subject = claims["credentialSubject"]
+    known = {one["id"]: one for one in subject["achievement"]["resultDescription"]}
+    assert [one["resultType"] for one in known.values()] == ["RawScore"] + ["RubricCriterionLevel"] * 2
+    reached = {
+        known[one["resultDescription"]]["name"]: one.get("achievedLevel", one.get("value"))
+        for one in subject["result"] if "resultDescription" in one
+    }  # fmt: skip
+    assert reached["Lift practical"] == "4"
+    levels = {
+        level["id"]: level["name"] for one in known.values() for level in one.get("rubricCriterionLevel", ())
+    }
+    assert (levels[reached["Safety"]], levels[reached["Speed"]]) == ("Alone", "Quick")
+    (file,) = [one for one in claims["evidence"] if "digestSRI" in one]
+    assert (file["name"], file["mediaType"]) == ("lift.png", "image/png")
+    assert base64.b64decode(file["digestSRI"].removeprefix("sha256-")) == hashlib.sha256(PNG).digest()
+    assert view.result_lines(claims) == (
+        ("Lift practical", "4 of 4"),
+        ("Safety", "Alone"),
+        ("Speed", "Quick"),
+    )
+    assert any(hashlib.sha256(PNG).hexdigest() in told for _, _, told in view.evidence_lines(claims))
+    assert "resultDescription" not in claims_of(world, "bo")[0]["credentialSubject"]["achievement"]
+    signed = {
+        name: value for name, value in claims.items() if name not in {"iss", "jti", "sub", "nbf", "exp"}
+    }
+    plain = canonical.canonical(signed)  # refuses terms that the contexts do not define
+    assert canonical_of_shape(signed) == plain
+    world.clock.forward(minutes=1)
+    DisplayStore(world.db).choose(None, person, Display(shown=True), world.clock())
+    world.settle()
+    assert "resultDescription" not in claims_of(world, "ana")[0]["credentialSubject"]["achievement"]
+    spent = world.db.status_entries.count_documents({"award": award, "set_at": {"$exists": True}})
+    assert spent == 0, "what was given away says nothing false, so it stays valid"
