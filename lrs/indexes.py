@@ -30,7 +30,7 @@ from lrs.foundation.database import Document
 from lrs.instruction import bookings, calendars, rubrics
 from lrs.instruction import sessions as training_sessions
 from lrs.messaging import mail_queue, notices, webhooks
-from lrs.people import affiliations, invitations, records
+from lrs.people import affiliations, excuses, invitations, records
 from lrs.people.privacy import erasure, legal_holds, retention
 from lrs.xapi import consistent_through, inbound_log, more_links
 from rules import rebuild
@@ -61,6 +61,7 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     lti_grades.INDEXES,
     audit.INDEXES,
     affiliations.INDEXES,
+    excuses.INDEXES,
     records.INDEXES,
     erasure.INDEXES,
     legal_holds.INDEXES,

@@ -42,6 +42,7 @@ evidence:
   quiz: {verb: passed, activity: "https://x.example/tour"}
 path: [quiz, {holds: sales-pro}]
 targets: [{role: sales, due_within: 30 days}, {role: technical}, {person: new@tour.example}]
+managers_may_exempt: 30 days
 notices: [{after_due: [1 day], to: [holder, partner_admin]}]
 tests:
   - name: nobody
@@ -833,6 +834,11 @@ def manager(tour: Tour) -> None:
         tour.go("GET /partner/people", client=browser.client, query_string={"q": words})
     tour.go("POST /partner/people/<person>/account", **own)
     tour.go("POST /partner/people/<person>/remind", data={"certification": "sales-pro"}, **own)
+    until = dt.datetime.now(dt.UTC).date().isoformat()
+    away = {"assignment": "first-steps", "until": until, "reason": "Away"}
+    tour.go("POST /partner/people/<person>/excuse", data=away, **own)
+    tour.ids["excuse"] = next(iter(tour.look.excuses.find()))["_id"]
+    tour.go("POST /partner/people/<person>/excuse/<excuse>/back", **own)
     tour.go("POST /partner/people/invite", data={"email": "guest@tour.example", "role": "sales"}, **own)
     listed = {"csv": "email,role\nguest2@tour.example,sales\n", "action": "import"}
     tour.go("POST /partner/people/import", data=listed, **own)

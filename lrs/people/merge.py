@@ -101,6 +101,8 @@ def merge(editor: Editor, kept: str, gone: str, expected: str | None = None) -> 
         brought = {"org": VENDOR, "person": other["_id"]}
         editor.db.endorsements.update_many(brought, {"$set": {"person": one["_id"]}}, session=session)
         editor.db.recognitions.update_many(brought, {"$set": {"person": one["_id"]}}, session=session)
+        theirs = {"person": other["_id"]}
+        editor.db.excuses.update_many(theirs, {"$set": {"person": one["_id"]}}, session=session)
         _move_bookings(editor, other["_id"], one["_id"], session)
         evaluation_queue.unite_stores(editor.db, [one["_id"], other["_id"]], editor.now, session=session)
         ifis = {row["ifi"] for row in after["ifis"]}

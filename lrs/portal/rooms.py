@@ -18,7 +18,7 @@ from lrs.portal.me import (
     sessions,
     settings,
 )
-from lrs.portal.partner import due, overview, people
+from lrs.portal.partner import due, excusing, overview, people
 
 BLUEPRINTS: Final[tuple[Pages, ...]] = (
     home.blueprint,
@@ -32,6 +32,7 @@ BLUEPRINTS: Final[tuple[Pages, ...]] = (
     own_data.blueprint,
     overview.blueprint,
     people.blueprint,
+    excusing.blueprint,
     due.blueprint,
     instructor_sessions.blueprint,
     signing.blueprint,

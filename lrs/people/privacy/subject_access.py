@@ -113,6 +113,7 @@ HELD: Final[tuple[tuple[str, Question], ...]] = (
     ("endorsements", _of_vendor("person")),
     ("endorsers", _of_vendor("of_person")),
     ("bookings", _by("person")),
+    ("excuses", _by("person")),
     ("training_sessions", _by("instructor.person")),
     ("outbox", _of_vendor("data.person")),
     ("notices", _of_vendor("person")),
