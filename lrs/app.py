@@ -52,6 +52,7 @@ BLUEPRINTS: list[Blueprint] = [
     scim_pages.blueprint,
     *console.BLUEPRINTS,
     *portal.BLUEPRINTS,
+    portal.FEEDS,
     unsubscribe.blp,
 ]
 

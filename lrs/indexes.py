@@ -27,8 +27,10 @@ from lrs.credentials.recognising import store as recognitions
 from lrs.credentials.wallets import offers as wallet_offers
 from lrs.foundation import audit
 from lrs.foundation.database import Document
+from lrs.instruction import bookings, calendars, rubrics
+from lrs.instruction import sessions as training_sessions
 from lrs.messaging import mail_queue, notices, webhooks
-from lrs.people import affiliations, invitations, records
+from lrs.people import affiliations, excuses, invitations, records
 from lrs.people.privacy import erasure, legal_holds, retention
 from lrs.scim import tokens as scim_tokens
 from lrs.sign_in import passkeys, providers, saml
@@ -61,6 +63,7 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     lti_grades.INDEXES,
     audit.INDEXES,
     affiliations.INDEXES,
+    excuses.INDEXES,
     records.INDEXES,
     erasure.INDEXES,
     legal_holds.INDEXES,
@@ -76,6 +79,10 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     more_links.INDEXES,
     content_items.INDEXES,
     drafts.INDEXES,
+    training_sessions.INDEXES,
+    bookings.INDEXES,
+    rubrics.INDEXES,
+    calendars.INDEXES,
     inbound_log.INDEXES,
     credential_store.INDEXES,
     consent.INDEXES,

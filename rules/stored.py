@@ -8,3 +8,7 @@ Document = dict[str, Any]
 """A row as MongoDB keeps it; `rules.language.model.Document` is what a rule file says."""
 VENDOR: Final = "vendor"
 """The organization at the root of the tree: it owns people, certifications and what is decided about them."""
+ASSESSMENTS: Final = "laurel-assessments"
+"""The label (and client) of what instructors sign off on the pages here."""
+OWN_LABELS: Final = ("content", ASSESSMENTS)
+"""Labels under which the store writes itself, and that rules may name as sources."""

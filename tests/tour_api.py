@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import hashlib
 import io
 import re
 import uuid
@@ -14,7 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from conftest import basic
 from factories import make_statement
 from factories_academy import RULE, self_named
-from factories_access import PASSWORD, log_in
+from factories_access import PASSWORD, log_in, make_user
 from factories_lti import CLAIM, CLIENT, running_lms
 from factories_packages import scorm_files, tincan_document, zipped
 from PIL import Image
@@ -41,6 +42,7 @@ evidence:
   quiz: {verb: passed, activity: "https://x.example/tour"}
 path: [quiz, {holds: sales-pro}]
 targets: [{role: sales, due_within: 30 days}, {role: technical}, {person: new@tour.example}]
+managers_may_exempt: 30 days
 notices: [{after_due: [1 day], to: [holder, partner_admin]}]
 tests:
   - name: nobody
@@ -745,6 +747,75 @@ def learner(tour: Tour, client: Any) -> None:
     tour.go("POST /me/settings/erasure", data={"sure": "yes"}, **mine)
 
 
+def instructor(tour: Tour) -> None:
+    """Plan a session, let a learner book it and another wait, sign off by a rubric, take it back, cancel."""
+    browser = log_in(tour.app, users_made(tour, "instructor", "ines.castell@vendor.example"))
+    own = {"client": browser.client, "headers": {CSRF_HEADER: browser.csrf}}
+    learns = log_in(tour.app, users_made(tour, "learner", "bea.lindqvist@aurora.example"))
+    mine = {"client": learns.client, "headers": {CSRF_HEADER: learns.csrf}}
+    ahead = dt.datetime.now(dt.UTC) + dt.timedelta(days=3)
+    form = {
+        "title": "Tour", "begins": f"{ahead:%Y-%m-%dT%H:%M}", "timezone": "UTC", "place": "Here", "seats": "1",
+        "ends": f"{ahead + dt.timedelta(hours=1):%Y-%m-%dT%H:%M}",
+    }  # fmt: skip
+    made = tour.go("POST /instructor/sessions", data=form, **own)
+    tour.ids["session"] = made.location.rsplit("/", 1)[-1]
+    here = "/instructor/sessions/<session>"
+    tour.go(f"POST {here}/people", data={"email": "dana.okafor@aurora.example"}, **own)
+    for path in ("/me/sessions", "/me/sessions/<session>", "/me/sessions/<session>.ics"):
+        tour.go(f"GET {path}", client=learns.client)
+    tour.go("POST /me/sessions/<session>/book", **mine)
+    feed = tour.go("POST /me/calendar", **mine).text
+    token = re.search(r"token=([\w-]+)", feed)
+    assert token is not None
+    tour.go("GET /calendar.ics", query_string={"token": token[1]})
+    dana = tour.look.people.find_one({"name": "Dana Okafor"})
+    bea = tour.look.people.find_one({"name": "Bea Lindqvist"})
+    assert dana is not None
+    assert bea is not None
+    before, tour.ids["person"] = tour.ids.get("person", ""), dana["_id"]
+    tour.go(f"POST {here}/people/<person>/off", **own)
+    tour.go(f"POST {here}", data={**form, "title": "Tour 2"}, **own)
+    begun = {"begins_at": dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)}
+    tour.look.training_sessions.update_one({"_id": tour.ids["session"]}, {"$set": begun})
+    there = {"person": bea["_id"], f"id.{bea['_id']}": str(uuid.uuid4())}
+    tour.go(f"POST {here}/attendance", data=there, **own)
+    criteria = "Safety: Not seen 0, Alone 2"
+    way = tour.go("POST /instructor/rubrics", data={"title": "Tour", "criteria": criteria}, **own)
+    tour.ids["rubric"] = way.location.rsplit("/", 1)[-1]
+    tour.go("POST /instructor/rubrics/<rubric>", data={"title": "Tour", "criteria": criteria}, **own)
+    for path in ("/instructor/rubrics", "/instructor/rubrics/<rubric>", "/instructor", here, f"{here}.ics"):
+        tour.go(f"GET {path}", client=browser.client)
+    tour.go("GET /instructor/worker.js", client=browser.client)
+    for source in ("o:aurora", f"s:{tour.ids['session']}"):
+        asked = {"rubric": tour.ids["rubric"], "of": source}
+        tour.go("GET /instructor/sign-off", client=browser.client, query_string=asked)
+    picture = b"\x89PNG\r\n\x1a\n"
+    signed = {
+        "rubric": tour.ids["rubric"], "number": "2", "of": f"s:{tour.ids['session']}", "person": bea["_id"],
+        f"id.{bea['_id']}": str(uuid.uuid4()), "level.safety": "alone",
+        f"file.{bea['_id']}": (io.BytesIO(picture), "lift.png"),
+    }  # fmt: skip
+    tour.go("POST /instructor/sign-off", data=signed, **own)
+    kept = {name: tour.ids.get(name, "") for name in ("org", "statement", "sha2")}
+    tour.ids |= {
+        "org": "vendor", "statement": signed[f"id.{bea['_id']}"], "sha2": hashlib.sha256(picture).hexdigest()
+    }  # fmt: skip
+    tour.go("GET /instructor/evidence/<org>/<statement>/<sha2>", client=browser.client)
+    tour.go("GET /me/evidence/<org>/<statement>/<sha2>", client=learns.client)
+    tour.go("POST /instructor/sign-off/<statement>/void", **own)
+    tour.look.training_sessions.update_one({"_id": tour.ids["session"]}, {"$set": {"begins_at": ahead}})
+    tour.go("POST /me/sessions/<session>/give-up", **mine)
+    tour.go(f"POST {here}/cancel", data={"reason": "ill"}, **own)
+    tour.ids |= {"person": before, **kept}
+
+
+def users_made(tour: Tour, role: str, email: str) -> Any:
+    """Return a user of the vendor with a role, made unless there is one."""
+    found = tour.look.users.find_one({"email": email})
+    return found or make_user(tour.look, "vendor", role, email)
+
+
 def manager(tour: Tour) -> None:
     """Manage a partner: look at the tier, invite, import, end."""
     user = tour.look.users.find_one({"email": "paul.berger@borealis.example"})
@@ -763,6 +834,11 @@ def manager(tour: Tour) -> None:
         tour.go("GET /partner/people", client=browser.client, query_string={"q": words})
     tour.go("POST /partner/people/<person>/account", **own)
     tour.go("POST /partner/people/<person>/remind", data={"certification": "sales-pro"}, **own)
+    until = dt.datetime.now(dt.UTC).date().isoformat()
+    away = {"assignment": "first-steps", "until": until, "reason": "Away"}
+    tour.go("POST /partner/people/<person>/excuse", data=away, **own)
+    tour.ids["excuse"] = next(iter(tour.look.excuses.find()))["_id"]
+    tour.go("POST /partner/people/<person>/excuse/<excuse>/back", **own)
     tour.go("POST /partner/people/invite", data={"email": "guest@tour.example", "role": "sales"}, **own)
     listed = {"csv": "email,role\nguest2@tour.example,sales\n", "action": "import"}
     tour.go("POST /partner/people/import", data=listed, **own)
@@ -833,6 +909,6 @@ def later(tour: Tour) -> None:
 
 
 PARTS = (
-    organizations, people, launches, rules, awards, credentials, elsewhere, webhooks, analysis, content, console, pages,
+    organizations, people, launches, rules, awards, credentials, elsewhere, webhooks, analysis, content, console, pages, instructor,
     retention, later,
 )  # fmt: skip

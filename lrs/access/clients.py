@@ -23,13 +23,19 @@ from lrs.access.scopes import SCOPES, check_scope_names
 from lrs.access.secret_hashes import hash_secret, new_secret
 from lrs.foundation.audit import Editor
 from lrs.foundation.errors import Collision, InvalidField, Outdated, UnknownThing
+from rules.stored import ASSESSMENTS
 
 Document = dict[str, Any]
 
 OWN_CLIENT: Final = "laurel"  # what Laurel writes itself carries this in place of a client's key
 CONTENT: Final = "content"  # and this what content says that is kept here; also its label
-RESERVED_KEYS: Final = ("launch", OWN_CLIENT, CONTENT)  # `launch` is the user name of launch tokens
-RESERVED_LABELS: Final = (OWN_CLIENT, CONTENT)  # rules name labels as sources
+RESERVED_KEYS: Final = (
+    "launch",
+    OWN_CLIENT,
+    CONTENT,
+    ASSESSMENTS,
+)  # `launch` is the user name of launch tokens
+RESERVED_LABELS: Final = (OWN_CLIENT, CONTENT, ASSESSMENTS)  # rules name labels as sources
 KEY: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 EDITABLE: Final = ("label", "scopes", "expires_at", "vendor_wide", "controlled_by", "handling")
 HANDLING: Final = ("repair", "partial", "strict")  # how its statements are taken, by choice

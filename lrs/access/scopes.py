@@ -20,7 +20,16 @@ XAPI_SCOPES: Final = (
     "all/read",
     "all",
 )
-ADMIN_SCOPES: Final = ("rules", "people", "orgs", "analytics", "gates", "content/read", "content/write")
+ADMIN_SCOPES: Final = (
+    "rules",
+    "people",
+    "orgs",
+    "analytics",
+    "gates",
+    "content/read",
+    "content/write",
+    "assess",
+)
 SCOPES: Final = XAPI_SCOPES + ADMIN_SCOPES
 # What a scope includes besides itself; administration is never included in an xAPI scope.
 INCLUDES: Final[Mapping[str, tuple[str, ...]]] = {

@@ -56,13 +56,17 @@ ROLES: Final[Mapping[str, Role]] = {
     ),
     "analyst": Role(("analytics", "all/read"), vendor_wide=True, of_vendor=True),
     "partner_admin": Role(
-        (*XAPI_SCOPES, "orgs", "people", "gates", "analytics", "content/read"),
+        (*XAPI_SCOPES, "orgs", "people", "gates", "analytics", "content/read", "assess"),
         vendor_wide=False,
         of_vendor=False,
     ),
+    "instructor": Role(("assess",), vendor_wide=False, of_vendor=True),  # of anybody's people
+    "partner_instructor": Role(("assess",), vendor_wide=False, of_vendor=False),  # of the own organization's
     "learner": Role((), vendor_wide=False, of_vendor=True),  # sees what is about the own person alone
 }
-LINKED: Final = frozenset({"partner_admin", "learner"})  # roles that may log in by a link sent by mail
+LINKED: Final = frozenset(
+    {"partner_admin", "partner_instructor", "learner"}
+)  # roles that may log in by a link sent by mail
 EDITABLE: Final = ("name", "role", "disabled_at")
 HASHER: Final = (
     PasswordHasher()

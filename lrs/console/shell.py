@@ -34,8 +34,9 @@ from lrs.xapi import errors as xapi_errors
 POLICY: Final = (
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; font-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; "
-    "require-trusted-types-for 'script'; trusted-types 'none'"
+    "require-trusted-types-for 'script'; {scripts}"
 )
+NO_MORE_SCRIPTS: Final = "trusted-types 'none'"
 HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -120,7 +121,8 @@ def bound() -> None:
 def harden(response: Response) -> Response:
     """Let a page run and load our own files only, be framed by nobody and be kept nowhere."""
     response.headers.update(HEADERS)
-    response.headers["Content-Security-Policy"] = POLICY.format(nonce=nonce())
+    scripts = g.get("scripts", NO_MORE_SCRIPTS)  # what a room lets its pages load besides
+    response.headers["Content-Security-Policy"] = POLICY.format(nonce=nonce(), scripts=scripts)
     return reader.keep_asked(response)
 
 

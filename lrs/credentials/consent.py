@@ -70,10 +70,10 @@ class DisplayStore:
             {"org": ORG, "person": person, **asdict(choice), "decided_at": now},
             upsert=True,
         )
-        if choice.shown:  # the credential gets its refresh service
-            mine = {"org": ORG, "person": person} | ({"award": award} if award else {})
-            awards = self.db["credentials"].distinct("award", mine)
-            self.db["awards"].update_many({"_id": {"$in": awards}}, {"$set": {"credential_due": now}})
+        # the credential gets its refresh service, and carries details of its evidence, or no more
+        mine = {"org": ORG, "person": person} | ({"award": award} if award else {})
+        awards = self.db["credentials"].distinct("award", mine)
+        self.db["awards"].update_many({"_id": {"$in": awards}}, {"$set": {"credential_due": now}})
 
     def listed_people(self) -> list[str]:
         """Return everybody who agreed to be listed with at least one award."""

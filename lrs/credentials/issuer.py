@@ -27,12 +27,16 @@ def make_issuer(settings: Settings, db: Database[Document]) -> CredentialIssuer:
     def displayed(awards: Collection[tuple[str, str]]) -> Collection[str]:
         return {award for award, choice in displays.of(awards).items() if choice.shown}
 
+    def detailed(awards: Collection[tuple[str, str]]) -> Collection[str]:
+        return {award for award, choice in displays.of(awards).items() if choice.evidence}
+
     return CredentialIssuer(
         CredentialStore(db),
         key_store(settings, db),
         issuer(settings),
         due_awards.announcer(db),
         displayed,
+        detailed,
     )
 
 

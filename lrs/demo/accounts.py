@@ -16,7 +16,9 @@ ACCOUNTS: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("Ada Winter", "ada.winter@acme.example", "vendor_admin", organizations.VENDOR),
     ("Ruben Falk", "ruben.falk@acme.example", "rule_author", organizations.VENDOR),
     ("Mina Osei", "mina.osei@acme.example", "analyst", organizations.VENDOR),
+    ("Ines Castell", "ines.castell@vendor.example", "instructor", organizations.VENDOR),
     ("Paul Berger", "paul.berger@borealis.example", "partner_admin", "borealis"),
+    ("Xenia Pappas", "xenia.pappas@borealis.example", "partner_instructor", "borealis"),
     ("Ana Lima", "ana.lima@drift.example", "learner", organizations.VENDOR),
 )
 

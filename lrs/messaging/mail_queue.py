@@ -22,6 +22,7 @@ from smtplib import SMTPException
 from typing import Any, Final
 
 from pymongo import ASCENDING, IndexModel, UpdateOne
+from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.write_concern import WriteConcern
 
@@ -154,11 +155,11 @@ def gather_digests(db: Database[Document], now: dt.datetime) -> int:
     return len(groups)
 
 
-def queue(db: Database[Document], mails: list[Document]) -> None:
+def queue(db: Database[Document], mails: list[Document], session: ClientSession | None = None) -> None:
     """Write mails to be sent; one whose id is known already stays as it is."""
     changes = [UpdateOne({"_id": mail["_id"]}, {"$setOnInsert": mail}, upsert=True) for mail in mails]
     if changes:
-        db.mails.bulk_write(changes, ordered=False)
+        db.mails.bulk_write(changes, ordered=False, session=session)
 
 
 def is_unsubscribed(db: Database[Document], address: str, kind: str) -> bool:

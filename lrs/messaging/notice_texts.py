@@ -46,6 +46,7 @@ EXAMPLE: Final[Mapping[str, str]] = {
     "tier": "gold", "previous_tier": "silver", "falls_to": "silver", "falls_at": "2027-04-10",
     "programme": "Acme Partners", "missing": "technical 2 of 3",
     "question": "Passed exams at North", "at": "2026-11-30 05:00 UTC", "rows": "north · 12\nsouth · 9",
+    "session": "Lab day", "when": "2026-12-04 10:00 to 12:00 (Europe/Berlin)", "place": "Berlin, room 4",
     "count": "3", "event": "award.corrected", "link": "/registry",
 }  # fmt: skip
 

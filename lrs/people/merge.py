@@ -101,6 +101,9 @@ def merge(editor: Editor, kept: str, gone: str, expected: str | None = None) -> 
         brought = {"org": VENDOR, "person": other["_id"]}
         editor.db.endorsements.update_many(brought, {"$set": {"person": one["_id"]}}, session=session)
         editor.db.recognitions.update_many(brought, {"$set": {"person": one["_id"]}}, session=session)
+        theirs = {"person": other["_id"]}
+        editor.db.excuses.update_many(theirs, {"$set": {"person": one["_id"]}}, session=session)
+        _move_bookings(editor, other["_id"], one["_id"], session)
         evaluation_queue.unite_stores(editor.db, [one["_id"], other["_id"]], editor.now, session=session)
         ifis = {row["ifi"] for row in after["ifis"]}
         evaluation_queue.enqueue_signed_by(editor.db, ifis, editor.now, session=session)
@@ -119,6 +122,16 @@ def merge(editor: Editor, kept: str, gone: str, expected: str | None = None) -> 
         return after
 
     return editor.change(act)
+
+
+def _move_bookings(editor: Editor, gone: str, kept: str, session: ClientSession) -> None:
+    """Give the seats of the one to the other, who keeps one where both have one; the feed of the one ends."""
+    db = editor.db
+    have = db.bookings.distinct("session", {"person": kept}, session=session)
+    theirs = {"person": gone, "session": {"$nin": have}}
+    db.bookings.update_many(theirs, {"$set": {"person": kept}}, session=session)
+    db.bookings.delete_many({"person": gone}, session=session)
+    db.calendar_feeds.delete_many({"org": VENDOR, "person": gone}, session=session)
 
 
 def _organization(editor: Editor, person: str, session: ClientSession) -> str | None:

@@ -18,6 +18,7 @@ Document = dict[str, Any]
 MENU: Final = (
     (mark("Overview"), "/me"),
     (mark("My record"), "/me/record"),
+    (mark("Sessions"), "/me/sessions"),
     (mark("Earned elsewhere"), "/me/elsewhere"),
     (mark("Settings"), "/me/settings"),
 )

@@ -132,6 +132,16 @@ def when(value: dt.datetime | None) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), text)
 
 
+def in_zone(value: dt.datetime, name: str, after: dt.datetime | None = None) -> Markup:
+    """Return an instant in a zone of its own; on the day of `after` its time alone, and the zone with it."""
+    at = value.astimezone(ZoneInfo(name))
+    is_same_day = after is not None and after.astimezone(ZoneInfo(name)).date() == at.date()
+    text = f"{at:%H:%M}" if is_same_day else f"{spoken_day(at.date())}, {at:%H:%M}"
+    if after is not None:
+        text += f" {at:%Z}"
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), text)
+
+
 def hour(value: dt.datetime) -> str:
     """Return the time of day of an instant, in the reader's time zone."""
     return f"{local(value):%H:%M %Z}"
@@ -147,7 +157,7 @@ GLOBALS: Final = {
     "LANGUAGES": LANGUAGES,
 }  # fmt: skip
 FILTERS: Final[Mapping[str, Callable[..., str]]] = {
-    "day": day, "when": when, "hour": hour, "isoday": isoday, "month": month, "number": number,
+    "day": day, "when": when, "hour": hour, "in_zone": in_zone, "isoday": isoday, "month": month, "number": number,
     "spoken_date": spoken_date,
 }  # fmt: skip
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 from zoneinfo import ZoneInfo
 
+from rules.credentials import assessments
+from rules.credentials.assessments import Assessment
 from rules.credentials.proving.status_list import rfc3339
 from rules.language.model import Skill
 
@@ -84,6 +86,7 @@ class AwardPeriod:
     timezone: str = "UTC"
     evidence: tuple[EvidenceNote, ...] = ()
     result: tuple[str, ...] = ()
+    assessments: tuple[Assessment, ...] = ()  # only what the holder lets others see
     emails: tuple[str, ...] = ()
     subject_did: str | None = None
 
@@ -115,7 +118,10 @@ def build_credential(
         "awardedDate": rfc3339(whole_second(period.awarded_at)),
         "validUntil": rfc3339(until) if until else None,
         "credentialSubject": build_subject(period, issuer, subject, salts),
-        "evidence": [build_evidence(note, url) for note in period.evidence],
+        "evidence": [
+            *(build_evidence(note, url) for note in period.evidence),
+            *assessments.evidence(period.assessments, url),
+        ],
         "credentialStatus": dict(status),
         "credentialSchema": [{"id": SCHEMA, "type": "1EdTechJsonSchemaValidator2019"}],
         "refreshService": {"id": f"{url}/refresh", "type": "1EdTechCredentialRefresh"}
@@ -134,12 +140,17 @@ def build_credential(
 
 def build_subject(period: AwardPeriod, issuer: Issuer, subject: str, salts: Sequence[str]) -> dict[str, Any]:
     """Return the AchievementSubject: an opaque id, hashed addresses, the achievement."""
+    achievement = build_achievement(period.achievement, issuer.base)
+    described = assessments.descriptions(period.assessments, achievement["id"])
     return {
         "id": subject,
         "type": ["AchievementSubject"],
         "identifier": [hash_identity(one, salt) for one, salt in zip(period.emails, salts, strict=True)],
-        "achievement": build_achievement(period.achievement, issuer.base),
-        "result": [{"type": ["Result"], "value": value} for value in period.result],
+        "achievement": achievement | {"resultDescription": described},
+        "result": [
+            *({"type": ["Result"], "value": value} for value in period.result),
+            *assessments.results(period.assessments, achievement["id"]),
+        ],
     }
 
 
@@ -207,7 +218,10 @@ def whole_second(instant: dt.datetime) -> dt.datetime:
 def digest(period: AwardPeriod) -> str:
     """Return a hash of everything a period says; equal hashes need no new credential."""
     ends = period.ends_at.isoformat() if period.ends_at else None
-    return sha256([core_digest(period), ends, period.timezone, period.emails, period.subject_did])
+    said = [core_digest(period), ends, period.timezone, period.emails, period.subject_did]
+    # by itself: what says none of it keeps the hash that it always had
+    details = [[one.said for one in period.assessments]] if period.assessments else []
+    return sha256([*said, *details])
 
 
 def core_digest(period: AwardPeriod) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -20,6 +20,7 @@ from pymongo.errors import PyMongoError
 
 from rules.calendar import end_of, zone
 from rules.catalogue.rule_set import RuleSet
+from rules.credentials.assessments import Assessment, assessment_of, rubric_named
 from rules.credentials.criteria import criteria_text, evidence_notes
 from rules.credentials.document import Achievement, AwardPeriod
 from rules.credentials.issuing import (
@@ -71,7 +72,8 @@ def issue_due(
     Two workers do not take the same award: taking it puts off its mark, and only what was taken is unmarked.
     """
     awards = take(db, now, limit)
-    sources = load_sources(db, awards)
+    detailed = credential_issuer.detailed([(award["_id"], award["person"]) for award in awards])
+    sources = load_sources(db, awards, detailed)
     tasks, failed = [], []
     for award in awards:
         try:
@@ -230,6 +232,7 @@ def award_period(
         timezone=timezone,
         evidence=notes,
         result=results,
+        assessments=sources.assessments_of(award, period["evidence"]),
         emails=emails_of(person),
         subject_did=person.get("did"),
     )
@@ -280,18 +283,35 @@ class Sources:
 
     people: Mapping[str, Document]
     statements: Mapping[str, Sequence[Document]]
+    rubrics: Mapping[str, Document]  # by which awards were signed off that say so
+    detailed: Collection[str] = ()  # awards whose evidence the holder lets others see
 
     def statements_of(self, person: str, ids: Sequence[str]) -> list[Evidence]:
         """Return those of a period's statements whose actor is the person: ids are unique per store only."""
+        return [evidence(row) for row in self._rows(person, ids)]
+
+    def assessments_of(self, award: Mapping[str, Any], ids: Sequence[str]) -> tuple[Assessment, ...]:
+        """Return what instructors signed off among a period's statements, as far as the holder shows it."""
+        if award["_id"] not in self.detailed:
+            return ()
+        found = (assessment_of(row, self.rubrics) for row in self._rows(award["person"], ids))
+        return tuple(one for one in found if one is not None)
+
+    def _rows(self, person: str, ids: Sequence[str]) -> Iterator[Document]:
         owned = {one["ifi"] for one in self.people.get(person, {}).get("ifis", ())}
         found = (row for name in ids for row in self.statements.get(name, ()))
-        return [evidence(row) for row in found if row.get("actor") in owned]
+        return (row for row in found if row.get("actor") in owned)
 
 
-def load_sources(db: Database[Document], awards: Sequence[Document]) -> Sources:
-    """Read the people of these awards and the statements that their periods name."""
+def load_sources(
+    db: Database[Document], awards: Sequence[Document], detailed: Collection[str] = ()
+) -> Sources:
+    """Read the people of these awards and the statements that their periods name.
+
+    Of `detailed` awards also the rubrics by which they were signed off.
+    """
     if not awards:
-        return Sources({}, {})
+        return Sources({}, {}, {})
     persons = sorted({award["person"] for award in awards})
     stores = {store for row in evaluation_queue.entries_of(db, persons).values() for store in row.stores}
     ids = {name for award in awards for period in award.get("periods", ()) for name in period["evidence"]}
@@ -300,7 +320,10 @@ def load_sources(db: Database[Document], awards: Sequence[Document]) -> Sources:
     for row in db.statements.find(wanted):
         statements[str(row["id"])].append(row)
     found = {row["_id"]: row for row in db.people.find({"_id": {"$in": persons}})}
-    return Sources(found, statements)
+    named = {rubric_named(row) for rows in statements.values() for row in rows} if detailed else set()
+    names = sorted(name for name in named if name is not None)
+    rubrics = {row["_id"]: row for row in db.rubrics.find({"_id": {"$in": names}})} if names else {}
+    return Sources(found, statements, rubrics, detailed)
 
 
 def emails_of(person: Mapping[str, Any]) -> tuple[str, ...]:

@@ -63,7 +63,8 @@ class CredentialIssuer:
     `announce(session, [(event, data), ...])` is called inside the transaction of a change, with events
     `credential.issued` or `credential.status_changed`; (credential, list, index) in data is the effect key,
     `effective_at` and `decided_at` are the instants.
-    `displayed([(award, person), ...])` gives those that the holder shows: they have a refresh service.
+    `displayed([(award, person), ...])` gives those that the holder shows: they have a refresh service;
+    `detailed` those whose evidence the holder lets others see.
     """
 
     store: CredentialStore
@@ -71,6 +72,7 @@ class CredentialIssuer:
     issuer: Issuer
     announce: Announce = no_announcement
     displayed: Callable[[Collection[tuple[str, str]]], Collection[str]] = nothing_displayed
+    detailed: Callable[[Collection[tuple[str, str]]], Collection[str]] = nothing_displayed
 
 
 def issue(credential_issuer: CredentialIssuer, period: AwardPeriod, now: dt.datetime) -> Record:

@@ -288,6 +288,7 @@ def _assignment(data: Data) -> model.Assignment:
         "evidence": selectors,
         "timezone": _same,
         "exempt": lambda value: tuple(map(_exemption, value)),
+        "managers_may_exempt": duration,
         "notices": lambda value: tuple(map(_notice, value)),
     }
     return model.Assignment(

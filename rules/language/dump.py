@@ -306,6 +306,7 @@ def _assignment(document: model.Assignment) -> dict[str, Any]:
             {**_target(one.whom), "reason": one.reason, "until": _text(one.until)} for one in document.exempt
         ]
         or None,
+        "managers_may_exempt": _text(document.managers_may_exempt),
         "notices": [_notice(notice) for notice in document.notices] or None,
     }
 

@@ -371,6 +371,7 @@ class Assignment(Document):
     opens: dt.date | None = None
     closes: dt.date | None = None
     exempt: tuple[Exemption, ...] = ()
+    managers_may_exempt: Duration | None = None
     notices: tuple[Notice, ...] = ()
 
     def requirements(self) -> Iterator[tuple[tuple[str | int, ...], Requirement]]:

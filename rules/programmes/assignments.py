@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -12,7 +12,7 @@ from rules.evaluation.evaluate import decide
 from rules.evaluation.timeline import HELD_STATES
 from rules.evidence.history import BEGINNING, PersonHistory
 from rules.evidence.published import PublishedCertification, PublishedVersion, published
-from rules.language.model import Assignment, Exemption
+from rules.language.model import Assignment, Exemption, Target
 from rules.language.requirements import missing_keys_of
 from rules.programmes.targets import (
     Asked,
@@ -89,8 +89,8 @@ def assigned(
     today = calendar.local_date(at, document.timezone)
     ended = [
         one.until + calendar.DAY
-        for one in document.exempt
-        if one.until is not None and one.until < today and _exempts(one, document, learner, orders, at)
+        for one in _exemptions(document, learner, orders, at)
+        if one.until is not None and one.until < today
     ]
     first = max([day for day in (document.opens, *ended) if day is not None], default=None)
     asked = asked_by(offers, learner, Circumstances(at, document.timezone, orders), first)
@@ -146,17 +146,20 @@ def standing(
 def exemption_of(document: Assignment, learner: Learner, orders: Orders, at: dt.datetime) -> Exemption | None:
     """Return the exemption that holds for a person at an instant, of several the one that lasts longest."""
     today = calendar.local_date(at, document.timezone)
-    found = [
-        one
-        for one in document.exempt
-        if (one.until is None or today <= one.until) and _exempts(one, document, learner, orders, at)
-    ]
+    known = _exemptions(document, learner, orders, at)
+    found = [one for one in known if one.until is None or today <= one.until]
     return max(found, key=lambda one: one.until or dt.date.max, default=None)
 
 
-def _exempts(one: Exemption, document: Assignment, learner: Learner, orders: Orders, at: dt.datetime) -> bool:
+def _exemptions(
+    document: Assignment, learner: Learner, orders: Orders, at: dt.datetime
+) -> Iterator[Exemption]:
+    """Yield what exempts a person, whatever its last day: of the document, or by a manager whom it lets."""
     around = Circumstances(at, document.timezone, orders)
-    return matched_since(one.whom, learner, around) is not None
+    yield from (one for one in document.exempt if matched_since(one.whom, learner, around) is not None)
+    if document.managers_may_exempt is not None:
+        given = (one for one in learner.excuses if one.assignment == document.id and one.holds(at))
+        yield from (Exemption(Target(), one.reason, one.until) for one in given)
 
 
 def _unmet_steps(document: Assignment, missing: Sequence[str]) -> int:

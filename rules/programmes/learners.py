@@ -17,7 +17,7 @@ from rules.engine.affiliations import span_of
 from rules.evidence.history import END_OF_TIME
 from rules.language.model import PartnerTiers, Target
 from rules.programmes import partners
-from rules.programmes.targets import Learner, Named, Place, Span, TierSpan
+from rules.programmes.targets import Excuse, Learner, Named, Place, Span, TierSpan
 from rules.stored import VENDOR, Document
 
 COUNTS: Final = {"person": 1, "org": 1, "role": 1, "from": 1, "until": 1, "confirmed_at": 1}
@@ -74,14 +74,26 @@ def learners_of(
             hired = row.get("from")
             tiers = tiers_of(org) if needs.programmes else {}
             places[row["person"]].append(Place(org, row.get("role"), *span, tiers, regions.get(org), hired))
+    excuses = _excuses(db, persons)
     return {
         person: Learner(
             person,
             tuple(places.get(person, ())),
             Named(members.get(person, {}), names.get(person, frozenset()) | {person}),
+            excuses.get(person, ()),
         )
         for person in sorted(known | set(names))
     }
+
+
+def _excuses(db: Database[Document], persons: Collection[str] | None) -> dict[str, list[Excuse]]:
+    """Return what managers took off people, by person."""
+    found: dict[str, list[Excuse]] = defaultdict(list)
+    for row in db.excuses.find({} if persons is None else {"person": {"$in": sorted(persons)}}):
+        until = dt.date.fromisoformat(row["until"])
+        one = Excuse(row["assignment"], row["reason"], until, row["at"], row["withdrawn_at"])
+        found[row["person"]].append(one)
+    return found
 
 
 def named_of(db: Database[Document], needs: Needs, persons: Collection[str]) -> dict[str, Named]:

@@ -49,12 +49,28 @@ UNNAMED = Named()
 
 
 @dataclass(frozen=True, slots=True)
+class Excuse:
+    """That a manager takes an assignment off somebody up to a day; since when, and when it was taken back."""
+
+    assignment: str
+    reason: str
+    until: dt.date
+    at: dt.datetime
+    withdrawn_at: dt.datetime | None = None
+
+    def holds(self, at: dt.datetime) -> bool:
+        """Tell whether it was given, and not taken back, at an instant."""
+        return self.at <= at and (self.withdrawn_at is None or at < self.withdrawn_at)
+
+
+@dataclass(frozen=True, slots=True)
 class Learner:
-    """Whom it may concern: where a person counts when, and by what names and groups they go."""
+    """Whom it may concern: where a person counts when, by what names they go, what excuses them."""
 
     person: str = ""
     places: Sequence[Place] = ()
     named: Named = UNNAMED
+    excuses: Sequence[Excuse] = ()
 
 
 @dataclass(frozen=True, slots=True)

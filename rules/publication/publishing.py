@@ -21,7 +21,7 @@ from rules.errors import AlreadyEnded
 from rules.language.model import AnyDocument, Fragment, PartnerTiers, Release
 from rules.language.suggestions import nearest
 from rules.publication import backfill
-from rules.stored import Document
+from rules.stored import OWN_LABELS, Document
 from statements.parsing.search_keys import key
 
 
@@ -61,7 +61,7 @@ def published_names(db: Database[Document], rules: RuleSet, now: dt.datetime) ->
         groups=frozenset(str(row.get("name") or row["_id"]) for row in db.groups.find({"org": "vendor"})),
         organizations=frozenset(row["_id"] for row in partners),
         regions=frozenset(region for row in partners if (region := row.get("region"))),
-        clients=frozenset(label for label in db.clients.distinct("label") if label),
+        clients=frozenset(OWN_LABELS) | {label for label in db.clients.distinct("label") if label},
         fragments={one.id: one for one in in_force(rules, now)},
         releases={(one.product, one.release): one.id for one in rules.of_kind(Release)},
         activities=StoredActivities(db),

@@ -329,6 +329,7 @@ _ASSIGNMENT = record(
     must("targets", list_of(_TARGET), "whom it is asked of, and by when"),
     may("window", _WINDOW, "the days on which it can be met"),
     may("exempt", list_of(_EXEMPTION, empty=True), "whom it is not asked of all the same, and why"),
+    may("managers_may_exempt", DURATION, "how long partners' managers may take it off their people"),
     may("notices", list_of(_ASSIGNMENT_NOTICE, empty=True), "reminders, and who is told when it is late"),
     _tests("assignment_test"),
 )

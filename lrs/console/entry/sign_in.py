@@ -30,7 +30,12 @@ log = logging.getLogger(__name__)
 
 STEP_COOKIE: Final = "laurel-step"
 INVALID: Final = mark("This code is not valid (any more).")
-HOMES: Final = {"learner": "/me", "partner_admin": "/partner"}
+HOMES: Final = {
+    "learner": "/me",
+    "partner_admin": "/partner",
+    "instructor": "/instructor",
+    "partner_instructor": "/instructor",
+}
 """Where somebody in a role begins; everybody else in the console."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -85,6 +86,7 @@ class CredentialView:
     criteria_url: str | None
     skills: tuple[Mapping[str, Any], ...] = ()
     evidence: tuple[tuple[str, str, str], ...]
+    results: tuple[tuple[str, str], ...] = ()
     issuer: str
     did: str
     holder: str | None
@@ -204,6 +206,7 @@ def view_of(
         criteria_url=criteria.get("id"),
         skills=tuple(achievement.get("alignment", ())),
         evidence=evidence_lines(claims) if display.evidence else (),
+        results=result_lines(claims) if display.evidence else (),
         issuer=issuer["name"],
         did=issuer["id"],
         holder=shown_name(person.get("name"), display),
@@ -271,8 +274,30 @@ def criteria_lines(narrative: str) -> tuple[tuple[int, str], ...]:
 def evidence_lines(claims: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
     """Return (key, name, narrative) of each evidence."""
     return tuple(
-        (one["id"].rpartition("/")[2], one["name"], one["narrative"]) for one in claims.get("evidence", ())
+        (one["id"].rpartition("/")[2], one["name"], one.get("narrative") or told_file(one))
+        for one in claims.get("evidence", ())
     )
+
+
+def told_file(one: Mapping[str, Any]) -> str:
+    """Return an evidence file in words: it stays with the issuer, its hash tells whether a copy is one."""
+    digest = base64.b64decode(one["digestSRI"].partition("-")[2]).hex()
+    return f"File, {one['mediaType']}, SHA-256 {digest}"
+
+
+def result_lines(claims: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return (what, outcome) of each result that says what it is of: points, levels of a rubric."""
+    subject = claims["credentialSubject"]
+    known = {one["id"]: one for one in subject["achievement"].get("resultDescription", ())}
+    lines = []
+    for one in subject.get("result", ()):
+        described = known.get(one.get("resultDescription"))
+        if described is None:
+            continue
+        levels = {level["id"]: level["name"] for level in described.get("rubricCriterionLevel", ())}
+        reached = levels.get(one.get("achievedLevel")) or f"{one.get('value')} of {described.get('valueMax')}"
+        lines.append((described["name"], reached))
+    return tuple(lines)
 
 
 def until_of(claims: Mapping[str, Any]) -> dt.date | None:

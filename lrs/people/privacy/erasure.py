@@ -376,6 +376,11 @@ def _finish(editor: Editor, person: Document, record: Document, pseudonym: Docum
         db.affiliations.update_many({"person": person["_id"]}, {"$set": {"known_as": None}}, session=session)
         for shown in (db.credential_displays, db.wallet_offers, db.recognitions, db.endorsements):
             shown.delete_many({"org": VENDOR, "person": person["_id"]}, session=session)
+        db.excuses.delete_many({"person": person["_id"]}, session=session)  # reasons tell of illness
+        db.bookings.delete_many({"person": person["_id"]}, session=session)
+        db.calendar_feeds.delete_many({"org": VENDOR, "person": person["_id"]}, session=session)
+        taught = {"instructor.person": person["_id"]}
+        db.training_sessions.update_many(taught, {"$set": {"instructor.name": None}}, session=session)
         said = {"org": VENDOR, "by_person": person["_id"]}
         db.endorsements.delete_many(said, session=session)
         endorser = {"org": VENDOR, "of_org": None, "of_person": person["_id"]}

@@ -55,6 +55,7 @@ SECRET: Final = frozenset(
 LEFT_OUT: Final[Mapping[str, str]] = {
     "work": "which people the engine has to look at: nothing but their ids",
     "plan_people": "what a plan of rules would do, kept for a day; a copy of what is decided then",
+    "calendar_feeds": "that somebody has an address for their calendar, by the hash of a secret",
     "deliveries": "which event went to which receiver; the events are in outbox.ndjson",
     "erasures": "that somebody was erased, without a name",
     "legal_holds": "why something has to be kept; ask who placed the hold",
@@ -113,6 +114,9 @@ HELD: Final[tuple[tuple[str, Question], ...]] = (
     ("recognitions", _of_vendor("person")),
     ("endorsements", _of_vendor("person")),
     ("endorsers", _of_vendor("of_person")),
+    ("bookings", _by("person")),
+    ("excuses", _by("person")),
+    ("training_sessions", _by("instructor.person")),
     ("outbox", _of_vendor("data.person")),
     ("notices", _of_vendor("person")),
     ("mails", _of_vendor("person")),

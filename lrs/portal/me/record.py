@@ -15,6 +15,7 @@ from lrs.console.language import language
 from lrs.console.organizations.people import titles
 from lrs.content.player.shelf import text_of
 from lrs.foundation.context import current_services
+from lrs.instruction.evidence_files import signed_for
 from lrs.portal.mine import Mine, me, page
 from lrs.portal.models.learned import outcome
 
@@ -35,6 +36,7 @@ def record() -> Response:
         "record.html",
         entries=newest, left_out=len(entries) - len(newest), titles=titles(),
         activities=activity_names(newest), orgs=org_names(newest), outcome=outcome,
+        signed=signed_for(services.db, me()),
     )  # fmt: skip
 
 

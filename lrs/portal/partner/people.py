@@ -22,7 +22,7 @@ from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, UnknownThing
 from lrs.foundation.mail import mailer
 from lrs.messaging import reminding
-from lrs.people import accounts, affiliations, invitations, roster
+from lrs.people import accounts, affiliations, excuses, invitations, roster
 from lrs.people.records import MBOX
 from lrs.people.roster import RosterResult
 from lrs.people.roster_plan import ELSEWHERE
@@ -40,6 +40,8 @@ SAVED: Final = {
     "invited": mark("The invitation is on its way. They count for you when they have confirmed."),
     "reminded": mark("A reminder is on its way; one a day at most."),
     "account": mark("An invitation to log in is on its way."),
+    "excused": mark("Done: it is not asked of them up to that day. It is in the audit, with your reason."),
+    "asked": mark("Done: it is asked of them again."),
     "ended": mark("Done: from then on they no longer count for you. What they hold stays theirs."),
 }
 
@@ -172,6 +174,8 @@ def person(person: str) -> Response:
     return page(
         "member.html",
         person=shown, paths=assigned_to(services.db, found["_id"], now), seen=seen, now=now, titles=titles(),
+        excusing=excuses.last_days(editor(), found["_id"]), today=now.date().isoformat(),
+        excused=excuses.standing(services.db, org, found["_id"]),
         affiliations=rows,
         ways={name: (one.met, one.of, shortest_way(one.tree)) for name, one in told.items()},
         saved=SAVED.get(request.args.get("saved", "")),

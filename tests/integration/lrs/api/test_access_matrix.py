@@ -428,12 +428,40 @@ LINES = [
     line("GET /partner/people/<person>", "people", kind="page"),
     line("POST /partner/people/<person>/account", "people", kind="page"),
     line("POST /partner/people/<person>/remind", "people", kind="page"),
+    line("POST /partner/people/<person>/excuse", "people", kind="page"),
+    line("POST /partner/people/<person>/excuse/<excuse>/back", "people", kind="page"),
     line("POST /partner/people/affiliations/<affiliation>/end", "people", kind="page"),
     line("POST /partner/people/invite", "people", kind="page"),
     line("GET /partner/people/import", "people", kind="page"),
     line("POST /partner/people/import", "people", kind="page"),
     *listing("/partner/due", "people", query={"org": VICTIM}),
     line("GET /partner/reports", "people", kind="page"),
+    line("GET /instructor", "assess", kind="page"),
+    line("GET /instructor/worker.js", "assess", kind="page"),
+    line("POST /instructor/sessions", "assess", kind="page"),
+    line("GET /instructor/sessions/<session>", "assess", kind="page"),
+    line("GET /instructor/sessions/<session>.ics", "assess", kind="page"),
+    line("POST /instructor/sessions/<session>", "assess", kind="page"),
+    *(
+        line(f"POST /instructor/sessions/<session>/{act}", "assess", kind="page")
+        for act in ("cancel", "people", "people/<person>/off", "attendance")
+    ),
+    line("GET /instructor/sign-off", "assess", kind="page"),
+    line("POST /instructor/sign-off", "assess", kind="page"),
+    line("POST /instructor/sign-off/<statement>/void", "assess", kind="page"),
+    line("GET /instructor/evidence/<org>/<statement>/<sha2>", "assess", kind="page"),
+    line("GET /instructor/rubrics", "assess", kind="page"),
+    line("POST /instructor/rubrics", "assess", kind="page"),
+    line("GET /instructor/rubrics/<rubric>", "assess", kind="page"),
+    line("POST /instructor/rubrics/<rubric>", "assess", kind="page"),
+    line("GET /me/sessions", kind="page"),
+    line("GET /me/sessions/<session>", kind="page"),
+    line("GET /me/sessions/<session>.ics", kind="page"),
+    line("POST /me/sessions/<session>/book", kind="page"),
+    line("POST /me/sessions/<session>/give-up", kind="page"),
+    line("POST /me/calendar", kind="page"),
+    line("GET /me/evidence/<org>/<statement>/<sha2>", kind="page"),
+    line("GET /calendar.ics", kind="public", why="an address that nobody guesses, kept as its hash"),
     line("GET /me", kind="page"),
     line("GET /me/assignments/<assignment>", kind="page"),
     line("GET /me/certifications/<certification>", kind="page"),
@@ -820,7 +848,9 @@ def test_pages_are_for_users_of_the_realm(world: World, one: Line) -> None:
     response = world.ask_as_admin(one)
     # a password of a partner's proves no person: it opens no course, and no page on one; learning systems are
     # registered by the vendor alone
-    forbidden = one.rule.startswith(("/start/", "/me", "/console/platforms")) or not principal_may(one)
+    forbidden = one.rule.startswith(
+        ("/start/", "/me", "/instructor", "/console/platforms")
+    ) or not principal_may(one)
     theirs = "<" in one.rule or "org" in one.query
     expected = 403 if forbidden else 404 if theirs else 422 if one.method == "POST" else 200
     assert response.status_code == expected, response.text
@@ -869,7 +899,7 @@ ODD_QUERIES = [
 ]
 
 
-ENTRIES = ("/api", "/login", "/join", "/console", "/me", "/partner")
+ENTRIES = ("/api", "/login", "/join", "/console", "/me", "/partner", "/instructor", "/calendar")
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,48 @@ def test_what_is_only_evaluated_is_told_to_the_vendor_alone(world: Any) -> None:
     assert world.sven.open("/me/assignments/launch-ten").status_code == 404
 
 
+def test_a_manager_excuses_own_people_within_the_vendors_bound_and_takes_it_back(world: Any) -> None:
+    sven, ana = world.person("Sven Dahl"), world.person("Ana Lima")
+    start, bound = utc_now() - dt.timedelta(days=20), utc_now().date() + dt.timedelta(days=30)
+    lets = f"effective_from: {start:%Y-%m-%d}\nmanagers_may_exempt: 30 days"
+    publish(world, "1", "active", lets, "launch-eleven")
+    publish(world, "1", "active", f"effective_from: {start:%Y-%m-%d}", "launch-twelve")
+    place, shown = f"/partner/people/{sven}/excuse", f"/partner/people/{sven}"
+    form = {"assignment": "launch-eleven", "until": bound.isoformat(), "reason": "Parental leave"}
+    day = dt.timedelta(days=1)
+    for wrong, status in (
+        ({"until": (bound + day).isoformat()}, 422), ({"until": (utc_now().date() - day).isoformat()}, 422),
+        ({"until": "soon"}, 422), ({"reason": " "}, 422), ({"reason": "x" * 501}, 422),
+        ({"assignment": "launch-twelve"}, 409), ({"assignment": "nothing"}, 404),
+    ):  # fmt: skip
+        assert world.paul.open(place, "POST", data={**form, **wrong}).status_code == status, wrong
+    for who, person in ((world.pat, sven), (world.paul, ana), (world.sven, sven)):
+        answer = who.open(f"/partner/people/{person}/excuse", "POST", data=form)
+        assert answer.status_code in {403, 404}
+    assert world.db.excuses.count_documents({}) == 0
+    assert world.paul.open(shown).text.count("Excuse for a while") == 1
+    assert world.paul.open(place, "POST", data=form).status_code == 303
+    client = world.app.test_client()
+    (row,) = client.get("/api/v1/assignments/launch-eleven/people", auth=(KEY, SECRET)).json["items"]
+    assert (row["state"], row["reason"], row["until"]) == ("exempt", "Parental leave", bound.isoformat())
+    assert "launch-eleven" not in str(world.paul.open("/partner/due.json").json)
+    assert "Parental leave" in world.paul.open(shown).text
+    (given,) = world.db.excuses.find()
+    for who in (world.pat, world.sven):
+        assert who.open(f"{place}/{given['_id']}/back", "POST").status_code in {403, 404}
+    assert world.paul.open(f"{place}/{given['_id']}/back", "POST").status_code == 303
+    assert world.paul.open(f"{place}/{given['_id']}/back", "POST").status_code == 404
+    (row,) = client.get("/api/v1/assignments/launch-eleven/people", auth=(KEY, SECRET)).json["items"]
+    assert row["state"] == "overdue"
+    told = world.db.audit.distinct("action", {"thing": sven, "org": "borealis"})
+    assert {"assignment.excuse", "assignment.excuse_back"} <= set(told)
+    world.db.excuses.update_one({}, {"$set": {"at": utc_now() - dt.timedelta(days=40)}})
+    assert world.paul.open(place, "POST", data=form).status_code == 422, "counted from the first time"
+    world.db.excuses.delete_many({})
+    for name in ("launch-eleven", "launch-twelve"):
+        publish(world, "2", "disabled", name=name)
+
+
 def mails(world: Any, to: str) -> list[str]:
     """Do what the worker does each morning, and return the letters to somebody."""
     due_notices.plan(world.db, utc_now())

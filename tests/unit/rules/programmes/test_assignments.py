@@ -15,7 +15,7 @@ from rules.evidence.history import BEGINNING, END_OF_TIME, Held, PersonHistory
 from rules.language.dump import document_hash, dump
 from rules.language.model import Assignment
 from rules.programmes.assignments import PublishedAssignment, Standing, standing
-from rules.programmes.targets import Learner, Named, Place
+from rules.programmes.targets import Excuse, Learner, Named, Place
 
 DAY = dt.timedelta(days=1)
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -109,6 +109,29 @@ def test_exemptions_tell_their_reason_and_set_a_relative_day_anew_when_they_end(
     assert after is not None
     assert (after.state, after.asked.due) == ("not_started", dt.date(2026, 2, 11))
     assert state(document, "2026-02-01", place("2026-01-02")) == "overdue"
+
+
+def test_a_manager_exempts_within_what_the_vendor_lets_them_and_only_then() -> None:
+    targets = "targets: [{role: sales, due_within: 10 days}]\n"
+    given = Excuse("launch", "Ill", dt.date(2026, 1, 20), instant("2026-01-05"))
+
+    def told(document: Assignment, at: str, *excuses: Excuse) -> tuple[str, Any, Any]:
+        learner = Learner("ana", (place("2026-01-02"),), Named(), excuses)
+        versions = [PublishedAssignment(document)]
+        found = standing(versions, learner, ORDERS, history(), known_at=END_OF_TIME, at=instant(at))
+        assert found is not None
+        return found.state, found.reason, found.asked.due
+
+    lets, lets_not = assignment(targets + "managers_may_exempt: 30 days"), assignment(targets)
+    first = dt.date(2026, 1, 12)
+    assert told(lets, "2026-01-04", given) == ("not_started", None, first), "not before it was given"
+    assert told(lets, "2026-01-20", given) == ("exempt", "Ill", first)
+    assert told(lets, "2026-01-21", given) == ("not_started", None, dt.date(2026, 1, 31)), "counted anew"
+    assert told(lets_not, "2026-01-20", given)[0] == "overdue"
+    back = replace(given, withdrawn_at=instant("2026-01-15"))
+    assert [told(lets, at, back)[0] for at in ("2026-01-14", "2026-01-15")] == ["exempt", "overdue"]
+    assert told(lets, "2026-01-20", replace(given, assignment="other"))[0] == "overdue"
+    assert "managers_may_exempt: 30 days" in dump(lets)
 
 
 def test_a_tier_a_region_and_a_first_day_change_what_is_asked_by_themselves() -> None:

@@ -1,0 +1,1 @@
+"""Pages of instructors and assessors: sessions and their rosters, rubrics, what is signed off."""
