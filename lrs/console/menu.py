@@ -61,6 +61,7 @@ MENU: Final[tuple[Group, ...]] = (
             Entry(mark("Events"), "/console/events", ("rules", "analytics"), vendor=True),
             Entry(mark("Learning systems"), "/console/platforms", ("orgs",), vendor=True),
             Entry(mark("Users"), "/console/users", ("orgs",)),
+            Entry(mark("Settings"), "/console/settings", ("orgs",)),
             Entry(mark("Audit"), "/console/audit", ("orgs",)),
             Entry(mark("Health"), "/console/health", ("rules",), vendor=True),
         ),

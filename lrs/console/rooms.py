@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from lrs.console.entry import home, preferences, search, second_factor, sign_in, start
+from lrs.console.entry import home, preferences, search, second_factor, settings, sign_in, start
 from lrs.console.organizations import clients, groups, identities, joining, partners, people, tiers, users
 from lrs.console.programme import (
     assignments,
@@ -69,4 +69,5 @@ BLUEPRINTS: Final[tuple[Pages, ...]] = (
     events.blueprint,
     audit.blueprint,
     health.blueprint,
+    settings.blueprint,
 )

@@ -390,6 +390,10 @@ LINES = [
     line("POST /console/webhooks/<endpoint>/test", "orgs", kind="page"),
     *listing("/console/events", "rules", "analytics"),
     *listing("/console/audit", "orgs", query={"org": VICTIM}),
+    line("GET /console/settings", "orgs", kind="page", query={"org": VICTIM}),
+    line("POST /console/settings/brand", "orgs", kind="page"),
+    line("POST /console/settings/keys", "orgs", kind="page"),
+    line("GET /console/settings/notices", "orgs", kind="page"),
     line("GET /console/reports", "analytics", kind="page"),
     line("GET /console/reports/<name>", "analytics", kind="page", query={"organization": VICTIM}),
     line("GET /console/reports/<name>.json", "analytics", kind="page", query={"organization": VICTIM}),
@@ -826,7 +830,7 @@ def test_a_launch_token_reaches_only_its_own_learner(world: World, one: Line) ->
 
 OF_VENDOR = (
     "/console/platforms", "/console/groups", "/console/decisions", "/console/events",
-    "/console/statements/upload",
+    "/console/statements/upload", "/console/settings/keys",
 )  # fmt: skip
 
 

@@ -68,7 +68,7 @@ def paths(world: World) -> list[str]:
         "/console/ask?q=%7B%22group%22:[%22org%22,%22verb%22]%7D", "/console/questions",
         "/console/users", "/console/webhooks", "/console/audit", "/console/live", "/console/platforms",
         "/console/tiers", "/console/tiers?tier=gold", "/console/groups", "/console/groups/certified-assessors",
-        "/console/inbound/groups", "/console/events", "/console/statements/upload",
+        "/console/settings", "/console/settings/notices", "/console/inbound/groups", "/console/events", "/console/statements/upload",
         "/console/decisions?certification=sales-pro&state=active",
     ]  # fmt: skip
 

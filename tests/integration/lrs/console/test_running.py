@@ -18,6 +18,7 @@ from console_world import World
 from factories import make_statement
 from factories_access import Browser, log_in, make_client, make_org, make_person, make_user
 from flask import Flask
+from PIL import Image
 from pymongo.database import Database
 
 from lrs.console.models import refusals, tier_board
@@ -278,3 +279,73 @@ def test_the_page_of_an_endpoint_tells_what_a_test_event_got(db: Db, ada: Browse
 def log_in_as(db: Db, ada: Browser, org: str) -> Browser:
     user = make_user(db, org, "partner_admin", f"pat@{org}.example")
     return log_in(ada.client.application, user)
+
+
+# Settings that are data
+
+
+def picture(width: int = 40) -> io.BytesIO:
+    stream = io.BytesIO()
+    Image.new("RGB", (width, 20), "#14584c").save(stream, "PNG")
+    return io.BytesIO(stream.getvalue())
+
+
+def test_a_colour_and_a_logo_are_kept_and_stand_on_the_registry(app: Flask, db: Db, ada: Browser) -> None:
+    form = {"org": "north", "colour": "#203a5c", "logo": (picture(), "logo.png")}
+    assert ada.open("/console/settings/brand", "POST", data=form).status_code == 303
+    page = ada.open("/console/settings?org=north").text
+    assert "#203a5c" in page
+    assert "/registry/partners/north/logo.png" in page
+    assert app.test_client().get("/registry/partners/north/logo.png").data.startswith(b"\x89PNG")
+    (entry,) = ada.open("/console/audit.json?action=org.brand").json["items"]
+    assert (entry["thing"], entry["after"]) == ("north", {"colour": "#203a5c"})
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"colour": ""}, {"colour": "red"}, {"colour": "#777777"},
+        {"colour": "#203a5c", "logo": (io.BytesIO(b"<svg onload=alert(1)>"), "logo.png")},
+    ],
+)  # fmt: skip
+def test_a_brand_that_cannot_be_is_refused(db: Db, ada: Browser, form: dict[str, Any]) -> None:
+    assert ada.open("/console/settings/brand", "POST", data={"org": "north", **form}).status_code == 422
+    assert db.brands.count_documents({}) == 0
+    assert ada.open("/console/settings/brand", "POST", data={"org": "nowhere"}).status_code == 404
+
+
+def test_a_partner_keeps_its_own_brand_and_no_other(db: Db, ada: Browser) -> None:
+    north = log_in_as(db, ada, "north")
+    make_org(db, "south")
+    assert north.open("/console/settings/brand", "POST", data={"colour": "#203a5c"}).status_code == 303
+    assert [one["_id"] for one in db.brands.find({})] == ["north"]
+    assert "Signing keys" not in north.open("/console/settings").text
+    assert north.open("/console/settings?org=south").status_code == 404
+    assert north.open("/console/settings/keys", "POST", data={"action": "add"}).status_code == 403
+
+
+def test_a_new_key_signs_and_the_older_one_is_retired(db: Db, ada: Browser) -> None:
+    for _ in range(2):
+        form = {"action": "add", "algorithm": "ES256"}
+        assert ada.open("/console/settings/keys", "POST", data=form).status_code == 303
+    kids = [one["kid"] for one in db.signing_keys.find({"alg": "ES256"}).sort("n", 1)]
+    page = ada.open("/console/settings").text
+    assert f'value="{kids[0]}"' in page
+    assert f'value="{kids[1]}"' not in page, "that which signs cannot be retired"
+    retire = {"action": "retire", "kid": kids[0]}
+    assert ada.open("/console/settings/keys", "POST", data=retire).status_code == 303
+    assert "pem" not in db.signing_keys.find_one({"kid": kids[0]})
+    assert ada.open("/console/settings/keys", "POST", data={**retire, "kid": kids[1]}).status_code == 409
+    for wrong in ({"action": "add", "algorithm": "none"}, {"action": "x"}):
+        assert ada.open("/console/settings/keys", "POST", data=wrong).status_code == 422
+    assert ada.open("/console/settings/keys", "POST", data={**retire, "kid": "k99"}).status_code == 404
+    actions = [one["action"] for one in ada.open("/console/audit.json?action=key.").json["items"]]
+    assert actions == ["key.retire", "key.add", "key.add"]
+
+
+def test_notices_are_shown_as_they_read(ada: Browser) -> None:
+    german = ada.open("/console/settings/notices?kind=before_expiry&language=de").text
+    assert "Acme Sales Professional" in german
+    assert 'lang="de"' in german
+    for query in ("kind=x", "language=xx"):
+        assert ada.open(f"/console/settings/notices?{query}").status_code == 422
