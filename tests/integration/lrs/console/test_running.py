@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from console_world import World
-from factories import make_statement
+from factories import make_statement, reference, voider
 from factories_access import Browser, log_in, make_client, make_org, make_person, make_user
 from flask import Flask
 from PIL import Image
@@ -349,3 +349,24 @@ def test_notices_are_shown_as_they_read(ada: Browser) -> None:
     assert 'lang="de"' in german
     for query in ("kind=x", "language=xx"):
         assert ada.open(f"/console/settings/notices?{query}").status_code == 422
+
+
+# What a statement hangs together with
+
+
+def test_a_statement_tells_what_voided_it_and_a_voiding_one_what_it_voids(
+    app: Flask, db: Db, ada: Browser
+) -> None:
+    header = make_client(db, "north") | {"X-Experience-API-Version": "1.0.3"}
+    first, void, odd = (str(uuid.uuid4()) for _ in range(3))
+    never = str(uuid.uuid4())
+    for body in (
+        make_statement(id=first), voider(first, id=void), make_statement(id=odd, object=reference(never)),
+    ):  # fmt: skip
+        assert app.test_client().post("/xapi/statements", json=body, headers=header).status_code == 200
+    assert f"/console/statements/{void}" in ada.open(f"/console/statements/{first}").text
+    page = ada.open(f"/console/statements/{void}").text
+    assert "Voids" in page
+    assert f"/console/statements/{first}" in page
+    assert "not in this store" in ada.open(f"/console/statements/{odd}").text
+    assert ada.open(f"/console/statements/{never}").status_code == 404, "who is only spoken of is not there"
