@@ -27,6 +27,7 @@ Document = dict[str, Any]
 FILTERS: Final = ("actor", "verb", "object", "client", "registration", "since", "until", "filter")
 SECONDS: Final = 5.0  # an answer for a page comes at once, or the filter has to be narrower
 RELATED: Final = 20
+ARRIVED: Final[Document] = {"stub": {"$exists": False}}  # not only spoken of by another statement
 VERBS: Final = (
     "completed",
     "passed",
@@ -65,7 +66,7 @@ def statement(statement: str) -> Response:
     """Show one statement: as it was sent, who sent it, what refers to it, and what it decided."""
     services = current_services()
     scope, wanted = scope_of(services.db, g.principal), read_id(statement)
-    rows = list(services.db.statements.find({**scope.filter(), "id": wanted}).limit(RELATED))
+    rows = list(services.db.statements.find({**scope.filter(), "id": wanted, **ARRIVED}).limit(RELATED))
     if not rows:
         raise UnknownThing("statement", statement)
     row = rows[0]
@@ -78,7 +79,7 @@ def statement(statement: str) -> Response:
 
 
 def chain_of(row: Document) -> Iterator[tuple[str, UUID, Document | None]]:
-    """Yield what a statement hangs together with in its store: what voided it, and what it speaks of, in turn.
+    """Yield what a statement hangs together with in its store: what voided it, what it speaks of, in turn.
 
     Each with how it does and its id; None for a statement that is not in the store.
     """
@@ -89,7 +90,7 @@ def chain_of(row: Document) -> Iterator[tuple[str, UUID, Document | None]]:
     seen, at = {row["id"]}, row
     while "target" in at and at["target"] not in seen and len(seen) <= RELATED:
         target: UUID = at["target"]
-        found = statements.find_one({"org": row["org"], "id": target, "verb": {"$exists": True}})
+        found = statements.find_one({"org": row["org"], "id": target, **ARRIVED})
         yield mark("Voids") if "voids" in at else mark("Speaks of"), target, found
         if found is None:
             return

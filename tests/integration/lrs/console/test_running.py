@@ -168,8 +168,8 @@ def test_the_text_of_a_trial_is_kept_for_the_import(db: Db, ada: Browser) -> Non
 @pytest.mark.parametrize(
     ("content", "name", "said"),
     [
-        (b"", "x.json", "choose a file"), (b"PK\x03\x04", "x.zip", "ZIP archive"),
-        (b"\x1f\x8bbroken", "x.gz", "unpacked"), (b"<html>", "x.json", "XML or HTML"),
+        (b"", "x.json", "choose a file"), (b"PK\x03\x04", "x.zip", "zip archive"),
+        (b"\x1f\x8bbroken", "x.gz", "unpacked"), (b"<html>", "x.json", "xml or html"),
         (b"a;b\n1;2\n", "x.csv", "commas"),
     ],
 )  # fmt: skip
@@ -215,7 +215,7 @@ def test_like_refusals_stand_in_one_group_and_can_be_tried_as_curl(app: Flask, d
         assert answer.status_code == 400
     rows = ada.open("/console/inbound/groups.json").json["items"]
     assert [(one["count"], one["error"], one["path"]) for one in rows] == [
-        (2, "InvalidStatement", "$[].result.score.scaled")
+        (2, "InvalidStatement", "$.result.score.scaled")
     ]
     assert rows[0]["newest"] in ada.open("/console/inbound/groups").text
     (key, secret) = _pair(header)
@@ -265,8 +265,11 @@ def test_the_feed_is_listed_newest_first_and_by_kind(world: World) -> None:
         assert world.ada.open(f"/console/events?{query}").status_code == 422
 
 
-def test_the_page_of_an_endpoint_tells_what_a_test_event_got(db: Db, ada: Browser) -> None:
-    ada.open("/console/webhooks", "POST", data={"url": "https://hooks.invalid/x"})
+def test_the_page_of_an_endpoint_tells_what_a_test_event_got(
+    db: Db, ada: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lrs.messaging.webhooks.check_url", lambda *_: None)
+    ada.open("/console/webhooks", "POST", data={"url": "https://127.0.0.1:9/x"})
     place = f"/console/webhooks/{db.endpoints.find_one({})['_id']}"
     assert "Test event" not in ada.open(place).text
     assert ada.open(f"{place}/test", "POST").status_code == 303
