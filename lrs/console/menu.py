@@ -37,8 +37,8 @@ MENU: Final[tuple[Group, ...]] = (
         (
             Entry(mark("People"), "/console/people", ("people",)),
             Entry(mark("Partners"), "/console/partners", ("orgs", "people", "analytics")),
-            Entry(mark("Groups"), "/console/groups", ("people",), vendor=True),
             Entry(mark("Tiers"), "/console/tiers", ("orgs", "people", "analytics")),
+            Entry(mark("Groups"), "/console/groups", ("people",), vendor=True),
         ),
     ),
     (

@@ -36,6 +36,7 @@ from lrs.exchange.arriving.other_lrs import OtherLrs
 from lrs.exchange.arriving.storing import quietly, store_into
 from lrs.exchange.live_tail import tail as follow
 from lrs.foundation.context import Services, utc_now
+from lrs.messaging.old_news import silence
 from statements.errors import StatementError
 from statements.storage.documents import DocumentStore
 
@@ -139,7 +140,7 @@ def import_(
         report = ImportProgress(position=_saved_position(db, source, org) if resume else "")
         store = store_into(services, org, "partner" if partner else "vendor")
         if quiet:
-            store = quietly(services, store)
+            store = quietly(store, lambda ifis: silence(db, ifis, services.now()))
         _run_import(db, origin, store, report, (source, org))
         documents = _import_documents(services, source, org)
     _print_report(report)

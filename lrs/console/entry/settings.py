@@ -45,7 +45,7 @@ def settings() -> Response:
 
 def signing(keys: list[PublicKey]) -> dict[str, str]:
     """Return which key signs what now: the newest of each use that is not retired."""
-    found = {}
+    found: dict[str, str] = {}
     for use, names in ALGORITHMS.items():
         live = [one for one in keys if one.retired_at is None and one.alg in names]
         if live:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
+import re
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from lrs.exchange.arriving.storing import Trial, quietly, store_into
 from lrs.exchange.compressed import GZIP
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
+from lrs.messaging.old_news import silence
 from statements.errors import StatementError
 
 Document = dict[str, Any]
@@ -35,6 +37,7 @@ MOST_ROWS: Final = 20_000  # more is for the command, which goes on where it sto
 SHOWN: Final = 200  # refused rows on the page
 CARRIED: Final = 400_000  # bytes of a text that the page keeps from the trial to the import
 BLOCK: Final = 1 << 20
+NUMBERS: Final = re.compile(r"\d+")
 CONTROLLED: Final = {
     "vendor": mark("the vendor's: criteria believe it"),
     "partner": mark("a partner's: criteria may ask for more"),
@@ -86,7 +89,9 @@ def _tried(path: Path, org: str) -> Outcome:
 def _imported(path: Path, org: str, controlled: Any, *, quiet: bool) -> Outcome:
     services, noted = current_services(), editor()
     store = store_into(services, org, controlled)
-    report = _run(path, quietly(services, store) if quiet else store)
+    if quiet:
+        store = quietly(store, lambda ifis: silence(services.db, ifis, services.now()))
+    report = _run(path, store)
     told = {"stored": report.stored, "refused": len(report.refused), "controlled_by": controlled}
 
     def note(_: Any) -> None:
@@ -104,7 +109,9 @@ def _run(path: Path, store: Any) -> ImportProgress:
 
 
 def _places(report: ImportProgress) -> tuple[tuple[str, str], ...]:
-    return tuple((one.place, one.reason) for one in report.refused)
+    """Return what was refused by its place in the file: what is no JSON is found before all else."""
+    places = [(one.place, one.reason) for one in report.refused]
+    return tuple(sorted(places, key=lambda one: int(NUMBERS.findall(one[0])[-1])))
 
 
 @dataclass(frozen=True, slots=True)

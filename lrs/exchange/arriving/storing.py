@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 from uuid import UUID
 
 from lrs.exchange.arriving.importing import Store, actors_of
 from lrs.foundation.context import Services
-from lrs.messaging.old_news import silence
 from lrs.xapi.consistent_through import Consistency, board, board_path
 from rules.catalogue.relevance import relevance
 from statements.ingest import Part, Writer, store_statements
@@ -39,11 +38,11 @@ def store_into(services: Services, org: str, controlled_by: Literal["vendor", "p
     return store_batch
 
 
-def quietly(services: Services, store: Store) -> Store:
-    """Return what stores a batch so that nobody is told of what it says about its actors up to now."""
+def quietly(store: Store, silence: Callable[[Iterable[str]], None]) -> Store:
+    """Return what stores a batch after `silence` was told its actors: news of theirs up to now are none."""
 
     def store_batch(batch: Sequence[Parsed], parts: Mapping[str, Part], version: Version) -> Any:
-        silence(services.db, actors_of(parsed.value for parsed in batch), services.now())
+        silence(actors_of(parsed.value for parsed in batch))
         return store(batch, parts, version)
 
     return store_batch
