@@ -28,6 +28,7 @@ from lrs.access import organizations, sessions, users
 from lrs.analysis import saved
 from lrs.analysis.readable_stores import whole_scope
 from lrs.foundation.audit import Editor
+from rules.engine.identity import person_id
 
 NAME: Final = "console"
 PARTNERS: Final = 500
@@ -72,7 +73,7 @@ def prepare(run: Run, db: Any) -> None:
     db.people.bulk_write(
         [
             UpdateOne(
-                {"ifis.ifi": f"mbox::{crowd.mailbox(n)}"},
+                {"_id": person_id(f"mbox::{crowd.mailbox(n)}")},
                 {"$set": {"name": f"Person {n}", "email": crowd.mailbox(n).removeprefix("mailto:")}},
             )
             for n in range(people)
