@@ -77,7 +77,8 @@ def _chosen(named: Sequence[str]) -> list[str] | None:
 def decide() -> Response:
     """Show what a decision would do to the people of the form; or record it, all or nothing."""
     principal, services = vendor_only(), current_services()
-    form, persons = sent("certification", "action", "seen", "count"), request.form.getlist("person")
+    form = sent("certification", "action", "seen", "count")
+    persons = _chosen(request.form.getlist("person")) if "person" in request.form else None
     certification = form.get("certification", "")
     if not persons:
         raise InvalidField("person", "choose somebody first")
