@@ -12,16 +12,27 @@ from lrs.console.entry import (
     provider_sign_in,
     search,
     second_factor,
+    settings,
     sign_in,
     start,
 )
-from lrs.console.organizations import clients, identities, joining, partners, people, users
+from lrs.console.organizations import clients, groups, identities, joining, partners, people, tiers, users
 from lrs.console.organizations import sign_in as sign_in_providers
-from lrs.console.programme import assignments, certifications, deciding, expiries, explained, plans, rules
+from lrs.console.programme import (
+    assignments,
+    bulk,
+    certifications,
+    deciding,
+    expiries,
+    explained,
+    plans,
+    rules,
+)
 from lrs.console.records import (
     ask,
     audit,
     content,
+    events,
     health,
     inbound,
     live,
@@ -29,6 +40,7 @@ from lrs.console.records import (
     questions,
     reports,
     statements,
+    uploads,
     webhooks,
 )
 from lrs.console.shell import Pages
@@ -52,9 +64,13 @@ BLUEPRINTS: Final[tuple[Pages, ...]] = (
     identities.blueprint,
     explained.blueprint,
     deciding.blueprint,
+    bulk.blueprint,
     partners.blueprint,
     joining.blueprint,
+    tiers.blueprint,
+    groups.blueprint,
     statements.blueprint,
+    uploads.blueprint,
     live.blueprint,
     content.blueprint,
     platforms.blueprint,
@@ -66,6 +82,8 @@ BLUEPRINTS: Final[tuple[Pages, ...]] = (
     users.blueprint,
     sign_in_providers.blueprint,
     webhooks.blueprint,
+    events.blueprint,
     audit.blueprint,
     health.blueprint,
+    settings.blueprint,
 )

@@ -67,6 +67,9 @@ def paths(world: World) -> list[str]:
         f"{sven}/merge", f"{sven}/split", f"{sven}/certifications/sales-pro/decisions",
         "/console/ask?q=%7B%22group%22:[%22org%22,%22verb%22]%7D", "/console/questions",
         "/console/users", "/console/webhooks", "/console/audit", "/console/live", "/console/platforms",
+        "/console/tiers", "/console/tiers?tier=gold", "/console/groups", "/console/groups/certified-assessors",
+        "/console/settings", "/console/settings/notices", "/console/inbound/groups", "/console/events", "/console/statements/upload",
+        "/console/decisions?certification=sales-pro&state=active",
     ]  # fmt: skip
 
 
