@@ -31,7 +31,7 @@ from lrs.http.error_answers import Statuses, status_of
 from lrs.xapi import errors as xapi_errors
 
 POLICY: Final = (
-    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; font-src 'self'; "
+    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'{styles}; font-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
@@ -117,9 +117,13 @@ def bound() -> None:
 
 
 def harden(response: Response) -> Response:
-    """Let a page run and load our own files only, be framed by nobody and be kept nowhere."""
+    """Let a page run and load our own files only, be framed by nobody and be kept nowhere.
+
+    A page that said `g.own_styles = True` lets its scripts add styles by the nonce, as CodeMirror does.
+    """
     response.headers.update(HEADERS)
-    response.headers["Content-Security-Policy"] = POLICY.format(nonce=nonce())
+    styles = f" 'nonce-{nonce()}'" if g.get("own_styles") else ""
+    response.headers["Content-Security-Policy"] = POLICY.format(nonce=nonce(), styles=styles)
     return response
 
 

@@ -11,9 +11,9 @@ from lrs.api.programme.rules import who
 from lrs.api.rights import vendor_only
 from lrs.console.language import t
 from lrs.console.lists import Rows, Span, asked, cut, listed
-from lrs.console.models.checked import Checked, checked
+from lrs.console.models.checked import Checked, checked, fixed
 from lrs.console.organizations.people import titles
-from lrs.console.programme import drafts
+from lrs.console.programme import drafts, suggesting
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
@@ -108,6 +108,8 @@ def act_on_text() -> Response:
     principal, services = vendor_only(), current_services()
     text, action = text_of_form(), request.form.get("action", "check")
     kept = request.form.get("draft") or None
+    if "fix" in request.form:
+        return editor(mended(text, request.form["fix"]), kept)
     if action == "check":
         return editor(text, kept)
     if action == "discard":
@@ -137,8 +139,17 @@ def check() -> Response:
 
 
 def editor(text: str, draft: str | None, status: int = 200) -> Response:
-    """Return the page of the editor."""
-    return show("edit.html", status, text=text, draft=draft, checked=check_text(text))
+    """Return the page of the editor; CodeMirror injects styles, which the nonce of this answer lets it do."""
+    g.own_styles = True
+    bundle = suggesting.bundle_name(current_services().settings)
+    return show("edit.html", status, text=text, draft=draft, checked=check_text(text), bundle=bundle)
+
+
+def mended(text: str, place: str) -> str:
+    """Return a text with the change made that the checker proposes at a place, `line:column`; as it is without."""
+    every = (one.fix for one in check_text(text).problems if f"{one.line}:{one.column}" == place)
+    fix = next((one for one in every if one is not None), None)
+    return text if fix is None else fixed(text, fix)
 
 
 def text_of_form() -> str:
