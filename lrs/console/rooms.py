@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
+from lrs.access.guard import Blueprint
 from lrs.console.entry import home, preferences, search, second_factor, sign_in, start
 from lrs.console.organizations import clients, identities, joining, partners, people, users
-from lrs.console.programme import assignments, certifications, deciding, expiries, explained, plans, rules
+from lrs.console.programme import (
+    assignments,
+    certifications,
+    deciding,
+    expiries,
+    explained,
+    planning,
+    plans,
+    restoring,
+    rules,
+    suggesting,
+)
+from lrs.console.recipes import pages as recipes
 from lrs.console.records import (
     ask,
     audit,
@@ -20,9 +33,8 @@ from lrs.console.records import (
     statements,
     webhooks,
 )
-from lrs.console.shell import Pages
 
-BLUEPRINTS: Final[tuple[Pages, ...]] = (
+BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     sign_in.blueprint,
     second_factor.blueprint,
     preferences.blueprint,
@@ -32,6 +44,11 @@ BLUEPRINTS: Final[tuple[Pages, ...]] = (
     certifications.blueprint,
     assignments.blueprint,
     rules.blueprint,
+    recipes.blueprint,
+    suggesting.blueprint,
+    suggesting.files,
+    restoring.blueprint,
+    planning.blueprint,
     plans.blueprint,
     expiries.blueprint,
     people.blueprint,

@@ -123,3 +123,9 @@ for (const form of document.querySelectorAll("form.upload")) {
     sending.send(new FormData(form));
   });
 }
+
+// A sheet is printed by the browser; without scripts by its own menu.
+for (const one of document.querySelectorAll("button.print")) {
+  one.hidden = false;
+  one.addEventListener("click", () => print());
+}

@@ -26,7 +26,7 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One problem: where, what, what was probably meant, and the change that writes so, where one word is wrong."""
+    """One problem: where, what, what was probably meant, and the change that writes so, if a word does."""
 
     line: int
     column: int

@@ -13,14 +13,11 @@ from lrs.console.language import t
 from lrs.console.lists import Rows, Span, asked, cut, listed
 from lrs.console.models.checked import Checked, checked, fixed
 from lrs.console.organizations.people import titles
-from lrs.console.programme import drafts, suggesting
+from lrs.console.programme import drafts, planning, suggesting
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
-from lrs.people.auto_enrolment import admit
 from rules import queries
-from rules.errors import InvalidRuleFile
-from rules.publication import plans
 from rules.publication.publishing import surroundings
 from rules.testing.files import run_files
 
@@ -67,7 +64,7 @@ def rules(span: Span) -> Rows:
     context = {
         "filters": filters, "kind_pairs": [(one, one) for one in kinds], "total": len(every),
         "drafts": drafts.list_drafts(services.db, g.principal.id), "waiting": waiting_plans(),
-        "applied": request.args.get("applied"),
+        "applied": asked("applied").get("applied"),
     }  # fmt: skip
     return Rows(COLUMNS, items, last, context)
 
@@ -124,11 +121,7 @@ def act_on_text() -> Response:
     kept = drafts.save_draft(services.db, principal.id, text, title=title, now=now, draft=kept)
     if action == "save":
         return redirected(f"/console/rules/drafts/{kept}")
-    try:
-        made = plans.make_plan(services.db, [(FILE, text)], services.now(), who(principal), admit)
-    except InvalidRuleFile:
-        return editor(text, kept, 422)
-    return redirected(f"/console/plans/{made['_id']}")
+    return planning.begin([(FILE, text)], who(principal)) if found.ok else editor(text, kept, 422)
 
 
 @blueprint.post("/console/rules/check", scope="rules")
@@ -146,7 +139,7 @@ def editor(text: str, draft: str | None, status: int = 200) -> Response:
 
 
 def mended(text: str, place: str) -> str:
-    """Return a text with the change made that the checker proposes at a place, `line:column`; as it is without."""
+    """Return a text with the change that the checker proposes at `line:column`, or as it is."""
     every = (one.fix for one in check_text(text).problems if f"{one.line}:{one.column}" == place)
     fix = next((one for one in every if one is not None), None)
     return text if fix is None else fixed(text, fix)

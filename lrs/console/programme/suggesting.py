@@ -33,7 +33,11 @@ MOST: Final = 30  # names of one answer
 LOOKED_AT: Final = 2000  # activities that are looked through for words of their names
 LAST: Final = 500  # statements, the last stored, whose verbs are suggested
 END: Final = "\U0010ffff"
-YEAR: Final = "public, max-age=31536000, immutable"
+KEPT: Final = {
+    "Cache-Control": "public, max-age=31536000, immutable",
+    "Vary": "Accept-Encoding",
+    "X-Content-Type-Options": "nosniff",
+}
 
 blueprint = Pages("console_suggesting", __name__)
 files = Blueprint("console_editor", __name__)
@@ -57,7 +61,7 @@ def fitting(names: Iterable[Name], words: str) -> Iterator[Name]:
 
 
 def activities(words: str) -> Iterator[Name]:
-    """Yield activities of the readable stores: whose id begins so, and of the first ones whose name has the words."""
+    """Yield activities of the readable stores: whose id begins so, or of the first who have the words."""
     db, scope = current_services().db, readable()
     wanted = ["id", "name"]
     if ":" in words:
@@ -129,7 +133,7 @@ def bundle(name: str) -> Response:
     response = Response(packed if zipped else plain, content_type="text/javascript; charset=utf-8")
     if zipped:
         response.headers["Content-Encoding"] = "gzip"
-    response.headers.update({"Cache-Control": YEAR, "Vary": "Accept-Encoding", "X-Content-Type-Options": "nosniff"})
+    response.headers.update(KEPT)
     return response
 
 

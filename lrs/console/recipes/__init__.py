@@ -1,1 +1,1 @@
-"""Rules from recipes: a form for what differs from one programme to the next, and the checked draft it makes."""
+"""Rules from recipes: a form for what differs between programmes, and the checked draft it makes."""

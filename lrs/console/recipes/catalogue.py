@@ -1,4 +1,4 @@
-"""The recipes: what each is for, and the fields of its form. Its text is `lrs/templates/recipes/NAME.yaml`."""
+"""The recipes: what each is for, the fields of its form; its text is `lrs/templates/recipes/NAME.yaml`."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def _activity(name: str, label: str, example: str, help_: str = "") -> Field:
     return Field(name, label, f"https://example.com/{example}", reads, suggests="activities", help=help_)
 
 
-def _count(name: str, label: str, example: int, low: int, high: int, help_: str = "") -> Field:
-    return Field(name, label, str(example), _number(low, high), kind="number", help=help_)
+def _count(name: str, label: str, example: int, within: tuple[int, int], help_: str = "") -> Field:
+    return Field(name, label, str(example), _number(*within), kind="number", help=help_)
 
 
 TITLE: Final = Field(
@@ -67,9 +67,9 @@ TITLE: Final = Field(
 )
 COURSE: Final = _activity("course", mark("Address of the course"), "course")
 EXAM: Final = _activity("exam", mark("Address of the exam"), "exam")
-PERCENT: Final = _count("percent", mark("Pass mark in percent"), 80, 2, 100)
-MONTHS: Final = _count("months", mark("Valid for so many months"), 12, 0, 240, mark("0: it never ends"))
-RENEWED: Final = _count("months", mark("Valid for so many months"), 12, 3, 240)
+PERCENT: Final = _count("percent", mark("Pass mark in percent"), 80, (2, 100))
+MONTHS: Final = _count("months", mark("Valid for so many months"), 12, (0, 240), mark("0: it never ends"))
+RENEWED: Final = _count("months", mark("Valid for so many months"), 12, (3, 240))
 LIST: Final = Field(
     "courses", mark("Addresses of the courses, one a line"),
     "https://example.com/course-1\nhttps://example.com/course-2\nhttps://example.com/course-3",
@@ -95,76 +95,105 @@ class Recipe:
 RECIPES: Final = {
     one.name: one
     for one in (
+        Recipe("course", mark("A course"), mark("Who did one course is certified."), (COURSE, MONTHS)),
         Recipe(
-            "course", mark("A course"), mark("Who did one course is certified."), (COURSE, MONTHS)
-        ),
-        Recipe(
-            "exam", mark("A course and an exam"), mark("Who did the course and reached the pass mark; the best attempt counts."),
+            "exam",
+            mark("A course and an exam"),
+            mark("Who did the course and reached the pass mark; the best attempt counts."),
             (COURSE, EXAM, PERCENT, MONTHS),
         ),
         Recipe(
-            "yearly", mark("Yearly compliance"),
+            "yearly",
+            mark("Yearly compliance"),
             mark("Read a policy, answer a quiz, again before every end, with some days of grace."),
             (
                 _activity("policy", mark("Address of the policy"), "policy"),
-                _activity("quiz", mark("Address of the quiz"), "quiz"), PERCENT, RENEWED,
-                _count("opens", mark("Renewal opens so many days before the end"), 60, 8, 90),
-                _count("grace", mark("Days of grace after the end"), 30, 0, 365),
+                _activity("quiz", mark("Address of the quiz"), "quiz"),
+                PERCENT,
+                RENEWED,
+                _count("opens", mark("Renewal opens so many days before the end"), 60, (8, 90)),
+                _count("grace", mark("Days of grace after the end"), 30, (0, 365)),
             ),
         ),
         Recipe(
-            "ladder", mark("The next rung of a ladder"),
+            "ladder",
+            mark("The next rung of a ladder"),
             mark("Who holds another certification, does a course and passes an exam."),
             (
                 Field(
-                    "below_it", mark("The certification below"), "",
-                    _text(ID, "is the id of a certification", 64), suggests="certifications",
+                    "below_it",
+                    mark("The certification below"),
+                    "",
+                    _text(ID, "is the id of a certification", 64),
+                    suggests="certifications",
                 ),
-                COURSE, EXAM, PERCENT, MONTHS,
+                COURSE,
+                EXAM,
+                PERCENT,
+                MONTHS,
             ),
         ),
         Recipe(
-            "practical", mark("A practical with an assessor"),
+            "practical",
+            mark("A practical with an assessor"),
             mark("Somebody of a group signs it, never the learner."),
             (
                 _activity("practical", mark("Address of the practical"), "practical"),
                 Field(
-                    "group", mark("Group whose members may sign"), "assessors",
-                    _text(ID, "is the id of a group: small letters, digits, - and _", 64), suggests="groups",
+                    "group",
+                    mark("Group whose members may sign"),
+                    "assessors",
+                    _text(ID, "is the id of a group: small letters, digits, - and _", 64),
+                    suggests="groups",
                 ),
                 MONTHS,
             ),
         ),
         Recipe(
-            "some-of", mark("Some courses of a list"), mark("Several products or modules, of which some are enough."),
-            (LIST, _count("many", mark("How many are enough"), 2, 1, MOST), MONTHS),
+            "some-of",
+            mark("Some courses of a list"),
+            mark("Several products or modules, of which some are enough."),
+            (LIST, _count("many", mark("How many are enough"), 2, (1, MOST)), MONTHS),
         ),
         Recipe(
-            "in-order", mark("Steps in order"), mark("Onboarding: one step after the other, in time."),
-            (LIST, _count("within", mark("Days from the first step to the last"), 30, 1, 1000), MONTHS),
+            "in-order",
+            mark("Steps in order"),
+            mark("Onboarding: one step after the other, in time."),
+            (LIST, _count("within", mark("Days from the first step to the last"), 30, (1, 1000)), MONTHS),
         ),
         Recipe(
-            "year-end", mark("One common end for all"), mark("Everybody's certification ends on the same day of the year."),
+            "year-end",
+            mark("One common end for all"),
+            mark("Everybody's certification ends on the same day of the year."),
             (
                 COURSE,
                 Field("fixed", mark("The common day"), "2026-12-31", fields.Date(required=True), kind="date"),
-                _count("minimum", mark("Who begins fewer days before has the next year too"), 90, 1, 300),
+                _count("minimum", mark("Who begins fewer days before has the next year too"), 90, (1, 300)),
             ),
         ),
         Recipe(
-            "launch", mark("A module for each release"),
+            "launch",
+            mark("A module for each release"),
             mark("Who is certified for a product has some days to do the module of a new release."),
             (
-                Field("product", mark("Product"), "my-product", _text(ID, "is an id: small letters, digits, - and _", 64)),
+                Field(
+                    "product",
+                    mark("Product"),
+                    "my-product",
+                    _text(ID, "is an id: small letters, digits, - and _", 64),
+                ),
                 COURSE,
                 Field(
-                    "launch", mark("Address of the release's module"), "https://example.com/launch-{release}",
-                    _text(RELEASED, "is an address with {release} where the number of the release stands", 2000),
+                    "launch",
+                    mark("Address of the release's module"),
+                    "https://example.com/launch-{release}",
+                    _text(RELEASED, "is an address with {release} for the number of the release", 2000),
                     help=mark("{release} stands for the number of the release."),
                 ),
-                _count("within", mark("Days to do it"), 30, 1, 365), MONTHS,
+                _count("within", mark("Days to do it"), 30, (1, 365)),
+                MONTHS,
             ),
         ),
     )
-}  # fmt: skip
+}
 """All recipes by name, in the order in which they are shown."""

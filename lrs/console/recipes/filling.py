@@ -1,4 +1,4 @@
-"""From the fields of a form to the text of a rule file, with tests whose days and scores follow from them. Pure."""
+"""From the fields of a form to the text of a rule file, with tests that follow from them. Pure."""
 
 from __future__ import annotations
 
@@ -49,9 +49,10 @@ def _day(hours: int = 0, **far: int) -> str:
 
 @cache
 def _template(name: str) -> Template:
-    environment = Environment(  # the text is YAML, and every value in it is quoted or has a narrow form
-        loader=PackageLoader("lrs", "templates/recipes"), undefined=StrictUndefined, keep_trailing_newline=True,
-        autoescape=False,
-    )  # fmt: skip
+    environment = Environment(  # noqa: S701 -- YAML whose values are quoted or of a narrow form
+        loader=PackageLoader("lrs", "templates/recipes"),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
     environment.filters["quoted"] = lambda text: json.dumps(text, ensure_ascii=False)
     return environment.get_template(f"{name}.yaml")
