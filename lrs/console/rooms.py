@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from lrs.access.guard import Blueprint
-from lrs.console.entry import home, preferences, search, second_factor, sign_in, start
+from lrs.console.entry import home, preferences, search, second_factor, setup, sign_in, start
 from lrs.console.organizations import clients, identities, joining, partners, people, users
 from lrs.console.programme import (
     assignments,
@@ -36,6 +36,7 @@ from lrs.console.records import (
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     sign_in.blueprint,
+    setup.blueprint,
     second_factor.blueprint,
     preferences.blueprint,
     start.blueprint,

@@ -65,6 +65,7 @@ Progress = Callable[[int, int], None]
 INDEXES: dict[str, list[IndexModel]] = {
     "plan_people": [
         IndexModel([("plan", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("plan", ASCENDING), ("person", ASCENDING)]),
         IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=7 * 24 * 3600),
     ],
     "plan_asked": [

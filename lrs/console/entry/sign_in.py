@@ -41,7 +41,10 @@ def show_login(problem: str | None = None, status: int = 200) -> Response:
     onward = sessions.own_path(request.values.get("onward"), "")
     provider = oidc.Provider.of(current_services().settings) is not None
     email = request.form.get("email", "")
-    return show("login.html", status, onward=onward, problem=problem, provider=provider, email=email)
+    empty = current_services().db.users.find_one({}, {"_id": 1}) is None
+    return show(
+        "login.html", status, onward=onward, problem=problem, provider=provider, email=email, empty=empty
+    )
 
 
 @blueprint.post("/login", scope=PUBLIC, writes=False)
