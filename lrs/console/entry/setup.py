@@ -55,7 +55,7 @@ def setup() -> Response:
     except TooManyTries as error:
         return form(values, problem=str(error), status=429)
     except Unauthenticated:
-        said = t("Key and secret are not those of the first client. The server prints them when it first starts.")
+        said = t("Key and secret are not those of the first client, which the server prints when it starts.")
         return form(values, problem=said, status=401)
     except (InvalidField, Collision) as error:
         return form(values, problem=str(error), status=422)
@@ -71,7 +71,7 @@ def prove(key: str, secret: str) -> None:
 
 
 def first_administrator(values: dict[str, str]) -> dict[str, Any]:
-    """Name the vendor and make its administrator; raises InvalidField or Collision, and nothing is changed."""
+    """Name the vendor, make its administrator; raises InvalidField or Collision with nothing changed."""
     editor, services = anybody("setup"), current_services()
     users.check_password(values.get("password", ""), values.get("email", ""))
     wanted = {"email": values.get("email", ""), "role": ROLE, "password": values["password"]}

@@ -112,7 +112,8 @@ def source(document: Mapping[str, Any], text: str, before: str | None) -> Source
     """Return a file of a plan; `before` is the text of the version that it replaces, if there is one."""
     new = new_lines(text, before) if before is not None else frozenset()
     lines = tuple(Line(i, line, i in new) for i, line in enumerate(text.split("\n"), 1))
-    places = {render(path): one.line for path, one in load(text, "").positions.values.items()}
+    found = load(text, "").positions
+    places = {render(path): one.line for path, one in {**found.values, **found.keys}.items()}
     return Source(document["id"], document["version"], lines, places)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from dataclasses import dataclass
 from typing import Any, Final
@@ -53,6 +54,12 @@ class Field:
     help: str = ""
 
 
+def _day() -> fields.Field[Any]:
+    said = "is a day from 2000-01-01 to 2099-12-31"
+    within = validate.Range(dt.date(2000, 1, 1), dt.date(2099, 12, 31), error=said)
+    return fields.Date(required=True, validate=within, error_messages={"invalid": said, "required": said})
+
+
 def _activity(name: str, label: str, example: str, help_: str = "") -> Field:
     reads = _text(IRI, "is no address of an activity, such as https://example.com/course", 2000)
     return Field(name, label, f"https://example.com/{example}", reads, suggests="activities", help=help_)
@@ -62,8 +69,16 @@ def _count(name: str, label: str, example: int, within: tuple[int, int], help_: 
     return Field(name, label, str(example), _number(*within), kind="number", help=help_)
 
 
+def _printable(text: str) -> None:
+    if not text.strip() or not text.isprintable():
+        raise ValidationError("is one line of text, without signs that nobody sees")
+
+
 TITLE: Final = Field(
-    "title", mark("Name that people see"), "My certification", _text(r".*\S.*", "needs a name", 200)
+    "title",
+    mark("Name that people see"),
+    "My certification",
+    fields.String(required=True, validate=[_printable, validate.Length(max=200)]),
 )
 COURSE: Final = _activity("course", mark("Address of the course"), "course")
 EXAM: Final = _activity("exam", mark("Address of the exam"), "exam")
@@ -167,7 +182,7 @@ RECIPES: Final = {
             mark("Everybody's certification ends on the same day of the year."),
             (
                 COURSE,
-                Field("fixed", mark("The common day"), "2026-12-31", fields.Date(required=True), kind="date"),
+                Field("fixed", mark("The common day"), "2026-12-31", _day(), kind="date"),
                 _count("minimum", mark("Who begins fewer days before has the next year too"), 90, (1, 300)),
             ),
         ),

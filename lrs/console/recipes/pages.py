@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from flask import Response, g
 
@@ -36,7 +36,7 @@ def recipe(recipe: str) -> Response:
     """Show the form of a recipe, with an example in each field and what it would say."""
     vendor_only()
     found = found_recipe(recipe)
-    return form(found, {one.name: one.example for one in (TITLE, *found.fields)})
+    return form(found, examples(found))
 
 
 @blueprint.post("/console/rules/recipes/<recipe>", scope="rules")
@@ -79,6 +79,11 @@ def form(
 
 def example(recipe: Recipe) -> Checked:
     """Return what a recipe says with the examples of its fields, checked."""
-    published = min(titles(), default="another")
-    values: dict[str, Any] = {one.name: one.example or published for one in (TITLE, *recipe.fields)}
-    return check_text(filled(recipe, read(recipe.schema, values)))
+    return check_text(filled(recipe, read(recipe.schema, examples(recipe))))
+
+
+def examples(recipe: Recipe) -> dict[str, str]:
+    """Return what the fields of a recipe begin with: names of the store where it has some."""
+    known = {"certifications": min(titles(), default="another")}
+    known |= {"groups": min((name for name, _ in suggesting.store_names("groups")), default="assessors")}
+    return {one.name: known.get(one.suggests, one.example) for one in (TITLE, *recipe.fields)}

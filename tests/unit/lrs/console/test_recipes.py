@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -28,12 +29,16 @@ def values(field: Field) -> st.SearchStrategy[str]:
     if field.kind == "lines":
         return st.lists(ADDRESS, min_size=3, max_size=6, unique=True).map("\n".join)
     if field.kind == "date":
-        return st.dates().filter(lambda day: 2000 < day.year < 2100 and day.day < 29).map(str)
+        return st.dates(dt.date(2000, 1, 1), dt.date(2099, 12, 31)).map(str)
     if field.name == "launch":
         return ADDRESS.map(lambda address: address + "-{release}")
     if field.suggests == "activities":
         return ADDRESS
-    return st.text(min_size=1, max_size=60).filter(str.strip) if field.name == "title" else ID
+    return (
+        st.text(min_size=1, max_size=60).filter(lambda text: text.strip() and text.isprintable())
+        if field.name == "title"
+        else ID
+    )
 
 
 def forms(name: str) -> st.SearchStrategy[dict[str, str]]:
@@ -46,7 +51,7 @@ def forms(name: str) -> st.SearchStrategy[dict[str, str]]:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(data=st.data())
 def test_every_form_that_is_accepted_makes_a_sound_file_whose_tests_pass(
     name: str, data: st.DataObject
@@ -63,11 +68,11 @@ def test_every_form_that_is_accepted_makes_a_sound_file_whose_tests_pass(
     ("name", "field", "value"),
     [
         ("course", "course", "example"), ("course", "course", "https://x.example/a b"), ("course", "course", 'https://x.example/"'),
-        ("course", "months", "1.5"), ("course", "months", "241"), ("course", "title", "\n"),
+        ("course", "months", "1.5"), ("course", "months", "241"), ("course", "title", "\n"), ("course", "title", "a\x7fb"),
         ("exam", "percent", "1"), ("yearly", "opens", "91"), ("some-of", "courses", "https://x.example/1"),
         ("some-of", "courses", "https://x.example/1\nnothing"), ("some-of", "many", "0"), ("practical", "group", "The Group"),
         ("launch", "launch", "https://x.example/launch"), ("launch", "product", "A product: yes"),
-        ("year-end", "fixed", "31.12.2026"), ("ladder", "below_it", "x: y"),
+        ("year-end", "fixed", "31.12.2026"), ("year-end", "fixed", "0001-01-01"), ("ladder", "below_it", "x: y"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sound_rule_is_refused_by_its_field(name: str, field: str, value: str) -> None:
