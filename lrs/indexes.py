@@ -13,7 +13,7 @@ from pymongo.errors import CollectionInvalid, OperationFailure
 from lrs.access import clients, launch_tokens, limits, organizations, second_factor, sessions, tries, users
 from lrs.analysis import indexes as analysis_indexes
 from lrs.api import idempotency
-from lrs.console.programme import drafts
+from lrs.console.programme import drafts, planning
 from lrs.content.attempts import store as attempt_store
 from lrs.content.cmi5 import registrations
 from lrs.content.library import items as content_items
@@ -83,6 +83,7 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     bookings.INDEXES,
     rubrics.INDEXES,
     calendars.INDEXES,
+    planning.INDEXES,
     inbound_log.INDEXES,
     credential_store.INDEXES,
     consent.INDEXES,

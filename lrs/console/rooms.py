@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from lrs.access.guard import Blueprint
 from lrs.console.entry import (
     account,
     home,
@@ -13,6 +14,7 @@ from lrs.console.entry import (
     search,
     second_factor,
     settings,
+    setup,
     sign_in,
     start,
 )
@@ -25,9 +27,13 @@ from lrs.console.programme import (
     deciding,
     expiries,
     explained,
+    planning,
     plans,
+    restoring,
     rules,
+    suggesting,
 )
+from lrs.console.recipes import pages as recipes
 from lrs.console.records import (
     ask,
     audit,
@@ -43,11 +49,11 @@ from lrs.console.records import (
     uploads,
     webhooks,
 )
-from lrs.console.shell import Pages
 
-BLUEPRINTS: Final[tuple[Pages, ...]] = (
+BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     sign_in.blueprint,
     provider_sign_in.blueprint,
+    setup.blueprint,
     second_factor.blueprint,
     passkeys.blueprint,
     account.blueprint,
@@ -58,6 +64,11 @@ BLUEPRINTS: Final[tuple[Pages, ...]] = (
     certifications.blueprint,
     assignments.blueprint,
     rules.blueprint,
+    recipes.blueprint,
+    suggesting.blueprint,
+    suggesting.files,
+    restoring.blueprint,
+    planning.blueprint,
     plans.blueprint,
     expiries.blueprint,
     people.blueprint,

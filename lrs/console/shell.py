@@ -32,7 +32,7 @@ from lrs.words.engine import called, engine
 from lrs.xapi import errors as xapi_errors
 
 POLICY: Final = (
-    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; font-src 'self'; "
+    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'{styles}; font-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; "
     "require-trusted-types-for 'script'; {scripts}"
 )
@@ -121,10 +121,15 @@ def bound() -> None:
 
 
 def harden(response: Response) -> Response:
-    """Let a page run and load our own files only, be framed by nobody and be kept nowhere."""
+    """Let a page run and load our own files only, be framed by nobody and be kept nowhere.
+
+    A page that said `g.own_styles = True` lets its scripts add styles by the nonce, as CodeMirror does.
+    """
     response.headers.update(HEADERS)
     scripts = g.get("scripts", NO_MORE_SCRIPTS)  # what a room lets its pages load besides
-    response.headers["Content-Security-Policy"] = POLICY.format(nonce=nonce(), scripts=scripts)
+    styles = f" 'nonce-{nonce()}'" if g.get("own_styles") else ""
+    policy = POLICY.format(nonce=nonce(), styles=styles, scripts=scripts)
+    response.headers["Content-Security-Policy"] = policy
     return reader.keep_asked(response)
 
 

@@ -164,6 +164,9 @@ class Settings:
         "",
         "where the set-up put what plays SCORM and H5P content; default: player/ of the virtual environment",
     )
+    editor_folder: str = setting(
+        "", "where the set-up put the editor of rules; default: editor/ of the virtual environment"
+    )
     log_level: str = setting("info", "how much is logged", choices=("debug", "info", "warning", "error"))
     log_format: str = setting("text", "form of log lines", choices=("text", "json"))
     access_log: bool = setting(False, "a line for each request: route, status, time, bytes, client")

@@ -268,6 +268,7 @@ def prepare(settings: Settings, say: Say) -> None:
     if first is not None:
         # said before anything else can fail: it cannot be said again
         say(f"Client      key {first[0]}  secret {first[1]}   (shown once; `lrs clients` makes more)")
+        say(f"Set up      {settings.public_url}/setup   (the first administrator, with this key and secret)")
 
 
 def metrics_folder(settings: Settings) -> Path:

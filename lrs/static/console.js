@@ -132,3 +132,9 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     button.textContent = button.dataset.done;
   });
 }
+
+// A sheet is printed by the browser; without scripts by its own menu.
+for (const one of document.querySelectorAll("button.print")) {
+  one.hidden = false;
+  one.addEventListener("click", () => print());
+}

@@ -17,7 +17,7 @@ function row(...parts) {
   return element;
 }
 
-// Places
+// The text area, as what follows asks for it; CodeMirror takes its place where the set-up bundled it.
 
 function offsetOf(line, column) {
   const lines = text.value.split("\n");
@@ -25,32 +25,82 @@ function offsetOf(line, column) {
   return Math.min(before + Math.max(column - 1, 0), text.value.length);
 }
 
-function goTo(line, column) {
-  const at = offsetOf(line, column);
-  const end = text.value.indexOf("\n", at);
-  text.focus();
-  text.setSelectionRange(at, end < 0 ? text.value.length : end);
-  const height = parseFloat(getComputedStyle(text).lineHeight);
-  text.scrollTop = Math.max(0, (line - 4) * height);
+let editor = {
+  place() {
+    const before = text.value.slice(0, text.selectionStart).split("\n");
+    return [before.length, before.at(-1).length + 1];
+  },
+  goTo(line, column) {
+    const at = offsetOf(line, column);
+    const end = text.value.indexOf("\n", at);
+    text.focus();
+    text.setSelectionRange(at, end < 0 ? text.value.length : end);
+    const height = parseFloat(getComputedStyle(text).lineHeight);
+    text.scrollTop = Math.max(0, (line - 4) * height);
+  },
+  replace(fix) {
+    const at = offsetOf(fix.line, fix.column);
+    text.setRangeText(fix.text, at, at + fix.length, "end");
+    text.dispatchEvent(new Event("input", { bubbles: true }));
+  },
+  show() {},
+};
+
+const nonce = document.currentScript.nonce;
+const known = new Map();
+
+async function suggest(of, q) {
+  const key = `${of} ${q}`;
+  if (!known.has(key)) {
+    const answer = await fetch(`${form.dataset.suggestions}?${new URLSearchParams({ of, q })}`);
+    if (!answer.ok) return [];
+    known.set(key, (await answer.json()).items);
+  }
+  return known.get(key);
+}
+
+async function upgrade() {
+  const answer = await fetch(form.dataset.schema);
+  if (!answer.ok) return;
+  const label = document.querySelector("label[for=text]").textContent;
+  const schema = await answer.json();
+  editor = globalThis.laurelEditor.upgrade(text, { nonce, label, schema, suggest, onFix: solve, onCheck: check });
+  text.addEventListener("moved", showPlace);
+  check();
 }
 
 document.getElementById("panel").addEventListener("click", (event) => {
   const place = event.target.closest(".place");
+  const solving = event.target.closest("[name=fix]");
   if (place) {
     event.preventDefault();
-    goTo(Number(place.dataset.line), Number(place.dataset.column));
+    editor.goTo(Number(place.dataset.line), Number(place.dataset.column));
+  } else if (solving) {
+    event.preventDefault();
+    const one = latestProblems.find((each) => `${each.line}:${each.column}` === solving.value && each.fix);
+    if (one) solve(one);
+    else form.requestSubmit(solving);
   }
 });
 
+function solve(one) {
+  editor.replace(one.fix);
+  editor.goTo(one.fix.line, one.fix.column);
+  check();
+}
+
 function showPlace() {
-  const before = text.value.slice(0, text.selectionStart).split("\n");
-  document.getElementById("where").textContent = `${before.length}:${before.at(-1).length + 1}`;
+  document.getElementById("where").textContent = editor.place().join(":");
 }
 
 // What the checker said
 
+let latestProblems = [];
+
 function showProblems(found) {
   const word = form.dataset.line;
+  latestProblems = found.problems;
+  editor.show(found.problems, form.dataset.fix);
   document.getElementById("problems").replaceChildren(
     ...found.problems.map((one) => {
       const place = made("a", word.replace("{n}", one.line), "place");
@@ -58,10 +108,18 @@ function showProblems(found) {
       place.dataset.line = one.line;
       place.dataset.column = one.column;
       const said = made("span", one.message);
-      if (one.suggestion) said.append(" ", made("b", form.dataset.meant.replace("{word}", one.suggestion)));
+      if (one.fix) said.append(" ", fixing(one));
+      else if (one.suggestion) said.append(" ", made("b", form.dataset.meant.replace("{word}", one.suggestion)));
       return row(place, said, made("code", one.code, "end"));
     }),
   );
+}
+
+function fixing(one) {
+  const button = made("button", form.dataset.fix.replace("{word}", one.fix.text), "quiet fix");
+  button.name = "fix";
+  button.value = `${one.line}:${one.column}`;
+  return button;
 }
 
 function showTests(found) {
@@ -112,6 +170,7 @@ text.addEventListener("keydown", (event) => {
     check();
   }
 });
+if (globalThis.laurelEditor) upgrade();
 for (const kind of ["keyup", "click", "focus"]) text.addEventListener(kind, showPlace);
 
 // What was typed is not lost by a wrong click.

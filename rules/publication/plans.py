@@ -3,8 +3,10 @@
 plans       {_id, org: "vendor", sources, withdraw?, reason?, document_hash, documents, base, computed_at,
              expires_at, by, summary, tiers, applied_at?, applied_by?,
              reviews?, approved_by?, objecting? (rules.publication.reviews)}
-plan_people {plan, person, certification, change, at, before, after, missing, reason?, name, expires_at}
-plan_asked  {plan, person, certification or assignment, change, at, before, after, name, expires_at}
+plan_people {plan, person, certification, change, at, before, after, missing, reason?, name,
+             organization, expires_at}
+plan_asked  {plan, person, certification or assignment, change, at, before, after, name, organization,
+             expires_at}
 
 Both sides of a plan are computed by the very functions that decide live, over the same stored history.
 """
@@ -14,7 +16,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
@@ -28,7 +30,13 @@ from rules.catalogue.store import RuleStore
 from rules.checking.check import check, resolved
 from rules.checking.load import Loaded, load
 from rules.checking.names import PublishedNames
-from rules.engine.identity import Admit, listed_names_of, no_affiliation
+from rules.engine.identity import (
+    Admit,
+    affiliations_of,
+    listed_names_of,
+    no_affiliation,
+    organization_at,
+)
 from rules.errors import InvalidRuleFile, RuleError, StalePlan
 from rules.evaluation.award_ids import encode
 from rules.language.dump import document_hash
@@ -49,10 +57,15 @@ from rules.testing.runner import case_problems, run_tests
 LIVES: Final = dt.timedelta(hours=24)
 REASONED: Final = 2000  # so many losses are listed with their reason; beyond, the explanation tells it
 LINES: Final = 1000
+TOLD_EVERY: Final = 200  # so many comparisons lie between two reports of how far a plan is
+
+Progress = Callable[[int, int], None]
+"""Takes how many comparisons are done, of how many."""
 
 INDEXES: dict[str, list[IndexModel]] = {
     "plan_people": [
         IndexModel([("plan", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("plan", ASCENDING), ("person", ASCENDING)]),
         IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=7 * 24 * 3600),
     ],
     "plan_asked": [
@@ -127,8 +140,10 @@ def make_plan(
     now: dt.datetime,
     by: str,
     admit: Admit = no_affiliation,
+    *,
+    progress: Progress | None = None,
 ) -> Document:
-    """Compute and store a plan; raises InvalidRuleFile while check or tests fail."""
+    """Compute and store a plan, saying how far it is; raises InvalidRuleFile while check or tests fail."""
     rules = RuleStore(db).rule_set()
     names = publishing.published_names(db, rules, now)
     known = [records[-1].document for records in rules.documents.values()]
@@ -142,7 +157,7 @@ def make_plan(
         "document_hash": _hash([document for document, _ in documents]),
         "documents": [_described(sides, document) for document, _ in documents],
     }
-    return _computed(db, sides, persons, asked)
+    return _computed(db, sides, persons, asked, progress)
 
 
 def plan_withdrawal(
@@ -167,10 +182,16 @@ def plan_withdrawal(
     return _computed(db, sides, people_concerned(db, sides.concerned), asked)
 
 
-def _computed(db: Database[Document], sides: Sides, persons: Iterable[str], asked: Document) -> Document:
+def _computed(
+    db: Database[Document],
+    sides: Sides,
+    persons: Collection[str],
+    asked: Document,
+    progress: Progress | None = None,
+) -> Document:
     """Compute what would change for these people, and store it with what was asked, when and by whom."""
     now = asked["computed_at"]
-    seen = planned_changes(db, sides, persons, now)
+    seen = planned_changes(db, sides, persons, now, progress)
     counted = Counter(one["change"] for one in seen.asked)
     plan: Document = asked | {
         "_id": _plan_id(now),
@@ -205,11 +226,18 @@ class PlannedChanges:
 
 
 def planned_changes(
-    db: Database[Document], sides: Sides, persons: Iterable[str], now: dt.datetime
+    db: Database[Document],
+    sides: Sides,
+    persons: Collection[str],
+    now: dt.datetime,
+    progress: Progress | None = None,
 ) -> PlannedChanges:
     """Return what would change for these people, with reasons, and for the tiers of their organizations."""
     seen, moved = PlannedChanges(), defaultdict[str, list[Document]](list)
-    for one in differences(db, sides, persons, now):
+    whole = len(persons) * len(sides.concerned)
+    for done, one in enumerate(differences(db, sides, persons, now)):
+        if progress is not None and done % TOLD_EVERY == 0:
+            progress(done, max(whole, done))
         seen.summary[one.found.change] += 1
         if one.found.change == "same":
             continue
@@ -221,9 +249,11 @@ def planned_changes(
         seen.people.append(entry)
         moved[one.stored_history.person].append(effects.new_standings(sides, one, now))
     seen.asked = list(asked_changes(db, sides, now))
-    names = listed_names_of(db, [*{*moved, *(one["person"] for one in seen.asked)}], now)
+    told_of = [*{*moved, *(one["person"] for one in seen.asked)}]
+    names, affiliations = listed_names_of(db, told_of, now), affiliations_of(db, told_of)
     for entry in (*seen.people, *seen.asked):
         entry["name"] = names.get(entry["person"])
+        entry["organization"] = organization_at(affiliations, entry["person"], now)
     everywhere = any(isinstance(one, PartnerTiers) for one in sides.documents)
     seen.tiers = effects.tier_effects(db, sides, moved, now, everywhere=everywhere)
     return seen
@@ -293,10 +323,8 @@ def apply_plan(
     names = publishing.published_names(db, rules, now)
     known = [records[-1].document for records in rules.documents.values()]
     documents = read_files([(one["file"], one["text"]) for one in plan["sources"]], names, known)
-    for one in plan["documents"]:
-        name = f"{one['kind']}/{one['id']}"
-        if _newest_hash(rules, one["kind"], one["id"]) != plan["base"][name]:
-            raise StalePlan(plan_id, f"another version of {name} was published since; plan again")
+    if (name := overtaken(rules, plan)) is not None:
+        raise StalePlan(plan_id, f"another version of {name} was published since; plan again")
     surprises = list(unforeseen(db, plan, [document for document, _ in documents], now))
     if surprises:
         raise StalePlan(plan_id, "it would now also do this: " + "; ".join(surprises))
@@ -329,6 +357,15 @@ def apply_plan(
 
     with db.client.start_session() as session:
         return session.with_transaction(change)
+
+
+def overtaken(rules: RuleSet, plan: Mapping[str, Any]) -> str | None:
+    """Return the first document, as kind/id, of which another version was published since; or None."""
+    for one in plan["documents"]:
+        name = f"{one['kind']}/{one['id']}"
+        if _newest_hash(rules, one["kind"], one["id"]) != plan["base"][name]:
+            return name
+    return None
 
 
 def refuse_unreviewed(plan: Mapping[str, Any], by: str, *, two_persons: bool) -> None:

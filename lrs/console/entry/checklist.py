@@ -45,7 +45,7 @@ def _steps() -> Iterator[Step]:
     stores = {"org": {"$in": [org["_id"] for org in db.orgs.find({}, {"_id": 1})]}}
     yield Step(mark("Receive the first statement"), "/console/statements", there("statements", stores))
     rules = any(True for _ in cache_of(db).get().of_kind(Certification))
-    yield Step(mark("Publish a certification"), "/console/rules/new", rules)
+    yield Step(mark("Publish a certification"), "/console/rules/recipes", rules)
     yield Step(mark("Have a partner"), "/console/partners", there("orgs", {"_id": {"$ne": VENDOR}}))
     yield Step(mark("See the first person"), "/console/people", there("people", {"org": VENDOR}))
     other = {"org": VENDOR, "_id": {"$ne": g.principal.id}, "disabled_at": None}

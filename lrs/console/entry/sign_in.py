@@ -53,7 +53,7 @@ def show_login(problem: str | None = None, status: int = 200) -> Response:
     return show(
         "login.html", status, onward=sessions.own_path(request.values.get("onward"), ""), problem=problem,
         provider=oidc.Provider.of_settings(here.settings) is not None, email=email, asks_first=asks_first,
-        passkeys=passkeys.is_possible(here.settings),
+        passkeys=passkeys.is_possible(here.settings), empty=here.db.users.find_one({}, {"_id": 1}) is None,
     )  # fmt: skip
 
 

@@ -8,14 +8,25 @@ from typing import Any
 
 from lrs.console.language import n, t
 from lrs.console.models.rule_words import Section, rule_words
+from rules.checking.load import Loaded
 from rules.errors import Problem
 from rules.testing.files import FileTests
 from rules.testing.runner import CaseResult
 
 
 @dataclass(frozen=True, slots=True)
+class Fix:
+    """What solves a problem: `length` characters at a place become `text`."""
+
+    line: int
+    column: int
+    length: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """One problem: where, what, and what was probably meant."""
+    """One problem: where, what, what was probably meant, and the change that writes so, if a word does."""
 
     line: int
     column: int
@@ -24,6 +35,7 @@ class Found:
     severity: str
     message: str
     suggestion: str | None
+    fix: Fix | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +67,8 @@ class Checked:
 
 def checked(file: FileTests, titles: Mapping[str, str]) -> Checked:
     """Return what an editor shows of a checked and tested file."""
-    document, problems = file.checked.document, tuple(_problem(one) for one in file.checked.problems)
+    loaded, document = file.checked.loaded, file.checked.document
+    problems = tuple(_problem(one, fix_of(loaded, one)) for one in file.checked.problems)
     tests = tuple(_case(one) for one in file.results)
     return Checked(
         ok=file.ok,
@@ -82,8 +95,32 @@ def verdict(file: FileTests, tests: tuple[Case, ...]) -> str:
     return n(len(tests), "No problems, and its %(n)s test passes.", "No problems, and all %(n)s tests pass.")
 
 
-def _problem(one: Problem) -> Found:
-    return Found(one.line, one.column, one.path, one.code, one.severity, one.message, one.suggestion)
+def fix_of(loaded: Loaded, problem: Problem) -> Fix | None:
+    """Return the change that writes what was meant; None where no word stands at the place of the problem."""
+    if problem.suggestion is None:
+        return None
+    places = loaded.positions
+    here = {
+        one.text
+        for one in (*places.keys.values(), *places.values.values())
+        if one.text and (one.line, one.column) == (problem.line, problem.column)
+    }
+    line = loaded.text.replace("\r\n", "\n").split("\n")[problem.line - 1]
+    column = problem.column + (line[problem.column - 1 : problem.column] in {'"', "'"})
+    word = next((one for one in here if line[column - 1 :].startswith(one)), None)
+    return None if word is None else Fix(problem.line, column, len(word), problem.suggestion)
+
+
+def fixed(text: str, fix: Fix) -> str:
+    """Return a text with a change made."""
+    lines = text.split("\n")
+    line, start = lines[fix.line - 1], fix.column - 1
+    lines[fix.line - 1] = line[:start] + fix.text + line[start + fix.length :]
+    return "\n".join(lines)
+
+
+def _problem(one: Problem, fix: Fix | None) -> Found:
+    return Found(one.line, one.column, one.path, one.code, one.severity, one.message, one.suggestion, fix)
 
 
 def _case(one: CaseResult) -> Case:

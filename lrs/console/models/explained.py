@@ -87,3 +87,11 @@ def rows(branches: tuple[Branch, ...], depth: int = 0) -> Iterator[dict[str, Any
             "required": one.required, "evidence": [each for each, _ in one.evidence],
         }  # fmt: skip
         yield from rows(one.parts, depth + 1)
+
+
+def statement_ids(branches: tuple[Branch, ...]) -> set[str]:
+    """Return the statements that count or nearly do, below these branches."""
+    found: set[str] = set()
+    for one in branches:
+        found |= {each for each, _ in (*one.evidence, *one.near)} | statement_ids(one.parts)
+    return found

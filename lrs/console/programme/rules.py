@@ -11,16 +11,13 @@ from lrs.api.programme.rules import who
 from lrs.api.rights import vendor_only
 from lrs.console.language import t
 from lrs.console.lists import Rows, Span, asked, cut, listed
-from lrs.console.models.checked import Checked, checked
+from lrs.console.models.checked import Checked, checked, fixed
 from lrs.console.organizations.people import titles
-from lrs.console.programme import drafts
+from lrs.console.programme import drafts, planning, suggesting
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
-from lrs.people.auto_enrolment import admit
 from rules import queries
-from rules.errors import InvalidRuleFile
-from rules.publication import plans
 from rules.publication.publishing import surroundings
 from rules.testing.files import run_files
 
@@ -67,7 +64,7 @@ def rules(span: Span) -> Rows:
     context = {
         "filters": filters, "kind_pairs": [(one, one) for one in kinds], "total": len(every),
         "drafts": drafts.list_drafts(services.db, g.principal.id), "waiting": waiting_plans(),
-        "applied": request.args.get("applied"),
+        "applied": asked("applied").get("applied"),
     }  # fmt: skip
     return Rows(COLUMNS, items, last, context)
 
@@ -108,6 +105,8 @@ def act_on_text() -> Response:
     principal, services = vendor_only(), current_services()
     text, action = text_of_form(), request.form.get("action", "check")
     kept = request.form.get("draft") or None
+    if "fix" in request.form:
+        return editor(mended(text, request.form["fix"]), kept)
     if action == "check":
         return editor(text, kept)
     if action == "discard":
@@ -122,11 +121,7 @@ def act_on_text() -> Response:
     kept = drafts.save_draft(services.db, principal.id, text, title=title, now=now, draft=kept)
     if action == "save":
         return redirected(f"/console/rules/drafts/{kept}")
-    try:
-        made = plans.make_plan(services.db, [(FILE, text)], services.now(), who(principal), admit)
-    except InvalidRuleFile:
-        return editor(text, kept, 422)
-    return redirected(f"/console/plans/{made['_id']}")
+    return planning.begin([(FILE, text)], who(principal)) if found.ok else editor(text, kept, 422)
 
 
 @blueprint.post("/console/rules/check", scope="rules")
@@ -137,8 +132,17 @@ def check() -> Response:
 
 
 def editor(text: str, draft: str | None, status: int = 200) -> Response:
-    """Return the page of the editor."""
-    return show("edit.html", status, text=text, draft=draft, checked=check_text(text))
+    """Return the page of the editor; CodeMirror injects styles, which the nonce of this answer lets it do."""
+    g.own_styles = True
+    bundle = suggesting.bundle_name(current_services().settings)
+    return show("edit.html", status, text=text, draft=draft, checked=check_text(text), bundle=bundle)
+
+
+def mended(text: str, place: str) -> str:
+    """Return a text with the change that the checker proposes at `line:column`, or as it is."""
+    every = (one.fix for one in check_text(text).problems if f"{one.line}:{one.column}" == place)
+    fix = next((one for one in every if one is not None), None)
+    return text if fix is None else fixed(text, fix)
 
 
 def text_of_form() -> str:
