@@ -21,6 +21,7 @@ from lrs.content.lti import grades as lti_grades
 from lrs.content.lti import logins as lti_logins
 from lrs.content.lti import platforms as lti_platforms
 from lrs.content.player import launches as content_launches
+from lrs.content.player import problems as content_problems
 from lrs.credentials import consent, endorsements, keys
 from lrs.credentials.public import branding
 from lrs.credentials.recognising import store as recognitions
@@ -54,6 +55,7 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     attempt_store.INDEXES,
     registrations.INDEXES,
     content_launches.INDEXES,
+    content_problems.INDEXES,
     lti_platforms.INDEXES,
     lti_logins.INDEXES,
     lti_grades.INDEXES,

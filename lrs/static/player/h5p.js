@@ -1,5 +1,7 @@
 // H5P content: run by h5p-standalone; what it reports is completed and stored by the server.
 
+import { Problems } from "./problems.js";
+
 const base = location.pathname.replace(/[^/]*$/, "");
 const $ = (id) => document.getElementById(id);
 const page = crypto.randomUUID();
@@ -28,6 +30,7 @@ async function send() {
       $("saved").textContent = "Saved";
     } catch {
       $("saved").textContent = "Not saved yet";
+      problems.tell("saving", "a report did not arrive");
       await new Promise((resolve) => setTimeout(resolve, 2000));
     }
   }
@@ -54,6 +57,9 @@ async function exit() {
   $("h5p").replaceChildren("Your work is saved. You can leave this page now.");
 }
 
+const problems = new Problems({ base });
+problems.watch(window);
+
 async function main() {
   const outline = await (await fetch(`${base}outline`, { cache: "no-store" })).json();
   document.title = outline.title;
@@ -78,4 +84,7 @@ async function main() {
   H5P.externalDispatcher.on("xAPI", (event) => outline.counts && report(event.data.statement));
 }
 
-main().catch((error) => ($("h5p").textContent = error.message));
+main().catch((error) => {
+  $("h5p").textContent = error.message;
+  problems.tell("script", error.message, "/player/h5p.js");
+});

@@ -5,6 +5,7 @@
 import { loadApi, NAMES, newApi, snapshotOf } from "./scorm.js";
 import { Transport } from "./transport.js";
 import { makeSequencer } from "./sequencing.js";
+import { Problems } from "./problems.js";
 
 const EVERY = 10_000; // milliseconds between commits of what changed
 const GOODBYE = 2_000; // milliseconds for a part to say goodbye
@@ -14,7 +15,9 @@ const CALLS = 100;
 const base = `${location.pathname.replace(/[^/]*$/, "")}`;
 const $ = (id) => document.getElementById(id);
 
-const transport = new Transport({ base, onSaved, onUnsaved, onStale, onCall });
+const problems = new Problems({ base, onProblem: (one) => onCall(`problem: ${one.kind}`, one.place, one.what) });
+const transport = new Transport({ base, onSaved, onUnsaved, onStale, onCall, onProblem: (kind, what) => problems.tell(kind, what) });
+const calls = {};
 const state = { outline: null, part: null, api: null, isTerminated: false, isInitialized: false, sequencer: null, isLeft: false };
 
 async function ask(path, body) {
@@ -33,8 +36,10 @@ async function main() {
   await transport.replay();
   state.outline = await ask("outline");
   document.title = state.outline.title;
-  document.documentElement.lang = state.outline.language || "en";
+  for (const id of ["title", "parts", "content"]) $(id).lang = state.outline.language || ""; // our own words are English
   $("title").textContent = state.outline.title;
+  fact("Course", `${state.outline.title}, version ${state.outline.version}, SCORM ${state.outline.edition}, ${state.outline.mode}`);
+  fact("Browser", navigator.userAgent);
   if (state.outline.edition) await load(state.outline.edition);
   if (state.outline.sequencing) {
     state.sequencer = makeSequencer(state.outline, { transport, hooks, deliver, finish, leavePart, keep, current: () => state.part?.id, isTalking, onCall });
@@ -71,8 +76,10 @@ async function deliver(id) {
     state.api = state.sequencer ? state.sequencer.load(opened.cmi) : loadApi(newApi(edition, transport, hooks), opened.cmi);
     transport.begin({ run: opened.run, part: id, snapshot });
     window[NAMES[edition]] = state.api;
+    fact("Interface", `${NAMES[edition]} is offered; the content has not called Initialize`);
     state.patience = setTimeout(complain, PATIENCE);
   }
+  fact("Part", `${part.title} (${id}), run ${opened.run}`);
   $("content").title = part.title;
   $("content").src = opened.url;
   drawMenu();
@@ -81,6 +88,8 @@ async function deliver(id) {
 const hooks = {
   onCall,
   onChange: () => transport.touch(),
+  onRead,
+  onMisuse: (what) => problems.tell("interface", what),
   onInitialize() {
     state.isInitialized = true;
     clearTimeout(state.patience);
@@ -184,7 +193,7 @@ function onStale() {
 }
 
 function complain() {
-  fact("Calls", "none: the content has not called Initialize");
+  problems.tell("interface", "the content has not called Initialize");
   $("diagnostics").open = true;
 }
 
@@ -259,12 +268,36 @@ function fact(name, value) {
   found.nextElementSibling.textContent = value;
 }
 
+function onRead(element) {
+  count("GetValue");
+  fact("Last read", element);
+}
+
+function count(name) {
+  calls[name] = (calls[name] ?? 0) + 1;
+  fact("Calls", Object.entries(calls).map(([each, number]) => `${each} ${number}`).join(", "));
+}
+
 function onCall(name, element, value) {
+  count(name);
   const line = document.createElement("li");
   line.textContent = `${new Date().toLocaleTimeString()} ${name} ${element} ${value}`;
   $("calls").prepend(line);
   if ($("calls").children.length > CALLS) $("calls").lastElementChild.remove();
-  if (name === "Initialize") fact("Interface", NAMES[state.outline.edition]);
+  if (name === "Initialize") fact("Interface", `${NAMES[state.outline.edition]} was found and initialized`);
+}
+
+// Puts what the diagnostics show where support can have it pasted.
+async function copy() {
+  const facts = [...$("facts").querySelectorAll("dt")].map((name) => `${name.textContent}: ${name.nextElementSibling.textContent}`);
+  const lines = [...$("calls").children].map((line) => line.textContent);
+  try {
+    await navigator.clipboard.writeText([...facts, ...lines].join("\n"));
+    $("copied").textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren($("diagnostics")); // whoever may not write there copies by hand
+    $("copied").textContent = "Selected: copy it by hand";
+  }
 }
 
 function fail(error) {
@@ -290,7 +323,8 @@ addEventListener("pagehide", () => {
   transport.leaving = true;
 });
 addEventListener("pageshow", (event) => event.persisted && location.reload());
-addEventListener("error", (event) => onCall("error", "", event.message));
+problems.watch(window);
+$("copy").addEventListener("click", copy);
 $("exit").addEventListener("click", () => exit().catch(fail));
 $("next").addEventListener("click", () => step("continue", 1));
 $("previous").addEventListener("click", () => step("previous", -1));
