@@ -54,6 +54,7 @@ OURS: Final = {
     "sequencing.js": "text/javascript",
     "transport.js": "text/javascript",
     "units.css": "text/css",
+    "words.js": "text/javascript",
 }
 LIBRARIES: Final = {
     "scorm12.min.js": "scorm-again/dist",

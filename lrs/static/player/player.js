@@ -6,6 +6,7 @@ import { loadApi, NAMES, newApi, snapshotOf } from "./scorm.js";
 import { Transport } from "./transport.js";
 import { makeSequencer } from "./sequencing.js";
 import { Problems } from "./problems.js";
+import { t, translate } from "./words.js";
 
 const EVERY = 10_000; // milliseconds between commits of what changed
 const GOODBYE = 2_000; // milliseconds for a part to say goodbye
@@ -33,13 +34,15 @@ async function ask(path, body) {
 }
 
 async function main() {
+  translate();
   await transport.replay();
   state.outline = await ask("outline");
   document.title = state.outline.title;
-  for (const id of ["title", "parts", "content"]) $(id).lang = state.outline.language || ""; // our own words are English
+  for (const id of ["title", "parts", "content"]) $(id).lang = state.outline.language || ""; // our own words are in the browser's
   $("title").textContent = state.outline.title;
   fact("Course", `${state.outline.title}, version ${state.outline.version}, SCORM ${state.outline.edition}, ${state.outline.mode}`);
   fact("Browser", navigator.userAgent);
+  if (!counts()) $("saved").textContent = onlyLooking();
   if (state.outline.edition) await load(state.outline.edition);
   if (state.outline.sequencing) {
     state.sequencer = makeSequencer(state.outline, { transport, hooks, deliver, finish, leavePart, keep, current: () => state.part?.id, isTalking, onCall });
@@ -47,6 +50,17 @@ async function main() {
   }
   drawMenu();
   return deliver(state.outline.next ?? state.outline.parts[0].id);
+}
+
+// Says that nothing counts, and why no attempt may begin where that is so.
+function onlyLooking() {
+  const [, until] = /^the next attempt can begin at (.*)$/.exec(state.outline.reason) ?? [];
+  const reason = until ? t("the next attempt can begin at %s", until) : t(state.outline.reason);
+  return t("You are only looking: nothing counts") + (reason ? ` (${reason})` : "");
+}
+
+function counts() {
+  return state.outline.mode === "normal";
 }
 
 function load(edition) {
@@ -63,7 +77,7 @@ function load(edition) {
 async function deliver(id) {
   await leavePart();
   if (transport.unsaved) await transport.again();
-  if (transport.unsaved) throw new Error("Your last answers have not reached the server yet.");
+  if (transport.unsaved) throw new Error(t("Your last answers have not reached the server yet."));
   const part = state.outline.parts.find((one) => one.id === id);
   const opened = await ask("open", { part: id, after: transport.run ?? 0 });
   Object.assign(state, { part, isTerminated: false, isInitialized: false });
@@ -174,13 +188,14 @@ async function finish() {
 }
 
 function onSaved(answer) {
-  $("saved").textContent = `Saved at ${new Date(answer.saved).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}`;
+  if (!counts()) return;
+  $("saved").textContent = t("Saved at %s", new Date(answer.saved).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
   $("saved").className = "";
   fact("Last commit", answer.saved);
 }
 
 function onUnsaved(reason) {
-  $("saved").textContent = "Not saved yet";
+  $("saved").textContent = t("Not saved yet");
   $("saved").className = "unsaved";
   fact("Last problem", reason);
 }
@@ -200,9 +215,9 @@ function complain() {
 function say(title, text, actions) {
   $("content").hidden = true;
   $("notice").hidden = false;
-  $("notice-title").textContent = title;
-  $("notice-text").textContent = text;
-  $("notice-actions").replaceChildren(...actions.map(([label, act]) => button(label, act)));
+  $("notice-title").textContent = t(title);
+  $("notice-text").textContent = t(text);
+  $("notice-actions").replaceChildren(...actions.map(([label, act]) => button(t(label), act)));
   $("notice-title").focus();
 }
 
@@ -226,7 +241,7 @@ function drawMenu() {
     ...parts.map((one) => {
       const item = document.createElement("li");
       const word = WORDS[one.success] ?? WORDS[one.completion];
-      const made = button(word ? `${one.title} (${word})` : one.title, () => choose(one.id));
+      const made = button(word ? `${one.title} (${t(word)})` : one.title, () => choose(one.id));
       if (one.id === state.part?.id) made.setAttribute("aria-current", "page");
       made.disabled = state.sequencer ? !state.sequencer.may("choice", one.id) : false;
       item.append(made);
@@ -293,10 +308,10 @@ async function copy() {
   const lines = [...$("calls").children].map((line) => line.textContent);
   try {
     await navigator.clipboard.writeText([...facts, ...lines].join("\n"));
-    $("copied").textContent = "Copied";
+    $("copied").textContent = t("Copied");
   } catch {
     getSelection().selectAllChildren($("diagnostics")); // whoever may not write there copies by hand
-    $("copied").textContent = "Selected: copy it by hand";
+    $("copied").textContent = t("Selected: copy it by hand");
   }
 }
 
