@@ -20,8 +20,8 @@ from lrs.content.library import items as content_items
 from lrs.content.lti import grades as lti_grades
 from lrs.content.lti import logins as lti_logins
 from lrs.content.lti import platforms as lti_platforms
+from lrs.content.origin import problems as content_problems
 from lrs.content.player import launches as content_launches
-from lrs.content.player import problems as content_problems
 from lrs.credentials import consent, endorsements, keys
 from lrs.credentials.public import branding
 from lrs.credentials.recognising import store as recognitions

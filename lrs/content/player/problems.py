@@ -28,6 +28,6 @@ def read_problems(body: bytes) -> list[Problem]:
 def _problem(row: Any) -> Problem:
     found = row if isinstance(row, dict) else {}
     kind, what, place = (found.get(name, "") for name in ("kind", "what", "place"))
-    if kind not in KINDS or not isinstance(what, str) or not isinstance(place, str):
+    if not all(isinstance(text, str) for text in (kind, what, place)) or kind not in KINDS:
         raise BadCommit(f"a problem has a kind of {', '.join(sorted(KINDS))}, and texts what and place")
     return Problem(kind, what, place)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from content_site import ANA, PACKAGES, someone, take_in, zipped
+from factories_access import make_org
 from flask.testing import FlaskClient
 from pymongo.database import Database
 
@@ -109,6 +110,7 @@ def test_what_is_no_report_is_refused_and_nothing_kept(
 def test_files_that_content_without_our_player_asks_for_in_vain_are_counted(
     own: Settings, db: Db, content: FlaskClient
 ) -> None:
+    make_org(db, "vendor")
     version, url = opened(own, db, "tincan-tour")
     parts = urlsplit(url)
     base = f"{parts.scheme}://{parts.netloc}"
