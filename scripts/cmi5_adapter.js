@@ -2,22 +2,22 @@
 "use strict";
 
 const path = require("path");
-const { InvalidPackageError } = require(path.join(process.env.LTS_FOLDER, "lib", "errors.js"));
-
-const { LAUREL_URL, LAUREL_KEY, LAUREL_SECRET } = process.env;
+const { LTS_FOLDER, LAUREL_URL, LAUREL_KEY, LAUREL_SECRET } = process.env;
+const { InvalidPackageError } = require(path.join(LTS_FOLDER, "lib", "errors.js"));
+const Wreck = require(path.join(LTS_FOLDER, "node_modules", "@hapi", "wreck")); // jest's world has no fetch
 const AUTHORIZATION = `Basic ${Buffer.from(`${LAUREL_KEY}:${LAUREL_SECRET}`).toString("base64")}`;
 const PATIENCE = 150; // looks at a package that is read, of 200 ms
 const items = new Map(); // item -> ids of its units
 const opened = new Map(); // registration -> item
 
 async function ask(method, where, body, headers = {}) {
-  const answer = await fetch(`${LAUREL_URL}/api/v1/content${where}`, {
-    method,
-    headers: { Authorization: AUTHORIZATION, ...(body === undefined || Buffer.isBuffer(body) ? {} : { "Content-Type": "application/json" }), ...headers },
-    body: body === undefined || Buffer.isBuffer(body) ? body : JSON.stringify(body),
+  const isJson = body !== undefined && !Buffer.isBuffer(body);
+  const answer = await Wreck.request(method, `${LAUREL_URL}/api/v1/content${where}`, {
+    headers: { Authorization: AUTHORIZATION, ...(isJson ? { "Content-Type": "application/json" } : {}), ...headers },
+    payload: isJson ? JSON.stringify(body) : body,
   });
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`${method} ${where}: ${answer.status} ${text.slice(0, 300)}`);
+  const text = (await Wreck.read(answer)).toString();
+  if (answer.statusCode >= 300) throw new Error(`${method} ${where}: ${answer.statusCode} ${text.slice(0, 300)}`);
   return text ? JSON.parse(text) : null;
 }
 
@@ -41,7 +41,7 @@ module.exports = {
       if (version.state === "refused") throw new InvalidPackageError(version.issues.map((one) => one.text).join("; "));
       if (version.state === "draft") {
         await ask("POST", `/versions/${made.id}/publish`);
-        items.set(version.item, version.parts.map((one) => one.id));
+        items.set(version.item, version.parts.filter((one) => one.launch).map((one) => one.id));
         return version.item;
       }
       await new Promise((resolve) => setTimeout(resolve, 200));

@@ -33,10 +33,21 @@ from conformance import running_laurel
 
 CLICKER = (Path(__file__).parent / "courses.js").read_text()
 READING = 60.0  # seconds until a package is read
-LOADING = 5.0  # seconds until a page is there, also one of a thousand files
+LOADING = 60.0  # seconds until a page is there, also one of a thousand files
 SETTLING = 0.7  # seconds after a click
 LEAVING = 8.0
 IDLE = 4  # looks without anything to click, after which a course is at its end
+GROWN = """(() => {
+  let size = 0;
+  const look = (seen) => {
+    try {
+      size += seen.document.querySelectorAll("body *").length + seen.document.body.innerText.length;
+      for (let n = 0; n < seen.frames.length; n += 1) look(seen.frames[n]);
+    } catch {}
+  };
+  look(window);
+  return size;
+})()"""
 PLACE = """(() => {
   const { API: older, API_1484_11: newer } = window;
   const cmi = older ? older.cmi.core : newer?.cmi;
@@ -172,7 +183,7 @@ class Run:
         opened = self.api.call("POST", f"/api/v1/content/{self.version['item']}/launches", asked)
         self.registration = opened["registration"]
         page = self.browser.open(opened["url"], width=1200, height=850)
-        time.sleep(LOADING)
+        wait_until_still(page)
         return page
 
     def drive(self, page: Page) -> None:
@@ -259,6 +270,16 @@ class Run:
         """Return everything that was seen."""
         names = ("clicks", "told", "again", "stands", "resumed", "version")
         return {name: getattr(self, name) for name in names} | {"wrong": self.wrong.most_common()}
+
+
+def wait_until_still(page: Page) -> None:
+    """Wait until the frames of a page grow no more."""
+    deadline, before, same = time.monotonic() + LOADING, -1, 0
+    while time.monotonic() < deadline and same < IDLE:
+        time.sleep(1)
+        with contextlib.suppress(PageError):  # the page may just be another
+            now = page.run(GROWN)
+            before, same = now, same + 1 if now == before and now > 0 else 0
 
 
 def counted(statements: list[Json]) -> str:
