@@ -20,6 +20,7 @@ from lrs.content.library import items as content_items
 from lrs.content.lti import grades as lti_grades
 from lrs.content.lti import logins as lti_logins
 from lrs.content.lti import platforms as lti_platforms
+from lrs.content.origin import problems as content_problems
 from lrs.content.player import launches as content_launches
 from lrs.credentials import consent, endorsements, keys
 from lrs.credentials.public import branding
@@ -58,6 +59,7 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     attempt_store.INDEXES,
     registrations.INDEXES,
     content_launches.INDEXES,
+    content_problems.INDEXES,
     lti_platforms.INDEXES,
     lti_logins.INDEXES,
     lti_grades.INDEXES,

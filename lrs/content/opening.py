@@ -15,7 +15,7 @@ from lrs.access.auth import Principal
 from lrs.content.cmi5.sessions import Course
 from lrs.content.launching import Wish, choose_actor, make_launch, origin_of
 from lrs.content.origin.addresses import content_origin, file_url
-from lrs.content.packages.model import Item, Kind, item_iri
+from lrs.content.packages.model import PLAYED, Item, Kind, item_iri
 from lrs.content.player.launches import Wanted, enrol, kept_version, launch, player_url, retake, tag_of
 from lrs.content.player.shelf import Shelf, Shelved
 from lrs.content.telling import writer_of
@@ -27,8 +27,6 @@ Document = dict[str, Any]
 
 HOURS: Final = 24.0
 OLDER_ACTORS: Final = frozenset({"Lectora"})  # tools whose content takes an account in no other form
-# our player runs these, so we see to it that nothing of a review counts
-PLAYED: Final = frozenset({Kind.SCORM12, Kind.SCORM2004, Kind.H5P})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +53,17 @@ def open_content(
     current = shelf.newest(wanted.item)
     if current.package.kind in PLAYED:
         return _opened(settings, current.package.kind, *launch(editor.db, shelf, wanted, editor.now))
+    is_cmi5 = current.package.kind is Kind.CMI5
+    if wanted.mode == "review" and not is_cmi5:  # the page would get a token, and what it says would count
+        raise Collision(f"content of the kind {current.package.kind.value} cannot be opened in review")
     registration = enrol(editor.db, wanted, editor.now)
-    if current.package.kind is Kind.CMI5:
+    if is_cmi5:
         course, reason = _going_on(course_of(settings, editor, wanted, shelf, registration), wanted, shelf)
         if menu and part is None and len(list(course.package.launchable())) > 1:
             course.begin(wanted.actor)
             made = launch(editor.db, shelf, wanted, editor.now, course.version)
             return replace(_opened(settings, Kind.CMI5, *made), reason=reason)
         return replace(open_unit(course, wanted, part), reason=reason)
-    if wanted.mode == "review":  # the page would get the learner's token, and what it says would count
-        raise Collision(f"content of the kind {current.package.kind.value} cannot be opened in review")
     current = kept_version(editor.db, shelf, wanted, current)
     item = _item(current, part)
     url, origin = _address(settings, current, item, registration)

@@ -25,7 +25,7 @@ ENDED = tuple(ADL + verb for verb in ("terminated", "suspended", "exited"))
 STARTED = (*OPENED, ADL + "experienced")
 FINISHED = tuple(ADL + verb for verb in ("completed", "passed", "failed", "mastered"))
 SCORED = (*FINISHED, ADL + "scored")
-ANSWERED = ADL + "answered"
+ANSWERED = tuple(ADL + verb for verb in ("answered", "responded"))  # the second in the profile of SCORM
 MAX_ANSWERS = 200_000
 TOP_RESPONSES = 5
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -96,7 +96,7 @@ def _attempt_row(
 
 
 def items(asked: ReportRequest) -> Report:
-    """Analyse `answered` interactions: difficulty, discrimination, and what was chosen instead.
+    """Analyse answers (`answered`, `responded`): difficulty, discrimination, and what was chosen instead.
 
     Difficulty is the share of right answers. Discrimination is the correlation of a right answer with the
     share of right answers to the other questions of the same attempt (corrected point-biserial).
@@ -172,7 +172,7 @@ def discrimination(question: str, tests: Sequence[Mapping[str, bool]]) -> float 
 
 
 def _answers(db: Database[Document], condition: Document) -> Iterator[_Answer]:
-    wanted = {**condition, "verb": ANSWERED, "success": {"$ne": None}}
+    wanted = {**condition, "verb": {"$in": list(ANSWERED)}, "success": {"$ne": None}}
     fields = {"object.id": 1, "actor": 1, "registration": 1, "parent": 1, "success": 1, "raw": 1}
     for row in db.statements.find(wanted, fields).limit(MAX_ANSWERS):
         statement = orjson.loads(row["raw"])

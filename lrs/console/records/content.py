@@ -23,8 +23,9 @@ from lrs.console.shell import Pages, may, redirected, show
 from lrs.content.cmi5.registrations import Registrations
 from lrs.content.library import housekeeping, intake, items
 from lrs.content.library.intake import Upload
-from lrs.content.opening import PLAYED, open_content
-from lrs.content.packages.model import Kind
+from lrs.content.opening import open_content
+from lrs.content.origin.problems import seen
+from lrs.content.packages.model import PLAYED, Kind
 from lrs.content.packages.read import Wish
 from lrs.content.player.launches import Wanted, registrations_of
 from lrs.content.player.records import attempts_of, raw_of
@@ -58,6 +59,13 @@ SEVERITIES: Final = {
     "error": (mark("error"), "bad"),
     "warning": (mark("warning"), "late"),
     "note": (mark("note"), "open"),
+}
+PROBLEM_WORDS: Final = {
+    "script": mark("a script failed"),
+    "request": mark("did not load"),
+    "interface": mark("SCORM interface misused"),
+    "storage": mark("storing in the browser failed"),
+    "saving": mark("saving was delayed"),
 }
 TONES: Final = {"published": "good", "refused": "bad", "waiting": "late", "reading": "late"}
 
@@ -161,7 +169,8 @@ def item(item: str) -> Response:
         learning=learning,
         learners=services.db.content_enrolments.count_documents({"org": found["org"], "item": item}),
         start=f"{services.settings.public_url}/start/{item}", visible=_criteria(found["visible"]),
-        stopped=stopped, parts=parts, **_words(),
+        stopped=stopped, parts=parts, problems=seen(services.db, found["org"], item),
+        problem_words=PROBLEM_WORDS, numbers={one["_id"]: one["number"] for one in versions}, **_words(),
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ SECONDS: Final = 3.0  # a page does not wait longer for its figures
 MOST: Final = 10_000
 COMPLETED: Final = ("completed", "passed")
 PASSED: Final = ("passed", "failed")
+ANSWERED: Final = ("answered", "responded")  # the second in the profile of SCORM
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def _figures(analyst: Analyst, activities: list[str]) -> Figures:
     times = [row["longest"] for row in spent if row["longest"]]
     around = [{"field": place, "contains": one} for place in ("parent", "grouping") for one in activities]
     asked = analyst.ask({
-        "filter": _all(_did(("answered",)), {"field": "success", "exists": True}, {"any": around}),
+        "filter": _all(_did(ANSWERED), {"field": "success", "exists": True}, {"any": around}),
         "group": ["object.id"], "measures": {"right": {"avg": "success"}}, "sort": "right", "limit": 1,
     }).rows  # fmt: skip
     worst = asked[0] if asked and asked[0]["right"] is not None and asked[0]["right"] < 1 else None

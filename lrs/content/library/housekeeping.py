@@ -40,6 +40,7 @@ def discard(here: Intake, editor: Editor, version: str) -> None:
             raise Collision("this version was published meanwhile")
         if found["item"] and not here.db.content_versions.find_one({"item": found["item"]}, session=session):
             here.db.content_items.delete_one({"_id": found["item"]}, session=session)
+        here.db.content_problems.delete_many({"version": version}, session=session)
         editor.note("content.discard", "content", version, org=found["org"], before={"name": found["name"]})
 
     try:

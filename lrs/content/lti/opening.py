@@ -18,8 +18,8 @@ from lrs.content.lti.addresses import launch_url
 from lrs.content.lti.keys import ToolKey
 from lrs.content.lti.logins import LaunchRefused
 from lrs.content.lti.messages import Message, choice_token
-from lrs.content.opening import PLAYED, Opening, check_return, open_content
-from lrs.content.packages.model import Kind
+from lrs.content.opening import Opening, check_return, open_content
+from lrs.content.packages.model import PLAYED, Kind
 from lrs.content.player.launches import Wanted
 from lrs.content.player.shelf import text_of
 from lrs.foundation.audit import Editor

@@ -15,6 +15,8 @@ from lrs.content.library.items import READABLE
 from lrs.content.library.stored import MissingFile
 from lrs.content.library.types import content_type, shrinks
 from lrs.content.origin.addresses import FILES, is_own_host
+from lrs.content.origin.problems import Place, note_missing
+from lrs.content.packages.model import PLAYED
 from lrs.foundation.context import current_services
 
 Document = dict[str, Any]
@@ -39,8 +41,19 @@ def get_file(version: str, path: str) -> Response:
         abort(403, "content may not install a service worker")
     found = _find(version, path)
     if found is None:
+        _note_missing(version, path)
         abort(404)
     return _answer(found)
+
+
+def _note_missing(version: str, path: str) -> None:
+    """Count what content asks for in vain; of kinds that run in our player, the player tells it."""
+    services = current_services()
+    wanted = {"_id": version, "state": {"$in": list(READABLE)}, "kind": {"$nin": list(PLAYED)}}
+    row = services.db.content_versions.find_one(wanted, {"org": 1, "item": 1})
+    if row is not None and row.get("item"):
+        place = Place(row["org"], row["item"], version)
+        note_missing(services.db, place, path, request.headers.get("User-Agent", ""), services.now())
 
 
 def _find(version: str, path: str) -> Document | None:

@@ -30,6 +30,10 @@ class Kind(StrEnum):
     HTML = "html"
 
 
+# our player runs these, so we see to it that nothing of a review counts
+PLAYED: Final = frozenset({Kind.SCORM12, Kind.SCORM2004, Kind.H5P})
+
+
 class ItemType(StrEnum):
     """What one item of the tree is."""
 

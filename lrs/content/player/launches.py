@@ -76,7 +76,7 @@ def launch(
     `version` is the one that is run, by default the newest, or that of the attempt that goes on. An attempt
     is begun in normal mode only; a review looks at one that there is.
     """
-    registration = enrol(db, wanted, now)
+    registration = enrolled(db, wanted) if wanted.mode == "review" else enrol(db, wanted, now)
     newest = latest(db, registration)
     current = version or shelf.newest(wanted.item)
     decision = decide(newest, current.policy, now, wants_new=wanted.wants_new)
@@ -123,6 +123,14 @@ def enrol(db: Database[Document], wanted: Wanted, now: dt.datetime) -> UUID:
         key, {"$setOnInsert": fresh}, upsert=True, return_document=ReturnDocument.AFTER
     )
     assert found is not None  # noqa: S101 -- an upsert that returns the document after it
+    return UUID(registrations_of(found)[-1])
+
+
+def enrolled(db: Database[Document], wanted: Wanted) -> UUID:
+    """Return the present registration of a learner who opened the item; raises Collision for another."""
+    found = db.content_enrolments.find_one(_key(wanted))
+    if found is None:
+        raise Collision("the learner has not opened it, so there is nothing to look at")
     return UUID(registrations_of(found)[-1])
 
 

@@ -18,8 +18,9 @@ from pymongo.errors import PyMongoError
 
 from lrs.content.attempts.deciding import AttemptOver
 from lrs.content.errors import STATUS
+from lrs.content.origin.problems import note
 from lrs.content.packages.model import Kind
-from lrs.content.player import launches, reports, units
+from lrs.content.player import launches, problems, reports, units
 from lrs.content.player.commits import LARGEST, BadCommit, read_commit, read_sequencing, refusal
 from lrs.content.player.playing import Play, h5p_outline
 from lrs.content.player.shelf import Shelf, Shelved
@@ -48,10 +49,12 @@ OURS: Final = {
     "h5p.js": "text/javascript",
     "player.css": "text/css",
     "player.js": "text/javascript",
+    "problems.js": "text/javascript",
     "scorm.js": "text/javascript",
     "sequencing.js": "text/javascript",
     "transport.js": "text/javascript",
     "units.css": "text/css",
+    "words.js": "text/javascript",
 }
 LIBRARIES: Final = {
     "scorm12.min.js": "scorm-again/dist",
@@ -236,6 +239,19 @@ def keep(token: str) -> Response:
     except BadCommit as error:
         return _json({"kept": False, "reason": error.reason}, 400)
     return _json({"kept": True})
+
+
+@blueprint.post("/play/<token>/problems")
+def tell_problems(token: str) -> Response:
+    """Count what went wrong in the learner's browser."""
+    here, (launch, _) = current_services(), _found(token)
+    request.max_content_length = problems.LARGEST
+    try:
+        found = problems.read_problems(request.get_data(cache=False))
+    except BadCommit as error:
+        return _json({"kept": 0, "reason": error.reason}, 400)
+    agent = request.headers.get("User-Agent", "")
+    return _json({"kept": note(here.db, launch, found, agent, here.now())})
 
 
 @blueprint.post("/play/<token>/leave")

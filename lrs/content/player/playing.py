@@ -62,6 +62,7 @@ class Play:
             "title": text_of(self.outline.name, languages),
             "language": next(iter(self.version.package.languages), ""),
             "edition": self.outline.edition,
+            "version": self.version.number,
             "mode": self.launch["mode"],
             "reason": self.launch["reason"],
             "parts": parts,

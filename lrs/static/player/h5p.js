@@ -1,5 +1,8 @@
 // H5P content: run by h5p-standalone; what it reports is completed and stored by the server.
 
+import { Problems } from "./problems.js";
+import { t, translate } from "./words.js";
+
 const base = location.pathname.replace(/[^/]*$/, "");
 const $ = (id) => document.getElementById(id);
 const page = crypto.randomUUID();
@@ -25,9 +28,10 @@ async function send() {
       const answer = await fetch(`${base}report`, { method: "POST", headers: { "Content-Type": "application/json" }, body: waiting[0], keepalive: waiting[0].length < 60_000 });
       if (answer.status >= 500) throw new Error(`${answer.status}`);
       waiting.shift();
-      $("saved").textContent = "Saved";
+      $("saved").textContent = t("Saved");
     } catch {
-      $("saved").textContent = "Not saved yet";
+      $("saved").textContent = t("Not saved yet");
+      problems.tell("saving", "a report did not arrive");
       await new Promise((resolve) => setTimeout(resolve, 2000));
     }
   }
@@ -51,13 +55,18 @@ async function exit() {
   if (waiting.length > 0) return;
   const { url } = await (await fetch(`${base}leave`, { method: "POST" })).json();
   if (url) location.assign(url);
-  $("h5p").replaceChildren("Your work is saved. You can leave this page now.");
+  $("h5p").replaceChildren(`${t("Your work is saved")}. ${t("You can leave this page now.")}`);
 }
 
+const problems = new Problems({ base });
+problems.watch(window);
+
 async function main() {
+  translate();
   const outline = await (await fetch(`${base}outline`, { cache: "no-store" })).json();
   document.title = outline.title;
   $("title").textContent = outline.title;
+  if (!outline.counts) $("saved").textContent = t("You are only looking: nothing counts");
   $("exit").addEventListener("click", exit);
   await new H5PStandalone.H5P($("h5p"), {
     h5pJsonPath: outline.folder,
@@ -78,4 +87,7 @@ async function main() {
   H5P.externalDispatcher.on("xAPI", (event) => outline.counts && report(event.data.statement));
 }
 
-main().catch((error) => ($("h5p").textContent = error.message));
+main().catch((error) => {
+  $("h5p").textContent = error.message;
+  problems.tell("script", error.message, "/player/h5p.js");
+});

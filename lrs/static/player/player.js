@@ -5,6 +5,8 @@
 import { loadApi, NAMES, newApi, snapshotOf } from "./scorm.js";
 import { Transport } from "./transport.js";
 import { makeSequencer } from "./sequencing.js";
+import { Problems } from "./problems.js";
+import { t, translate } from "./words.js";
 
 const EVERY = 10_000; // milliseconds between commits of what changed
 const GOODBYE = 2_000; // milliseconds for a part to say goodbye
@@ -14,7 +16,9 @@ const CALLS = 100;
 const base = `${location.pathname.replace(/[^/]*$/, "")}`;
 const $ = (id) => document.getElementById(id);
 
-const transport = new Transport({ base, onSaved, onUnsaved, onStale, onCall });
+const problems = new Problems({ base, onProblem: (one) => onCall(`problem: ${one.kind}`, one.place, one.what) });
+const transport = new Transport({ base, onSaved, onUnsaved, onStale, onCall, onProblem: (kind, what) => problems.tell(kind, what) });
+const calls = {};
 const state = { outline: null, part: null, api: null, isTerminated: false, isInitialized: false, sequencer: null, isLeft: false };
 
 async function ask(path, body) {
@@ -30,11 +34,15 @@ async function ask(path, body) {
 }
 
 async function main() {
+  translate();
   await transport.replay();
   state.outline = await ask("outline");
   document.title = state.outline.title;
-  document.documentElement.lang = state.outline.language || "en";
+  for (const id of ["title", "parts", "content"]) $(id).lang = state.outline.language || ""; // our own words are in the browser's
   $("title").textContent = state.outline.title;
+  fact("Course", `${state.outline.title}, version ${state.outline.version}, SCORM ${state.outline.edition}, ${state.outline.mode}`);
+  fact("Browser", navigator.userAgent);
+  if (!counts()) $("saved").textContent = onlyLooking();
   if (state.outline.edition) await load(state.outline.edition);
   if (state.outline.sequencing) {
     state.sequencer = makeSequencer(state.outline, { transport, hooks, deliver, finish, leavePart, keep, current: () => state.part?.id, isTalking, onCall });
@@ -42,6 +50,17 @@ async function main() {
   }
   drawMenu();
   return deliver(state.outline.next ?? state.outline.parts[0].id);
+}
+
+// Says that nothing counts, and why no attempt may begin where that is so.
+function onlyLooking() {
+  const [, until] = /^the next attempt can begin at (.*)$/.exec(state.outline.reason) ?? [];
+  const reason = until ? t("the next attempt can begin at %s", until) : t(state.outline.reason);
+  return t("You are only looking: nothing counts") + (reason ? ` (${reason})` : "");
+}
+
+function counts() {
+  return state.outline.mode === "normal";
 }
 
 function load(edition) {
@@ -58,7 +77,7 @@ function load(edition) {
 async function deliver(id) {
   await leavePart();
   if (transport.unsaved) await transport.again();
-  if (transport.unsaved) throw new Error("Your last answers have not reached the server yet.");
+  if (transport.unsaved) throw new Error(t("Your last answers have not reached the server yet."));
   const part = state.outline.parts.find((one) => one.id === id);
   const opened = await ask("open", { part: id, after: transport.run ?? 0 });
   Object.assign(state, { part, isTerminated: false, isInitialized: false });
@@ -71,8 +90,10 @@ async function deliver(id) {
     state.api = state.sequencer ? state.sequencer.load(opened.cmi) : loadApi(newApi(edition, transport, hooks), opened.cmi);
     transport.begin({ run: opened.run, part: id, snapshot });
     window[NAMES[edition]] = state.api;
+    fact("Interface", `${NAMES[edition]} is offered; the content has not called Initialize`);
     state.patience = setTimeout(complain, PATIENCE);
   }
+  fact("Part", `${part.title} (${id}), run ${opened.run}`);
   $("content").title = part.title;
   $("content").src = opened.url;
   drawMenu();
@@ -81,6 +102,8 @@ async function deliver(id) {
 const hooks = {
   onCall,
   onChange: () => transport.touch(),
+  onRead,
+  onMisuse: (what) => problems.tell("interface", what),
   onInitialize() {
     state.isInitialized = true;
     clearTimeout(state.patience);
@@ -165,13 +188,14 @@ async function finish() {
 }
 
 function onSaved(answer) {
-  $("saved").textContent = `Saved at ${new Date(answer.saved).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}`;
+  if (!counts()) return;
+  $("saved").textContent = t("Saved at %s", new Date(answer.saved).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
   $("saved").className = "";
   fact("Last commit", answer.saved);
 }
 
 function onUnsaved(reason) {
-  $("saved").textContent = "Not saved yet";
+  $("saved").textContent = t("Not saved yet");
   $("saved").className = "unsaved";
   fact("Last problem", reason);
 }
@@ -184,16 +208,16 @@ function onStale() {
 }
 
 function complain() {
-  fact("Calls", "none: the content has not called Initialize");
+  problems.tell("interface", "the content has not called Initialize");
   $("diagnostics").open = true;
 }
 
 function say(title, text, actions) {
   $("content").hidden = true;
   $("notice").hidden = false;
-  $("notice-title").textContent = title;
-  $("notice-text").textContent = text;
-  $("notice-actions").replaceChildren(...actions.map(([label, act]) => button(label, act)));
+  $("notice-title").textContent = t(title);
+  $("notice-text").textContent = t(text);
+  $("notice-actions").replaceChildren(...actions.map(([label, act]) => button(t(label), act)));
   $("notice-title").focus();
 }
 
@@ -217,7 +241,7 @@ function drawMenu() {
     ...parts.map((one) => {
       const item = document.createElement("li");
       const word = WORDS[one.success] ?? WORDS[one.completion];
-      const made = button(word ? `${one.title} (${word})` : one.title, () => choose(one.id));
+      const made = button(word ? `${one.title} (${t(word)})` : one.title, () => choose(one.id));
       if (one.id === state.part?.id) made.setAttribute("aria-current", "page");
       made.disabled = state.sequencer ? !state.sequencer.may("choice", one.id) : false;
       item.append(made);
@@ -259,12 +283,36 @@ function fact(name, value) {
   found.nextElementSibling.textContent = value;
 }
 
+function onRead(element) {
+  count("GetValue");
+  fact("Last read", element);
+}
+
+function count(name) {
+  calls[name] = (calls[name] ?? 0) + 1;
+  fact("Calls", Object.entries(calls).map(([each, number]) => `${each} ${number}`).join(", "));
+}
+
 function onCall(name, element, value) {
+  count(name);
   const line = document.createElement("li");
   line.textContent = `${new Date().toLocaleTimeString()} ${name} ${element} ${value}`;
   $("calls").prepend(line);
   if ($("calls").children.length > CALLS) $("calls").lastElementChild.remove();
-  if (name === "Initialize") fact("Interface", NAMES[state.outline.edition]);
+  if (name === "Initialize") fact("Interface", `${NAMES[state.outline.edition]} was found and initialized`);
+}
+
+// Puts what the diagnostics show where support can have it pasted.
+async function copy() {
+  const facts = [...$("facts").querySelectorAll("dt")].map((name) => `${name.textContent}: ${name.nextElementSibling.textContent}`);
+  const lines = [...$("calls").children].map((line) => line.textContent);
+  try {
+    await navigator.clipboard.writeText([...facts, ...lines].join("\n"));
+    $("copied").textContent = t("Copied");
+  } catch {
+    getSelection().selectAllChildren($("diagnostics")); // whoever may not write there copies by hand
+    $("copied").textContent = t("Selected: copy it by hand");
+  }
 }
 
 function fail(error) {
@@ -290,7 +338,8 @@ addEventListener("pagehide", () => {
   transport.leaving = true;
 });
 addEventListener("pageshow", (event) => event.persisted && location.reload());
-addEventListener("error", (event) => onCall("error", "", event.message));
+problems.watch(window);
+$("copy").addEventListener("click", copy);
 $("exit").addEventListener("click", () => exit().catch(fail));
 $("next").addEventListener("click", () => step("continue", 1));
 $("previous").addEventListener("click", () => step("previous", -1));

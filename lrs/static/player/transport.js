@@ -8,8 +8,8 @@ const KEEPALIVE = 60_000; // bytes
 const RETRY = [2_000, 5_000, 15_000, 30_000]; // milliseconds
 
 export class Transport {
-  constructor({ base, onSaved, onUnsaved, onStale, onCall }) {
-    Object.assign(this, { base, onSaved, onUnsaved, onStale, onCall });
+  constructor({ base, onSaved, onUnsaved, onStale, onCall, onProblem }) {
+    Object.assign(this, { base, onSaved, onUnsaved, onStale, onCall, onProblem });
     this.leaving = false;
     this.run = null;
   }
@@ -126,6 +126,7 @@ export class Transport {
       }
       forget(this.base, body);
       if (!this.unsaved) this.onSaved(answer);
+      if (answer.element) this.onProblem("interface", `error ${answer.errorCode} at ${answer.element} of a commit`);
     } else {
       this.onUnsaved(answer.reason ?? `status ${status}`);
     }
@@ -136,6 +137,7 @@ export class Transport {
     if (body.run === this.run && body.sequence >= (this.unsaved?.sequence ?? 0)) this.unsaved = body;
     keep(this.base, body);
     this.onCall("commit", "failed", reason);
+    this.onProblem("saving", reason);
     this.onUnsaved(reason);
     this.retryLater();
     return { result: "false", errorCode: 391 };
@@ -180,7 +182,7 @@ function keep(base, body) {
   try {
     sessionStorage.setItem(`${PREFIX}${base} ${body.run}`, JSON.stringify(body));
   } catch {
-    // a full or forbidden store costs the copy, not the commit
+    // a full or forbidden store costs the copy, not the commit; problems.js hears of it
   }
 }
 

@@ -15,9 +15,11 @@ from factories_packages import scorm_files, zipped
 from flask import Flask
 from pymongo.database import Database
 
+from lrs.content.attempts.sending import send
 from lrs.content.library import intake
 from lrs.content.library.intake import Intake
 from lrs.content.opening import open_content
+from lrs.content.origin.problems import Problem, note
 from lrs.content.packages.read import Wish
 from lrs.content.player.launches import Wanted
 from lrs.content_app import create_content_app
@@ -127,6 +129,44 @@ def test_an_item_tells_where_learners_stopped(app: Flask, db: Db, settings: Sett
     assert "1 learner" in page
     kept(db, settings, opened.url, lesson_status="completed", lesson_location="page-9")
     assert "Where learners stopped" not in ada.open(f"/console/content/{item}").text
+
+
+def test_an_item_tells_what_went_wrong_in_browsers(
+    app: Flask, db: Db, settings: Settings, ada: Browser
+) -> None:
+    item, _ = opened_quiz(db, settings)
+    assert "Problems seen in browsers" not in ada.open(f"/console/content/{item}").text
+    launch = db.content_launches.find_one({})
+    assert launch is not None
+    agent = "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0"
+    problem = Problem("script", "x<b> is not defined", f"https://c.example/v/{launch['version']}/quiz.js:4")
+    for _ in range(2):
+        note(db, launch, [problem], agent, utc_now())
+    page = ada.open(f"/console/content/{item}").text
+    for words in ("Problems seen in browsers", "Version 1", "x&lt;b&gt; is not defined", "quiz.js:4"):
+        assert words in page
+    assert "Firefox 127, Linux (2)" in page
+
+
+def test_the_question_most_often_wrong_is_told_of_scorm_too(
+    app: Flask, db: Db, settings: Settings, ada: Browser
+) -> None:
+    item, opened = opened_quiz(db, settings)
+    answers = [{"id": "q1", "type": "true-false", "student_response": "t", "result": "correct"},
+               {"id": "q2", "type": "true-false", "student_response": "f", "result": "wrong"}]  # fmt: skip
+    site, parts = create_content_app(settings, db).test_client(), urlsplit(opened.url)
+    base = {"base_url": f"{parts.scheme}://{parts.netloc}"}
+    run = site.post(f"{parts.path}open", json={"part": "quiz"}, **base).json["run"]
+    cmi = {
+        "core": {"lesson_status": "incomplete"},
+        "interactions": {str(n): one for n, one in enumerate(answers)},
+    }
+    sent = {"part": "quiz", "run": run, "sequence": 1, "cmi": cmi}
+    assert site.post(f"{parts.path}commit", json=sent, **base).json["result"] == "true"
+    send(db, settings.public_url, utc_now)
+    page = ada.open(f"/console/content/{item}").text
+    assert "Most often answered wrong" in page
+    assert "<b>q2</b>, 100 %" in page
 
 
 def test_support_sees_the_raw_data_and_what_the_learner_sees(

@@ -122,6 +122,18 @@ def test_a_review_of_content_that_knows_no_mode_is_refused(
     assert db.launches.count_documents({}) == 0
 
 
+@pytest.mark.parametrize("package", ["scorm12-quiz", "tincan-tour"])
+def test_a_review_of_what_the_learner_never_opened_enrols_nobody(
+    package: str, client: FlaskClient, auth: Auth, settings: Settings, db: Db
+) -> None:
+    item = take_in(settings, db, zipped(PACKAGES / package))["item"]
+    asked = {"actor": ANA, "mode": "review"}
+    answer = client.post(f"/api/v1/content/{item}/launches", json=asked, headers=auth())
+    assert answer.status_code == 409
+    kept = ("content_enrolments", "content_launches", "attempts", "launches")
+    assert {name: db[name].count_documents({}) for name in kept} == dict.fromkeys(kept, 0)
+
+
 def test_a_unit_that_did_not_read_the_learners_preferences_cannot_begin(
     client: FlaskClient, auth: Auth, db: Db, course: str
 ) -> None:
