@@ -6,7 +6,8 @@ A table is read by the list of files in its log, never by its folder: there lie 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,10 +15,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.dataset as pads
 
+from lrs.lake.errors import LakeTaken
 from lrs.lake.storage import LakeTable
 
 MEMORY: Final = "768MB"
 THREADS: Final = 2
+RENEWED_S: Final = 20.0  # well before the lease of `state` ends
 
 _lock = threading.Lock()
 _database: duckdb.DuckDBPyConnection | None = None
@@ -38,6 +41,33 @@ def connection() -> duckdb.DuckDBPyConnection:
                 }
             )
         return _database.cursor()
+
+
+@contextmanager
+def while_held(db: duckdb.DuckDBPyConnection, hold: Callable[[], None]) -> Iterator[None]:
+    """Keep a lease while DuckDB is at work for long; LakeTaken, and its work is interrupted, where it is lost."""
+    over, lost = threading.Event(), []
+
+    def keep() -> None:
+        while not over.wait(RENEWED_S):
+            try:
+                hold()
+            except LakeTaken as error:
+                lost.append(error)
+                db.interrupt()
+                return
+
+    keeper = threading.Thread(target=keep, name="lease of the lake", daemon=True)
+    keeper.start()
+    try:
+        yield
+    except duckdb.InterruptException:
+        if lost:
+            raise lost[0] from None
+        raise
+    finally:
+        over.set()
+        keeper.join()
 
 
 def relation(db: duckdb.DuckDBPyConnection, table: LakeTable, *, where: bool = False) -> str:

@@ -25,13 +25,17 @@ from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
 
 from lrs.lake.errors import LakeMissing, LakeOfOtherLayout, LakeTaken, LakeUnreadable
-from lrs.lake.tables import COUNTED, LAYOUT, SCHEMAS
+from lrs.lake.tables import LAYOUT, SCHEMAS
 
 GROUP_ROWS: Final = 122_880
 FILE_ROWS: Final = 700_000  # about 32 MB of statements
 BUILD_FIRST: Final = "run `lrs lake build`"
 LOOK: Final = "look at the folder or bucket of LRS_LAKE_URL, or run `lrs lake build --anew`"
-_AT_ONCE: Final = {"delta.logRetentionDuration": "interval 0 seconds", "delta.checkpointInterval": "50"}
+_AT_ONCE: Final = {
+    "delta.logRetentionDuration": "interval 0 seconds",
+    "delta.checkpointInterval": "50",
+    "delta.dataSkippingNumIndexedCols": "0",  # a minimum in the log might be somebody's name
+}
 
 
 def never() -> bool:
@@ -57,14 +61,13 @@ class LakeTable:
         self.hold()
         if self.is_local:
             Path(self.uri).mkdir(mode=0o700, parents=True, exist_ok=True)
-        counted = {"delta.dataSkippingNumIndexedCols": str(COUNTED[self.name])}
         self._table = DeltaTable.create(
             self.uri,
             SCHEMAS[self.name],
             mode="overwrite",
             name=self.name,
             description=LAYOUT,
-            configuration=_AT_ONCE | counted,
+            configuration=_AT_ONCE,
         )
 
     def hold(self) -> None:
@@ -177,9 +180,6 @@ class LakeTable:
 
     def forget(self) -> None:
         """Remove every file, partial file and log that the newest version does not need."""
-        table = self.delta
-        self.hold()
-        table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
         self._sweep()
         table = self.delta
         self.hold()
@@ -189,7 +189,10 @@ class LakeTable:
         self._table = None
 
     def _sweep(self) -> None:
-        """Remove what writers that were killed left under names that vacuum does not know."""
+        """Remove old files and what writers that were killed left, also under names that vacuum does not know.
+
+        One by one, so that the right to write is held all the time: a vacuum that takes longer would lose it.
+        """
         known = set(self._adds())
         for one in self.files.get_file_info(pafs.FileSelector("", recursive=False)):
             if one.type == pafs.FileType.File and ".parquet" in one.path and one.path not in known:
