@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
+import numpy as np
+import pyarrow as pa
 from pymongo.database import Database
 
 from lrs.lake.values import EPOCH, instant_of
@@ -27,6 +29,29 @@ def slot_sql(column: str) -> str:
     """Return the SQL of the instant (milliseconds) that stands for all instants of the same bucket."""
     at = f"epoch_ms({column})"
     return f"CASE WHEN {at} >= {SINCE} THEN {at} - {at} % {QUARTER} ELSE {at} END"
+
+
+def quarter_sql(column: str) -> str:
+    """Return the SQL of the number of the quarter of an hour, for instants of which `all_slots` knows all."""
+    return f"(epoch_ms({column}) // {QUARTER})::INTEGER"
+
+
+def all_slots(
+    bounds: Span | None, unit: str, zone: str, span: Span, now: dt.datetime
+) -> tuple[pa.Array, pa.Array] | None:
+    """Return every quarter between two instants and the first instant of its bucket, in milliseconds.
+
+    None where the bounds leave what has starts: of hours, and of what only a wrong clock writes.
+    """
+    if bounds is None or bounds[0] is None or bounds[1] is None:
+        return pa.array([], pa.int32()), pa.array([], pa.int64())
+    starts = [_milliseconds(one) for one in bucket_starts(unit, zone, span, now)]
+    least, greatest = _milliseconds(bounds[0]), _milliseconds(bounds[1])
+    if len(starts) < 2 or least < starts[0] or greatest >= starts[-1]:
+        return None
+    quarters = np.arange(least // QUARTER, greatest // QUARTER + 1)
+    places = np.searchsorted(starts, quarters * QUARTER, side="right") - 1
+    return pa.array(quarters, pa.int32()), pa.array(np.array(starts)[places], pa.int64())
 
 
 def bucket_table(

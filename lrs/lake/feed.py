@@ -53,7 +53,7 @@ def present(db: Database[Document]) -> int:
 def changes(
     db: Database[Document], position: int, beat: str, others: Collection[str]
 ) -> Iterator[tuple[int, Change | None]]:
-    """Yield (position, change) of statements and of `others` since a position, until the beat: (position, None).
+    """Yield (position, change) since a position, until the beat: (position, None).
 
     Raises FeedLost where MongoDB has forgotten what happened since.
     """

@@ -45,7 +45,7 @@ def connection() -> duckdb.DuckDBPyConnection:
 
 @contextmanager
 def while_held(db: duckdb.DuckDBPyConnection, hold: Callable[[], None]) -> Iterator[None]:
-    """Keep a lease while DuckDB is at work for long; LakeTaken, and its work is interrupted, where it is lost."""
+    """Keep a lease while DuckDB is at work for long; where it is lost, that ends with LakeTaken."""
     over, lost = threading.Event(), []
 
     def keep() -> None:

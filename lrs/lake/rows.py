@@ -24,9 +24,10 @@ EXTENSION_KINDS: Final = {"z": "null", "b": "truth", "i": "whole", "d": "double"
 LONG: Final = "x"  # a text beyond the searched length: only the statement itself holds it
 SIGN: Final = 2**63
 FIELDS: Final = (
-    "org", "actor", "timestamp", "stored", "id", "actor_type", "verb", "object", "activity_type", "registration", "success",
-    "completion", "score", "duration_s", "platform", "language", "instructor", *ACTIVITY_LISTS, "client",
-    "client_label", "controlled_by", "authority", "version", "beyond_launch", "repairs", "origin", "extensions",
+    "org", "actor", "timestamp", "stored", "id", "actor_type", "verb", "object", "activity_type",
+    "registration", "success", "completion", "score", "duration_s", "platform", "language", "instructor",
+    *ACTIVITY_LISTS, "client", "client_label", "controlled_by", "authority", "version", "beyond_launch",
+    "repairs", "origin", "extensions",
 )  # fmt: skip
 _MAY_ANSWER: Final = {"$or": [
     {"$eq": ["$verb", "http://adlnet.gov/expapi/verbs/answered"]},

@@ -7,6 +7,7 @@ two writers that start from one version and move the same position, Delta lets o
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 import time
@@ -55,6 +56,7 @@ class LakeTable:
         self.is_local = "://" not in url
         self.uri = str(Path(url).absolute() / name) if self.is_local else f"{url.rstrip('/')}/{name}"
         self._table: DeltaTable | None = None
+        self._bounds: dict[tuple[str, str], tuple[dt.datetime, dt.datetime] | None] = {}
 
     def create(self) -> None:
         """Make the table, empty, in place of one that is there."""
@@ -136,6 +138,26 @@ class LakeTable:
         """Return the bytes of each file of the newest version."""
         return self._adds()
 
+    def bounds(self, column: str) -> tuple[dt.datetime, dt.datetime] | None:
+        """Return the least and the greatest instant in a column, as the files tell; None without any."""
+        paths = self.paths()
+        for gone in self._bounds.keys() - {(path, column) for path in paths}:
+            if gone[1] == column:
+                del self._bounds[gone]
+        for path in paths:
+            if (path, column) not in self._bounds:
+                self._bounds[path, column] = self._bounds_in(path, column)
+        found = [pair for path in paths if (pair := self._bounds[path, column]) is not None]
+        return (min(one for one, _ in found), max(one for _, one in found)) if found else None
+
+    def _bounds_in(self, path: str, column: str) -> tuple[dt.datetime, dt.datetime] | None:
+        with self.files.open_input_file(path) as source:
+            told = pq.read_metadata(source)
+        at = told.schema.names.index(column)
+        groups = (told.row_group(i).column(at).statistics for i in range(told.num_row_groups))
+        found = [(one.min, one.max) for one in groups if one is not None and one.has_min_max]
+        return (min(one for one, _ in found), max(one for _, one in found)) if found else None
+
     def commit(
         self,
         added: Sequence[AddAction],
@@ -189,7 +211,7 @@ class LakeTable:
         self._table = None
 
     def _sweep(self) -> None:
-        """Remove old files and what writers that were killed left, also under names that vacuum does not know.
+        """Remove old files and what writers that were killed left, under whatever name.
 
         One by one, so that the right to write is held all the time: a vacuum that takes longer would lose it.
         """

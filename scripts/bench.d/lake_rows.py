@@ -42,6 +42,7 @@ def fill(db: Any, url: str, count: int) -> Filler:
     filler.words(TEXTS_OF_ACTIVITIES).learn([*courses, *units])
     for rows in _batches(filler, count, began, courses, units):
         filler.statements.commit(filler.statements.write([rows]), positions={COPIED: 0})
+    filler.records.copy()
     filler.statements.commit([], positions={BUILT: 1})
     filler.follow(utc_now)
     tending.compact(filler)

@@ -163,7 +163,9 @@ def vacuum(services: Services) -> None:
 @group.command()
 @click.argument("sql")
 @click.option("--org", "organizations", multiple=True, help="Only this organization; may be repeated.")
-@click.option("--limit", default=1000, show_default=True, type=click.IntRange(1, 10_000), help="Rows at most.")
+@click.option(
+    "--limit", default=1000, show_default=True, type=click.IntRange(1, 10_000), help="Rows at most."
+)
 @click.option("--seconds", default=30.0, show_default=True, help="Stop the query after this time.")
 @json_option
 @with_services
@@ -177,7 +179,8 @@ def sql(
     """
     try:
         answer = ask_in_sql(
-            services.db, services.settings.lake_url, sql, scope_from(services.db, organizations), services.now(),
+            services.db, services.settings.lake_url, sql,
+            scope_from(services.db, organizations), services.now(),
             max_seconds=seconds, max_rows=limit,
         )  # fmt: skip
     except (StatementError, Collision) as error:

@@ -59,7 +59,7 @@ def check(db: duckdb.DuckDBPyConnection, sql: str, tables: Collection[str]) -> s
     taken = {name for (name,) in db.execute("SELECT view_name FROM duckdb_views()").fetchall()}
     named = {name.lower() for name in _named(tree)}
     if wrong := named & (taken | set(tables)):
-        raise InvalidQuery("sql", f"WITH may not name anything {sorted(wrong)[0]!r}")
+        raise InvalidQuery("sql", f"WITH may not name anything {min(wrong)!r}")
     known = functions(db)
     read: set[str] = set()
     for node in _nodes(tree["statements"][0]["node"]):

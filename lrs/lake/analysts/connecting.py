@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+# ruff: noqa: S608 -- the code is for people to read
+
 FILES: Final = """\
 from deltalake import DeltaTable  # pip install deltalake
 

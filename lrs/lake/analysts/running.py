@@ -1,4 +1,4 @@
-"""An analyst's SQL is run in a DuckDB of its own: read only, without files, bounded in time, memory and rows."""
+"""An analyst's SQL is run in a DuckDB of its own, without files, bounded in time, memory and rows."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import datetime as dt
 import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
-from uuid import UUID
 
 import duckdb
 import pyarrow as pa
@@ -67,7 +66,7 @@ def ask(
     through = (state.read(db) or {}).get("through")
     if not url or through is None:
         raise LakeMissing("there is no lake that was built", "set LRS_LAKE_URL and run `lrs lake build`")
-    began = time.perf_counter()
+    began, reach = time.perf_counter(), Reach(db, orgs, now, everything=everything)
     if not _one_at_a_time.acquire(timeout=max_seconds):
         raise QueryTimeout(max_seconds)
     try:
@@ -75,7 +74,7 @@ def ask(
         timer = threading.Timer(max_seconds, lake.interrupt)
         timer.start()
         try:
-            columns, rows, more = _asked(lake, db, url, sql, Reach(db, orgs, now, everything=everything), max_rows)
+            columns, rows, more = _asked(lake, url, sql, reach, max_rows)
         except duckdb.InterruptException as error:
             raise QueryTimeout(max_seconds) from error
         except (duckdb.OutOfMemoryException, MemoryError):
@@ -91,7 +90,7 @@ def ask(
 
 
 def _asked(
-    lake: duckdb.DuckDBPyConnection, db: Database[Document], url: str, sql: str, reach: Reach, max_rows: int
+    lake: duckdb.DuckDBPyConnection, url: str, sql: str, reach: Reach, max_rows: int
 ) -> tuple[list[tuple[str, str]], list[list[Any]], bool]:
     wanted = check(lake, sql, TABLES)
     show(lake, url, reach, wanted)
@@ -113,25 +112,24 @@ def _asked(
 
 def plain(value: Any) -> Any:
     """Return a value as JSON holds it: instants and days as text, what is no number as null."""
-    match value:
-        case None | bool() | int() | str():
-            return value
-        case float():
-            return value if math.isfinite(value) else None
-        case Decimal():
-            return plain(float(value))
-        case dt.datetime():
-            return value.isoformat().replace("+00:00", "Z")
-        case dt.date() | dt.time():
-            return value.isoformat()
-        case dt.timedelta():
-            return value.total_seconds()
-        case UUID():
-            return str(value)
-        case bytes():
-            return value.hex()
-        case dict():
-            return {str(name): plain(one) for name, one in value.items()}
-        case list() | tuple() | set():
-            return [plain(one) for one in value]
-    return str(value)
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [plain(one) for one in value]
+    return next((read(value) for kind, read in _PLAIN.items() if isinstance(value, kind)), str(value))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+_PLAIN: Final[Mapping[type, Callable[[Any], Any]]] = {
+    float: _finite,
+    Decimal: lambda value: _finite(float(value)),
+    dt.datetime: lambda value: value.isoformat().replace("+00:00", "Z"),
+    dt.date: lambda value: value.isoformat(),
+    dt.timedelta: lambda value: value.total_seconds(),
+    bytes: lambda value: value.hex(),
+}

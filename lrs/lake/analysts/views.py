@@ -45,11 +45,11 @@ OF_ORGANIZATION: Final = {
 OF_PERSON: Final = {PEOPLE: "key", AWARDS: "person", PERIODS: "person", STANDINGS: "person"}
 ANSWERS, CONTEXT, IDENTITIES = "answers", "context", "identities"
 DERIVED: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
-    ANSWERS: (
-        (STATEMENTS,),
-        "SELECT org, id, actor, timestamp, object_activity AS activity, registration, interaction_type, response, success, "
-        "score_scaled, duration_s FROM statements WHERE response IS NOT NULL OR interaction_type IS NOT NULL",
-    ),
+    ANSWERS: ((STATEMENTS,), (
+        "SELECT org, id, actor, timestamp, object_activity AS activity, registration, interaction_type, "
+        "response, success, score_scaled, duration_s FROM statements "
+        "WHERE response IS NOT NULL OR interaction_type IS NOT NULL"
+    )),
     CONTEXT: (
         (STATEMENTS,),
         " UNION ALL ".join(
@@ -57,11 +57,10 @@ DERIVED: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
             for name in ACTIVITY_LISTS
         ),
     ),
-    IDENTITIES: (
-        (PEOPLE, ACTORS),
-        "SELECT a.key AS actor, p.key AS person FROM (SELECT key, unnest(identifiers) AS text FROM people) p "
-        "JOIN actors a USING (text)",
-    ),
+    IDENTITIES: ((PEOPLE, ACTORS), (
+        "SELECT a.key AS actor, p.key AS person "
+        "FROM (SELECT key, unnest(identifiers) AS text FROM people) p JOIN actors a USING (text)"
+    )),
 }  # fmt: skip
 TABLES: Final = frozenset({STATEMENTS, ACTORS, ACTIVITIES, *SOURCES, *DERIVED})
 
@@ -133,7 +132,8 @@ def _as_known(people: Any, known: Collection[str]) -> pa.Table:
 
 def _keys(db: duckdb.DuckDBPyConnection, name: str) -> pa.Array:
     """Return the numbers of the texts that statements in reach name."""
-    parts = [f"SELECT {one} AS key FROM {STATEMENTS}" for one in (ACTOR_COLUMNS if name == ACTORS else ("object_activity",))]  # noqa: S608 -- names of ours
+    columns = ACTOR_COLUMNS if name == ACTORS else ("object_activity",)
+    parts = [f"SELECT {one} AS key FROM {STATEMENTS}" for one in columns]  # noqa: S608 -- names of ours
     if name == ACTIVITIES:
         parts += [f"SELECT unnest({one}) AS key FROM {STATEMENTS}" for one in ACTIVITY_LISTS]  # noqa: S608 -- names of ours
     found = db.execute(f"SELECT DISTINCT key FROM ({' UNION ALL '.join(parts)}) WHERE key IS NOT NULL")  # noqa: S608 -- names of ours

@@ -1,4 +1,4 @@
-"""Questions over everything: of MongoDB at one size, of the lake at ten times that, of plain DuckDB on its files.
+"""Questions over everything: of MongoDB, of the lake at ten times the size, of plain DuckDB on its files.
 
 Times of MongoDB grow with the store, so the ratio is of one statement each: what MongoDB takes for its size,
 ten times. The rows of the large lake are generated and written by the lake's own code; `lrs lake build` is
@@ -7,7 +7,6 @@ measured on what MongoDB holds.
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import os
 import re
@@ -16,12 +15,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lake_rows
 from load import load
-from parts.analysis import MONTH, ONE, analysts, ask, verdict
 from run import Figures, Run
 from stand import ROOT
 
@@ -31,6 +30,7 @@ from lrs.analysis.run import Analyst
 from lrs.foundation.context import utc_now
 from lrs.lake import reading
 from lrs.lake.rows import order_key
+from parts.analysis import MONTH, ONE, analysts, ask, verdict
 
 TIMES_LARGER = 10
 ASKED = 7
@@ -124,7 +124,8 @@ def of_lake(run: Run, db: Any, folder: Path) -> tuple[dict[str, float], float]:
             found[question] = ask(web, asking[org], body, ASKED)["p50_ms"]
         children = Path(f"/proc/{web.process.pid}/task/{web.process.pid}/children").read_text().split()
         peaks = [
-            re.search(r"^VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.M) for pid in children
+            re.search(r"^VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+            for pid in children
         ]
     return found, max(int(peak[1]) for peak in peaks if peak) / 1024
 
@@ -133,9 +134,11 @@ def of_plain(filler: Any) -> dict[str, float]:
     """Return the median in ms of the SQL that somebody would write, on the same files with the same bounds."""
     with reading.connection() as db:
         db.execute(f"CREATE TEMP VIEW t AS SELECT * FROM {reading.relation(db, filler.statements)}")
-        return {
-            question: timed(lambda: db.execute(sql).fetchall()) for question, (*_, sql) in QUESTIONS.items()
-        }
+        return {question: timed(partial(fetched, db, sql)) for question, (*_, sql) in QUESTIONS.items()}
+
+
+def fetched(db: Any, sql: str) -> Any:
+    return db.execute(sql).fetchall()
 
 
 def timed(work: Any) -> float:
