@@ -22,7 +22,7 @@ import pyarrow as pa
 from pymongo.database import Database
 
 from lrs.lake import reading
-from lrs.lake.buckets import all_slots, bucket_table, quarter_sql, slot_sql
+from lrs.lake.buckets import FEW, bucket_table, halving_sql, known_starts, quarters, slot_sql
 from lrs.lake.errors import LakeError, Unanswerable
 from lrs.lake.rows import NUMBERS, SIGN, order_key
 from lrs.lake.sql import Sql, column_of, extensions_in, numbers_in, texts_in
@@ -104,7 +104,7 @@ class LakeQuestion:
     ) -> None:
         self.lake, self.mongo, self.orgs, self.query, self.now = lake, mongo, tuple(orgs), query, now
         self.person = person  # who owns an identifier, or the identifier
-        self.slots: dict[int, str] = {}  # the SQL of the slot of each key that is a bucket
+        self.slots: dict[int, str] = {}  # the SQL of the slot of a key whose buckets are joined
         self.extensions: list[tuple[str, str]] = []  # (place, IRI) of the columns x0, x1, ...
 
     @contextmanager
@@ -225,8 +225,8 @@ class LakeQuestion:
         if key.field.kind is Kind.PERSON:
             return Value("NULL", _as_it_is)
         if key.bucket:
-            self._buckets(db, i, key, view, parameters)
-            return Value(f"b{i}.start", lambda v, _: instant_of(v))
+            sql = self._bucket(db, i, key, view, parameters)
+            return Value(sql, lambda v, _: instant_of(v))
         if key.field.kind is Kind.IRIS:
             name = key.field.name
             return Value(f"u_{name}.v", lambda v, names: _list_of(name, [v], names)[0])
@@ -235,22 +235,26 @@ class LakeQuestion:
             return value_of_field(key.field, f"s.x{self.extensions.index(place)}")
         return value_of_field(key.field)
 
-    def _buckets(
+    def _bucket(
         self, db: duckdb.DuckDBPyConnection, i: int, key: GroupKey, view: str, parameters: list[Any]
-    ) -> None:
-        """Make the table b<i> that says in which bucket each quarter of an hour lies."""
+    ) -> str:
+        """Return the SQL of the start of a key's bucket, in milliseconds; makes the table that it needs."""
         assert key.bucket is not None  # noqa: S101 -- the caller looked
         column = column_of(key.field.name)
         start, end, name = bounds(self.query.where)
         span = (start, end) if name == key.field.name else (None, None)
-        known = all_slots(
-            self.lake.bounds(column.removeprefix("s.")), key.bucket, key.timezone, span, self.now
-        )
-        self.slots[i] = slot_sql(column) if known is None else quarter_sql(column)
-        if known is None:
-            known = self._slots_found(db, i, key, view, parameters, span)
-        db.register(f"buckets_{i}_", pa.table({"slot": known[0], "start": known[1]}))
-        db.execute(f"CREATE TEMP TABLE buckets_{i} AS SELECT * FROM buckets_{i}_")  # noqa: S608 -- a number of ours
+        reach = self.lake.bounds(column.removeprefix("s."))
+        starts = known_starts(reach, key.bucket, key.timezone, span, self.now)
+        if starts is not None and len(starts) <= FEW:
+            return f"CASE WHEN {column} IS NOT NULL THEN {halving_sql(column, starts)} END"
+        self.slots[i] = slot_sql(column)
+        known = (
+            quarters(starts, reach[1]) if starts and reach
+            else self._slots_found(db, i, key, view, parameters, span=span)
+        )  # fmt: skip
+        db.register(f"found_{i}", pa.table({"slot": known[0], "start": known[1]}))
+        db.execute(f"CREATE OR REPLACE TEMP TABLE buckets_{i} AS SELECT * FROM found_{i}")  # noqa: S608 -- a number of ours
+        return f"b{i}.start"
 
     def _slots_found(
         self,
@@ -259,9 +263,10 @@ class LakeQuestion:
         key: GroupKey,
         view: str,
         parameters: list[Any],
+        *,
         span: Span,
     ) -> tuple[Any, Any]:
-        """Return slots and buckets of what is selected: where it has hours, or instants long ago or to come."""
+        """Return slots and buckets of what is selected: of hours, of instants long ago or to come."""
         slot = self.slots[i]
         found = db.execute(f"{view} SELECT DISTINCT {slot} FROM s WHERE {slot} IS NOT NULL", parameters)  # noqa: S608 -- expressions of ours
         slots = [row[0] for row in found.fetchall()]
@@ -292,7 +297,7 @@ class LakeQuestion:
             listed = f"CASE WHEN len({column}) > 0 THEN {column} ELSE [NULL] END"
             yield f" CROSS JOIN LATERAL (SELECT unnest({listed}) AS v) u_{name}"
         for i, key in enumerate(self.query.group):
-            if key.bucket:
+            if key.bucket and i in self.slots:
                 yield f" LEFT JOIN buckets_{i} b{i} ON b{i}.slot = {self.slots[i]}"
 
     def _partial(self, row: Mapping[str, Any], keys: Sequence[Value], names: Names) -> Partial:
@@ -420,7 +425,7 @@ def _twice(
     *,
     final: bool,
 ) -> str:
-    """Return the SQL that groups by keys and value first, and then by keys alone: quicker than lists of values.
+    """Return the SQL that groups by keys and value first, and then by keys alone, which is quicker.
 
     `final` says that no other partial result has the same keys, so that distinct values are counted here.
     """

@@ -5,6 +5,9 @@ A table is read by the list of files in its log, never by its folder: there lie 
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,10 +34,13 @@ def connection() -> duckdb.DuckDBPyConnection:
     global _database  # noqa: PLW0603 -- one for each process, and its memory bound is for all of them
     with _lock:
         if _database is None:
+            spilled = tempfile.mkdtemp(prefix="laurel-lake-")  # else it is .tmp, wherever the process runs
+            atexit.register(shutil.rmtree, spilled, ignore_errors=True)
             _database = duckdb.connect(
                 config={
                     "memory_limit": MEMORY,
                     "threads": THREADS,
+                    "temp_directory": spilled,
                     "autoinstall_known_extensions": False,
                     "autoload_known_extensions": False,
                     "preserve_insertion_order": False,

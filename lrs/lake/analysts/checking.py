@@ -19,6 +19,10 @@ from statements.errors import InvalidQuery
 LONGEST: Final = 20_000  # characters
 DEEPEST: Final = 100
 TABLE_FUNCTIONS: Final = frozenset({"unnest", "range", "generate_series"})
+WINDOW_FUNCTIONS: Final = frozenset({
+    "row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead", "first_value",
+    "last_value", "nth_value",
+})  # fmt: skip
 NODES: Final = re.compile(
     r"SELECT_NODE|SET_OPERATION_NODE|(RECURSIVE_)?CTE_NODE|BASE_TABLE|JOIN|SUBQUERY|EMPTY|EXPRESSION_LIST|TABLE_FUNCTION"
     r"|(DISTINCT|LIMIT|LIMIT_PERCENT|ORDER)_MODIFIER|ORDER_DEFAULT|ASCENDING|DESCENDING"
@@ -71,7 +75,7 @@ def check(db: duckdb.DuckDBPyConnection, sql: str, tables: Collection[str]) -> s
         elif kind == "TABLE_FUNCTION":
             _function(node["function"], TABLE_FUNCTIONS)
         elif "function_name" in node:
-            _function(node, known | TABLE_FUNCTIONS)
+            _function(node, known | TABLE_FUNCTIONS | WINDOW_FUNCTIONS)
     return read - named
 
 

@@ -35,7 +35,6 @@ CONFIG: Final[dict[str, Any]] = {
     "autoload_known_extensions": False,
     "allow_community_extensions": False,
     "python_enable_replacements": False,
-    "TimeZone": "UTC",
 }
 _one_at_a_time = threading.BoundedSemaphore(1)  # so that the bound of memory is the process's
 
@@ -94,6 +93,7 @@ def _asked(
 ) -> tuple[list[tuple[str, str]], list[list[Any]], bool]:
     wanted = check(lake, sql, TABLES)
     show(lake, url, reach, wanted)
+    lake.execute("SET TimeZone = 'UTC'")
     lake.execute("SET enable_external_access = false")
     lake.execute("SET lock_configuration = true")
     found = lake.execute(sql)

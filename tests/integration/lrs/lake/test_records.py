@@ -64,7 +64,11 @@ def test_every_table_says_what_its_collection_says(
     counts = {name: len(rows(filler, name)) for name in records.SOURCES}
     assert counts == dict.fromkeys(records.SOURCES, 1) | {"periods": 2, "standings": 2}
     (person,), (first, second) = rows(filler, "people"), rows(filler, "standings")
-    assert (person["key"], person["name"], person["identifiers"]) == ("ana", NAME, [f"mbox::mailto:{NAME}@x.example"])
+    assert (person["key"], person["name"], person["identifiers"]) == (
+        "ana",
+        NAME,
+        [f"mbox::mailto:{NAME}@x.example"],
+    )
     assert (first["state"], first["since"], first["until"]) == ("active", DAY, second["since"])
     assert {one["awarded"] for one in rows(filler, "periods")} == {dt.date(2026, 3, 1), dt.date(2026, 3, 2)}
 

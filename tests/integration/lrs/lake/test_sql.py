@@ -22,7 +22,6 @@ from lrs.lake.analysts.views import TABLES
 from lrs.lake.filling import Filler
 from statements.errors import InvalidQuery, QueryTimeout, StatementError, TooLarge
 
-
 MARK = "secretmarker"
 DAY = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 Ask = Callable[..., SqlAnswer]
@@ -54,10 +53,16 @@ def ask(db: Any, filler: Filler) -> Ask:
         db.affiliations.insert_one({"_id": f"f-{who}", "org": org, "person": who, "primary": True, "from": None,
                                     "until": None, "confirmed_at": DAY})  # fmt: skip
         period = {"n": 1, "kind": "award", "awarded": "2026-03-01", "awarded_at": DAY, "version": who}
-        db.awards.insert_one({"_id": f"a-{who}", "org": "vendor", "person": who, "certification": who, "periods": [period]})
+        db.awards.insert_one(
+            {"_id": f"a-{who}", "org": "vendor", "person": who, "certification": who, "periods": [period]}
+        )
         states = [{"at": DAY, "state": "active"}]
-        db.standings.insert_one({"_id": who, "org": "vendor", "person": who, "certification": who, "states": states})
-        db.tiers.insert_one({"_id": who, "organization": org, "programme": who, "steps": [{"at": DAY, "tier": who}]})
+        db.standings.insert_one(
+            {"_id": who, "org": "vendor", "person": who, "certification": who, "states": states}
+        )
+        db.tiers.insert_one(
+            {"_id": who, "organization": org, "programme": who, "steps": [{"at": DAY, "tier": who}]}
+        )
         db.gate_answers.insert_one({"_id": who, "organization": org, "gate": who, "person": who, "at": DAY})
         db.deals.insert_one({"_id": who, "org": org, "id": who, "person": who, "created": DAY})
     url = filler.statements.uri.removesuffix("/statements")
@@ -72,15 +77,13 @@ def ask(db: Any, filler: Filler) -> Ask:
     return asked
 
 
-@pytest.mark.parametrize(
-    ("sql", "rows"),
-    [
+ANSWERS = [
         ("SELECT org, count(*) AS n FROM statements GROUP BY ALL ORDER BY org", [["north", 2], ["south", 1]]),
         ("SELECT sum(try_cast(response AS INT)) FROM answers WHERE interaction_type = 'numeric'", [[49]]),
         ("SELECT kind, count(*) FROM context GROUP BY kind", [["parent", 3]]),
         (
-            "SELECT p.name, count(*) FROM statements JOIN identities USING (actor) JOIN people p ON p.key = person "
-            "WHERE org = 'north' GROUP BY 1 ORDER BY 1",
+            ("SELECT p.name, count(*) FROM statements JOIN identities USING (actor) JOIN people p ON p.key = person "
+            "WHERE org = 'north' GROUP BY 1 ORDER BY 1"),
             [["ana", 1], ["ben", 1]],
         ),
         ("SELECT awarded, person FROM periods ORDER BY 2 LIMIT 1", [["2026-03-01", "ana"]]),
@@ -90,20 +93,22 @@ def ask(db: Any, filler: Filler) -> Ask:
         ("WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 3) SELECT max(n) FROM r", [[3]]),
         ("SELECT date_trunc('month', timestamp AT TIME ZONE 'Europe/Berlin') IS NULL FROM statements LIMIT 1", [[False]]),
         ("SELECT n FROM range(3) t(n) UNION ALL VALUES (9) ORDER BY 1", [[0], [1], [2], [9]]),
-        ("SELECT row_number() OVER (ORDER BY key) FROM deals", [[1], [2], [3]]),
-    ],
-)  # fmt: skip
-def test_analysts_ask_in_sql(ask: Ask, sql: str, rows: Any) -> None:
-    assert ask(sql).rows == rows
+        ("SELECT row_number() OVER (ORDER BY key), lag(key) OVER (ORDER BY key) FROM deals", [[1, None], [2, "ana"], [3, "ben"]]),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("table", sorted(TABLES))
-def test_every_table_is_there_and_sealed(ask: Ask, table: str) -> None:
-    whole, sealed = ask(f"SELECT * FROM {table}"), ask(f"SELECT * FROM {table}", "north")
-    assert MARK in str(whole.rows)
-    assert sealed.rows
-    assert MARK not in str(sealed.rows)
-    assert len(sealed.rows) < len(whole.rows)
+def test_analysts_ask_in_sql(ask: Ask) -> None:
+    for sql, rows in ANSWERS:
+        assert ask(sql).rows == rows, sql
+
+
+def test_every_table_is_there_and_sealed(ask: Ask) -> None:
+    for table in sorted(TABLES):
+        mark = "south" if table == "context" else MARK  # which is all numbers
+        whole, sealed = ask(f"SELECT * FROM {table}"), ask(f"SELECT * FROM {table}", "north")
+        assert mark in str(whole.rows), table
+        assert mark not in str(sealed.rows), table
+        assert 0 < len(sealed.rows) < len(whole.rows), table
 
 
 ESCAPES = [
@@ -197,15 +202,32 @@ ESCAPES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("sql", ESCAPES, ids=lambda sql: sql[:50])
-def test_who_tries_to_get_out_is_told_no(ask: Ask, filler: Filler, sql: str) -> None:
+def test_who_tries_to_get_out_is_told_no(ask: Ask, filler: Filler) -> None:
     folder = filler.statements.uri.removesuffix("/statements")
     before = sorted(Path(folder).rglob("*"))
-    with pytest.raises(InvalidQuery) as refused:
-        ask(sql.replace("{lake}", folder).replace("{{}}", "{}"), "north")
-    assert refused.value.parameter == "sql"
-    assert MARK not in str(refused.value)
+    for sql in ESCAPES:
+        with pytest.raises(InvalidQuery) as refused:
+            ask(sql.replace("{lake}", folder).replace("{{}}", "{}"), "north")
+        assert refused.value.parameter == "sql", sql
+        assert MARK not in str(refused.value), sql
     assert sorted(Path(folder).rglob("*")) == before
+
+
+def test_what_passed_the_first_wall_would_meet_the_second(
+    ask: Ask, filler: Filler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were the check of the text blind, DuckDB itself would still open no file and change no setting."""
+    folder = filler.statements.uri.removesuffix("/statements")
+    (file,) = list(Path(folder, "people").glob("*.parquet"))[:1]
+    monkeypatch.setattr(running, "check", lambda *_: {"statements"})
+    for sql in (
+        f"SELECT * FROM read_parquet('{file}')", f"FROM '{file}'", "SELECT * FROM glob('/*')", "SELECT * FROM read_text('/etc/passwd')",
+        f"COPY statements TO '{folder}/out.csv'", f"ATTACH '{folder}/out.db'", "INSTALL httpfs", "LOAD httpfs",
+        "SET enable_external_access = true", "SET memory_limit = '10GB'", "RESET lock_configuration",
+    ):  # fmt: skip
+        with pytest.raises(InvalidQuery):
+            ask(sql, "north")
+    assert "south" not in str(ask("SELECT * FROM statements", "north").rows)
 
 
 PROBES = [
@@ -221,24 +243,33 @@ PROBES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("sql", PROBES)
-def test_not_even_an_error_tells_of_others(ask: Ask, sql: str) -> None:
+def test_not_even_an_error_tells_of_others(ask: Ask) -> None:
     """A condition of the asker must not be evaluated on rows of others before ours is."""
-    try:
-        told = str(ask(sql, "north").rows)
-    except StatementError as error:
-        told = str(error)
-    assert MARK not in told
+    for sql in PROBES:
+        try:
+            told = str(ask(sql, "north").rows)
+        except StatementError as error:
+            told = str(error)
+        assert MARK not in told, sql
 
 
 EXAMPLES = int(os.environ.get("LAUREL_LAKE_EXAMPLES", "60"))
-things = st.sampled_from([*sorted(TABLES), "duckdb_views", "information_schema.tables", "main.statements", "a", '"statements"'])
+things = st.sampled_from(
+    [*sorted(TABLES), "duckdb_views", "information_schema.tables", "main.statements", "a", '"statements"']
+)
 values = st.sampled_from(
     ["*", "count(*)", "org", "text", "CAST(org AS INT)", "list(org)", "getenv('A')", "(SELECT list(org) FROM statements)",
      "any_value(columns(*))", "current_setting('threads')", "key", "x"]
 )  # fmt: skip
 conditions = st.sampled_from(
-    ["TRUE", "org = 'south'", "org LIKE '%'", "org IN (SELECT key FROM organizations)", "1=1 OR org = 'south'", "CAST(key AS INT) = 1"]
+    [
+        "TRUE",
+        "org = 'south'",
+        "org LIKE '%'",
+        "org IN (SELECT key FROM organizations)",
+        "1=1 OR org = 'south'",
+        "CAST(key AS INT) = 1",
+    ]
 )
 
 
@@ -275,9 +306,14 @@ def test_rows_time_and_memory_are_bounded(ask: Ask) -> None:
     assert large.truncated
     assert len(large.rows) < 1000
     with pytest.raises(QueryTimeout):
-        ask("SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE (a.range * b.range) % 7 = 3", max_seconds=0.5)
+        ask(
+            "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE (a.range * b.range) % 7 = 3",
+            max_seconds=0.5,
+        )
     with pytest.raises((TooLarge, QueryTimeout)):
-        ask("SELECT count(DISTINCT md5(a.range::VARCHAR || b.range::VARCHAR)) FROM range(10000) a, range(10000) b")
+        ask(
+            "SELECT count(DISTINCT md5(a.range::VARCHAR || b.range::VARCHAR)) FROM range(10000) a, range(10000) b"
+        )
 
 
 def test_functions_reach_nothing_outside(ask: Ask) -> None:
@@ -286,9 +322,24 @@ def test_functions_reach_nothing_outside(ask: Ask) -> None:
 
     with duckdb.connect() as db:
         names = functions(db)
-    told = ("env", "secret", "setting", "variable", "file_", "read_", "write", "http", "sql", "sleep", "execute", "query")
+    told = (
+        "env",
+        "secret",
+        "setting",
+        "variable",
+        "file_",
+        "read_",
+        "write",
+        "http",
+        "sql",
+        "sleep",
+        "execute",
+        "query",
+    )
     assert {name for name in names if any(word in name for word in told)} == set()
-    assert {"sum", "date_trunc", "list_transform", "regexp_extract", "quantile_cont", "+", "coalesce"} - {"coalesce"} <= names
+    assert {"sum", "date_trunc", "list_transform", "regexp_extract", "quantile_cont", "+", "coalesce"} - {
+        "coalesce"
+    } <= names
 
 
 @pytest.mark.parametrize("missing", ["url", "built"])
