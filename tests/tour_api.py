@@ -420,6 +420,7 @@ def analysis(tour: Tour) -> None:
         {"filter": {"field": "actor", "eq": ANA}, "limit": 5}, {"limit": 5, "organizations": ["drift"]},
     ):  # fmt: skip
         tour.go(ask, json=body)
+    tour.go("POST /api/v1/sql", json={"sql": "SELECT count(*) FROM statements"}, ok=409)  # no lake
     tour.ids["query_id"] = "tour"
     tour.go("DELETE /api/v1/statements/query/<query_id>", ok=404)
     for form in ("ndjson", "csv", "parquet"):

@@ -202,6 +202,8 @@ def with_files(tour: Tour, files: dict[str, str]) -> Iterator[list[str]]:
     yield ["inbound", "show", one("inbound")]
     for name in ("build", "status", "verify", "compact", "vacuum"):
         yield ["lake", name]
+    yield ["lake", "sql", "SELECT count(*) FROM statements", "--org", "drift"]
+    yield ["lake", "connect", "duckdb"]
     yield ["migrate", "--plan"]
     yield ["migrate"]
     yield ["backup", files["folder"] + "/saved"]

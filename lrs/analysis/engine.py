@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pymongo.database import Database
 
+from lrs.analysis.readable_stores import Scope
+from lrs.foundation.errors import Collision
 from lrs.lake import state
 from lrs.lake.errors import LakeError
 from statements.query.analyst_query import AnalystQuery
 from statements.query.predicate import All, AnyOf, Compare, Not, Predicate
 
 if TYPE_CHECKING:
+    from lrs.lake.analysts.running import SqlAnswer
     from lrs.lake.asking import Lake
 
 Document = dict[str, Any]
@@ -62,6 +65,29 @@ def lake_at(url: str) -> Lake:
     from lrs.lake.asking import Lake  # noqa: PLC0415 -- the libraries are optional, and cost 100 MB
 
     return Lake(url)
+
+
+def ask_in_sql(
+    db: Database[Document],
+    url: str,
+    sql: str,
+    scope: Scope,
+    now: dt.datetime,
+    *,
+    max_seconds: float,
+    max_rows: int,
+) -> SqlAnswer:
+    """Answer one SELECT by the lake, which alone can; Collision says why it cannot."""
+    try:
+        from lrs.lake.analysts import running  # noqa: PLC0415 -- the libraries are optional
+
+        return running.ask(
+            db, url, sql, scope.orgs, now, everything=scope.whole, max_seconds=max_seconds, max_rows=max_rows
+        )
+    except ImportError as error:
+        raise Collision(f"{error.name} is not installed here: pip install 'laurel-lrs[lake]'") from error
+    except LakeError as error:
+        raise Collision(str(error)) from error
 
 
 def _small(query: AnalystQuery) -> str | None:

@@ -154,7 +154,7 @@ class Analyst:
     def _question(self, lake: Lake, query: AnalystQuery) -> LakeQuestion:
         from lrs.lake.asking import LakeQuestion  # noqa: PLC0415 -- who has a lake has its libraries
 
-        return LakeQuestion(lake, self.db, self.scope.orgs, query, self.now)
+        return LakeQuestion(lake, self.db, self.scope.orgs, query, self.now, person=self.attributes.person)
 
     def _page(self, query: AnalystQuery, path: str) -> list[Document]:
         falling = query.sort[1]

@@ -22,7 +22,7 @@ import pyarrow as pa
 from pymongo.database import Database
 
 from lrs.lake import reading
-from lrs.lake.buckets import bucket_table, slot_sql
+from lrs.lake.buckets import FEW, bucket_table, halving_sql, known_starts, quarters, slot_sql
 from lrs.lake.errors import LakeError, Unanswerable
 from lrs.lake.rows import NUMBERS, SIGN, order_key
 from lrs.lake.sql import Sql, column_of, extensions_in, numbers_in, texts_in
@@ -32,7 +32,9 @@ from lrs.lake.values import Names, Value, exact_sum, instant_of, number_of, valu
 from statements.errors import QueryTimeout
 from statements.query.analyst_query import AnalystQuery, Column, GroupKey, Measure, bounds
 from statements.query.fields import FIELDS, Field, Kind
+from statements.query.grouping import PersonOf
 from statements.query.predicate import Predicate
+from statements.query.time_buckets import Span
 
 Document = dict[str, Any]
 Partial = dict[str, Any]
@@ -66,6 +68,11 @@ class Lake:
         with self._lock:
             return reading.relation(db, self._tables[name])
 
+    def bounds(self, column: str) -> tuple[dt.datetime, dt.datetime] | None:
+        """Return the least and the greatest instant of a column, whosever rows they are; None without any."""
+        with self._lock:
+            return self._tables[STATEMENTS].bounds(column)
+
     def version(self) -> int:
         """Return the newest version of the statements."""
         with self._lock:
@@ -92,8 +99,12 @@ class LakeQuestion:
         orgs: Sequence[str],
         query: AnalystQuery,
         now: dt.datetime,
+        *,
+        person: PersonOf,
     ) -> None:
         self.lake, self.mongo, self.orgs, self.query, self.now = lake, mongo, tuple(orgs), query, now
+        self.person = person  # who owns an identifier, or the identifier
+        self.slots: dict[int, str] = {}  # the SQL of the slot of a key whose buckets are joined
         self.extensions: list[tuple[str, str]] = []  # (place, IRI) of the columns x0, x1, ...
 
     @contextmanager
@@ -171,18 +182,26 @@ class LakeQuestion:
             }
             self._check(db, _numbers_of(query), as_they_are, long=True)
             keys = [self._key(db, i, key, view, parameters) for i, key in enumerate(query.group)]
-            measures = [_measured(i, one, self._value(one)) for i, one in enumerate(query.measures)]
+            values = [self._value(one) for one in query.measures]
             more = ["s.actor AS actor"] if by_actor else []
             more += ["epoch_ms(s.timestamp) AS at"] if by_time else []
             named = [f"{key.sql} AS k{i}" for i, key in enumerate(keys)] + more
             whole = [f"bool_and({k.whole}) AS kw{i}" for i, k in enumerate(keys) if k.whole]
-            columns = [*named, *whole, *(sql for some in measures for sql in some), "count(*) AS all_of_them"]
             grouped = f"GROUP BY {', '.join(str(i + 1) for i in range(len(named)))}" if named else ""
-            joins = "".join(self._joins())
-            found = db.execute(
-                f"{view} SELECT {', '.join(columns)} FROM s{joins} {grouped} LIMIT {limit}",  # noqa: S608 -- expressions of ours
-                parameters,
-            )
+            rows_of = f"FROM s{''.join(self._joins())}"
+            counted = _counted(query.measures, values)
+            if counted is None:
+                measures = [_measured(i, one, values[i]) for i, one in enumerate(query.measures)]
+                columns = [*named, *whole, *(each for some in measures for each in some)]
+                sql = f"{view} SELECT {', '.join([*columns, 'count(*) AS all_of_them'])} {rows_of} {grouped}"
+            else:
+                final = not by_actor and all(key.field.kind is not Kind.EXTENSION for key in query.group)
+                if final:
+                    self._people(db)
+                sql = (
+                    f"{view}, {_twice(named, whole, counted, rows_of, query.measures, final=final)} {grouped}"
+                )
+            found = db.execute(f"{sql} LIMIT {limit}", parameters)
             labels = [column[0] for column in found.description or ()]
             rows = [dict(zip(labels, row, strict=True)) for row in found.fetchall()]
             names = self._names(db)
@@ -206,8 +225,8 @@ class LakeQuestion:
         if key.field.kind is Kind.PERSON:
             return Value("NULL", _as_it_is)
         if key.bucket:
-            self._buckets(db, i, key, view, parameters)
-            return Value(f"b{i}.start", lambda v, _: instant_of(v))
+            sql = self._bucket(db, i, key, view, parameters)
+            return Value(sql, lambda v, _: instant_of(v))
         if key.field.kind is Kind.IRIS:
             name = key.field.name
             return Value(f"u_{name}.v", lambda v, names: _list_of(name, [v], names)[0])
@@ -216,19 +235,61 @@ class LakeQuestion:
             return value_of_field(key.field, f"s.x{self.extensions.index(place)}")
         return value_of_field(key.field)
 
-    def _buckets(
+    def _bucket(
         self, db: duckdb.DuckDBPyConnection, i: int, key: GroupKey, view: str, parameters: list[Any]
-    ) -> None:
-        """Make the table b<i> that says in which bucket each quarter of an hour lies."""
-        slot = slot_sql(column_of(key.field.name))
-        found = db.execute(f"{view} SELECT DISTINCT {slot} FROM s WHERE {slot} IS NOT NULL", parameters)  # noqa: S608 -- expressions of ours
-        slots = [row[0] for row in found.fetchall()]
+    ) -> str:
+        """Return the SQL of the start of a key's bucket, in milliseconds; makes the table that it needs."""
+        assert key.bucket is not None  # noqa: S101 -- the caller looked
+        column = column_of(key.field.name)
         start, end, name = bounds(self.query.where)
         span = (start, end) if name == key.field.name else (None, None)
-        assert key.bucket is not None  # noqa: S101 -- the caller looked
-        table = bucket_table(self.mongo, slots, unit=key.bucket, zone=key.timezone, span=span, now=self.now)
-        columns = {"slot": pa.array(table.keys(), pa.int64()), "start": pa.array(table.values(), pa.int64())}
-        db.register(f"buckets_{i}", pa.table(columns))
+        reach = self.lake.bounds(column.removeprefix("s."))
+        starts = known_starts(reach, key.bucket, key.timezone, span, self.now)
+        if starts is not None and len(starts) <= FEW:
+            return f"CASE WHEN {column} IS NOT NULL THEN {halving_sql(column, starts)} END"
+        self.slots[i] = slot_sql(column)
+        known = (
+            quarters(starts, reach[1]) if starts and reach
+            else self._slots_found(db, i, key, view, parameters, span=span)
+        )  # fmt: skip
+        db.register(f"found_{i}", pa.table({"slot": known[0], "start": known[1]}))
+        db.execute(f"CREATE OR REPLACE TEMP TABLE buckets_{i} AS SELECT * FROM found_{i}")  # noqa: S608 -- a number of ours
+        return f"b{i}.start"
+
+    def _slots_found(
+        self,
+        db: duckdb.DuckDBPyConnection,
+        i: int,
+        key: GroupKey,
+        view: str,
+        parameters: list[Any],
+        *,
+        span: Span,
+    ) -> tuple[Any, Any]:
+        """Return slots and buckets of what is selected: of hours, of instants long ago or to come."""
+        slot = self.slots[i]
+        found = db.execute(f"{view} SELECT DISTINCT {slot} FROM s WHERE {slot} IS NOT NULL", parameters)  # noqa: S608 -- expressions of ours
+        slots = [row[0] for row in found.fetchall()]
+        table = bucket_table(
+            self.mongo, slots, unit=key.bucket or "", zone=key.timezone, span=span, now=self.now
+        )
+        return pa.array(table.keys(), pa.int64()), pa.array(table.values(), pa.int64())
+
+    def _people(self, db: duckdb.DuckDBPyConnection) -> None:
+        """Make the table `persons`: who owns an identifier, as a number."""
+        numbers: dict[str, int] = {}
+        owners = []
+        if any(one.field is not None and one.field.name == "person" for one in self.query.measures):
+            owners = [
+                (key, numbers.setdefault(owner, len(numbers)))
+                for key, text in self._names(db)(ACTORS).items()
+                if (owner := self.person(text)) != text
+            ]
+        columns = {
+            "actor": pa.array([k for k, _ in owners], KEY),
+            "person": pa.array([n for _, n in owners], KEY),
+        }
+        db.register("persons", pa.table(columns))
 
     def _joins(self) -> Iterator[str]:
         for name in dict.fromkeys(k.field.name for k in self.query.group if k.field.kind is Kind.IRIS):
@@ -236,9 +297,8 @@ class LakeQuestion:
             listed = f"CASE WHEN len({column}) > 0 THEN {column} ELSE [NULL] END"
             yield f" CROSS JOIN LATERAL (SELECT unnest({listed}) AS v) u_{name}"
         for i, key in enumerate(self.query.group):
-            if key.bucket:
-                slot = slot_sql(column_of(key.field.name))
-                yield f" LEFT JOIN buckets_{i} b{i} ON b{i}.slot = {slot}"
+            if key.bucket and i in self.slots:
+                yield f" LEFT JOIN buckets_{i} b{i} ON b{i}.slot = {self.slots[i]}"
 
     def _partial(self, row: Mapping[str, Any], keys: Sequence[Value], names: Names) -> Partial:
         identity: Partial = {}
@@ -349,6 +409,56 @@ def _span_table(spans: Sequence[tuple[int, dt.datetime | None, dt.datetime | Non
     })  # fmt: skip
 
 
+def _counted(measures: Sequence[Measure], values: Sequence[Value | None]) -> Value | None:
+    """Return the one value that is measured, where it is enough to know how often each of it is there."""
+    found = {value.sql: value for value in values if value is not None}
+    enough = all(one.field is None or one.function in {"distinct", "percentile"} for one in measures)
+    return next(iter(found.values())) if enough and len(found) == 1 else None
+
+
+def _twice(
+    named: Sequence[str],
+    whole: Sequence[str],
+    value: Value,
+    rows_of: str,
+    measures: Sequence[Measure],
+    *,
+    final: bool,
+) -> str:
+    """Return the SQL that groups by keys and value first, and then by keys alone, which is quicker.
+
+    `final` says that no other partial result has the same keys, so that distinct values are counted here.
+    """
+    inner = [
+        *named,
+        f"{value.sql} AS v",
+        *whole,
+        f"bool_and({value.whole or 'FALSE'}) AS vw",
+        "count(*) AS n",
+    ]
+    by = ", ".join(str(i + 1) for i in range(len(named) + 1))
+    outer = [one.rpartition(" AS ")[2] for one in named]
+    outer += [f"bool_and({name}) AS {name}" for name in (one.rpartition(" AS ")[2] for one in whole)]
+    joined = ""
+    for i, one in enumerate(measures):
+        if one.field is None:
+            outer.append(f"sum(n)::BIGINT AS m{i}")
+        elif one.function == "percentile":
+            outer.append(f"list({{'v': v, 'n': n}}) FILTER (v IS NOT NULL) AS m{i}")
+            outer.append(f"coalesce(bool_and(vw) FILTER (v IS NOT NULL), TRUE) AS w{i}")
+        elif final and one.field.name == "person":
+            joined = " LEFT JOIN persons p ON p.actor = v"
+            outer.append(f"count(DISTINCT coalesce(p.person, -1 - v)) AS m{i}")
+        elif final and one.field.kind is not Kind.EXTENSION and one.field.name != "object.id":
+            outer.append(f"count(v) AS m{i}")
+        else:
+            outer.append(f"list(v) AS m{i}")
+    return (
+        f"g AS (SELECT {', '.join(inner)} {rows_of} GROUP BY {by}) "  # noqa: S608 -- expressions of ours
+        f"SELECT {', '.join([*outer, 'sum(n)::BIGINT AS all_of_them'])} FROM g{joined}"
+    )
+
+
 def _measured(i: int, measure: Measure, value: Value | None) -> list[str]:
     """Return the aggregates of a measure, named m<i> and the like."""
     if value is None or measure.field is None:
@@ -389,11 +499,14 @@ def _finished(row: Mapping[str, Any], i: int, measure: Measure, value: Value | N
         case "sum" | "avg":
             return exact_sum(found, row[f"f{i}"], all_whole=row[f"w{i}"])
         case "percentile":
-            return {number_of(v, whole=row[f"w{i}"]): n for v, n in (found or {}).items()}
+            pairs = (
+                found.items() if isinstance(found, dict) else ((one["v"], one["n"]) for one in found or ())
+            )
+            return {number_of(v, whole=row[f"w{i}"]): n for v, n in pairs}
         case "min" | "max":
             return number_of(found, whole=row[f"w{i}"]) if value.whole else value.read(found, names)
         case "distinct":
-            return [value.read(one, names) for one in found or ()]
+            return found if isinstance(found, int) else [value.read(one, names) for one in found or ()]
     if found is None:
         return None
     read = value.read(found["v"], names)

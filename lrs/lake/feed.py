@@ -1,13 +1,13 @@
-"""The store's stream of changes: which statements came, changed or went since a position.
+"""The store's stream of changes: which documents came, changed or went since a position.
 
 A position is the cluster time of MongoDB as one whole number. Reading from a position tells what happened at
-it once more, so whoever follows must bear repetition: here each statement is looked at as it stands now.
+it once more, so whoever follows must bear repetition: here each document is looked at as it stands now.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 from bson import Timestamp
@@ -18,6 +18,7 @@ from lrs.lake.errors import FeedLost
 from lrs.lake.state import ONE
 
 Document = dict[str, Any]
+Change = tuple[str, Any]  # collection and `_id`
 LOST: Final = frozenset(
     {136, 280, 286}
 )  # CappedPositionLost, ChangeStreamFatalError, ChangeStreamHistoryLost
@@ -49,15 +50,17 @@ def present(db: Database[Document]) -> int:
     return number_of(at)
 
 
-def changes(db: Database[Document], position: int, beat: str) -> Iterator[tuple[int, bytes | None]]:
-    """Yield (position, order key) of each change since a position, until the beat comes: (position, None).
+def changes(
+    db: Database[Document], position: int, beat: str, others: Collection[str]
+) -> Iterator[tuple[int, Change | None]]:
+    """Yield (position, change) since a position, until the beat: (position, None).
 
     Raises FeedLost where MongoDB has forgotten what happened since.
     """
     patience = time.monotonic() + PATIENCE
     try:
         with db.watch(
-            _stages(), start_at_operation_time=timestamp_of(position), max_await_time_ms=MAX_WAIT_MS
+            _stages(others), start_at_operation_time=timestamp_of(position), max_await_time_ms=MAX_WAIT_MS
         ) as stream:
             while stream.alive:
                 event = stream.try_next()
@@ -67,8 +70,10 @@ def changes(db: Database[Document], position: int, beat: str) -> Iterator[tuple[
                     continue
                 patience = time.monotonic() + PATIENCE
                 at = number_of(event["clusterTime"])
-                if event["ns"]["coll"] == "statements":
-                    yield at, bytes(event["documentKey"]["_id"])
+                collection = event["ns"]["coll"]
+                if collection != "lake":
+                    one = event["documentKey"]["_id"]
+                    yield at, (collection, bytes(one) if collection == "statements" else one)
                 elif event.get("beat") == beat:
                     yield at, None
                     return
@@ -79,15 +84,18 @@ def changes(db: Database[Document], position: int, beat: str) -> Iterator[tuple[
     raise FeedLost("the stream of changes ended or fell silent", "it is tried again; else look at MongoDB")
 
 
-def _stages() -> list[Document]:
+def _stages(others: Collection[str]) -> list[Document]:
     changed = [{f"updateDescription.updatedFields.{name}": {"$exists": True}} for name in CHANGING]
     of_statements = {
         "ns.coll": "statements",
         "$or": [{"operationType": {"$in": ["insert", "replace", "delete"]}}, *changed],
     }
+    of_others = {
+        "ns.coll": {"$in": list(others)}, "operationType": {"$in": ["insert", "update", "replace", "delete"]},
+    }  # fmt: skip
     of_beat = {"ns.coll": "lake", "documentKey._id": ONE, "operationType": {"$in": ["insert", "update"]}}
     return [
-        {"$match": {"$or": [of_statements, of_beat, {"operationType": "invalidate"}]}},
+        {"$match": {"$or": [of_statements, of_others, of_beat, {"operationType": "invalidate"}]}},
         {"$project": {
             "documentKey": 1, "clusterTime": 1, "operationType": 1, "ns": 1,
             "beat": {"$ifNull": ["$updateDescription.updatedFields.beat", "$fullDocument.beat"]},

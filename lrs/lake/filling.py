@@ -8,6 +8,8 @@ the table says of it: done twice it is done once. One process writes at a time (
 from __future__ import annotations
 
 import datetime as dt
+import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +27,8 @@ from pymongo.database import Database
 from lrs.lake import feed, state
 from lrs.lake.dictionary import Dictionary
 from lrs.lake.reading import positions_in
-from lrs.lake.rows import Row, position_of, row_of
+from lrs.lake.records import Records
+from lrs.lake.rows import READ, Row, position_of, row_of
 from lrs.lake.storage import LakeTable
 from lrs.lake.tables import (
     ACTIVITIES,
@@ -45,7 +48,6 @@ FOLLOWED, COPIED, BUILT = "followed", "copied", "built"  # the positions in the 
 PLAIN: Final[CodecOptions[Document]] = CodecOptions(
     tz_aware=False, uuid_representation=UuidRepresentation.STANDARD
 )
-LEFT_OUT: Final = {"raw": 0, "keys": 0, "chain": 0, "received": 0}
 
 
 @dataclass(slots=True)
@@ -64,8 +66,15 @@ class Filler:
 
     def __init__(self, db: Database[Document], url: str, may_write: Callable[[], bool]) -> None:
         self.db = db
-        self.statements = LakeTable(url, STATEMENTS, may_write)
-        self.tables = {name: LakeTable(url, name, may_write) for name in (ACTORS, ACTIVITIES)}
+        one_at_a_time = threading.Lock()
+
+        def held() -> bool:
+            with one_at_a_time:  # while DuckDB is at work another thread keeps the lease
+                return may_write()
+
+        self.statements = LakeTable(url, STATEMENTS, held)
+        self.tables = {name: LakeTable(url, name, held) for name in (ACTORS, ACTIVITIES)}
+        self.records = Records(db, url, held)
         self._words: dict[str, Dictionary] = {}
 
     def hold(self) -> None:
@@ -78,7 +87,7 @@ class Filler:
         state.empty(self.db)  # first: nobody may ask what is not whole
         at = feed.present(self.db)
         self._words.clear()
-        for table in (*self.tables.values(), self.statements):
+        for table in (*self.tables.values(), *self.records.tables.values(), self.statements):
             table.create()
         self.statements.commit([], positions={FOLLOWED: at, COPIED: 0, BUILT: 0})
 
@@ -103,6 +112,7 @@ class Filler:
             after = last
             if not told(len(documents)):
                 return False
+        self.records.copy()
         self.statements.commit([], positions={BUILT: 1})
         return True
 
@@ -110,7 +120,7 @@ class Filler:
         """Yield the statements that stand from a microsecond on, in order of storing."""
         begin = Binary(after.to_bytes(8, "big") + bytes(8))
         statements = self.db.get_collection("statements", codec_options=PLAIN)
-        found = statements.find({"_id": {"$gte": begin}, **STANDING}, LEFT_OUT).sort("_id", 1)
+        found = statements.find({"_id": {"$gte": begin}, **STANDING}, READ).sort("_id", 1)
         documents = iter(found.batch_size(BATCH))
         while batch := list(islice(documents, BATCH)):
             yield batch
@@ -121,11 +131,11 @@ class Filler:
         began, done, beat = now(), Filled(), uuid4().hex
         position = self._position()
         state.beat(self.db, beat)
-        touched: dict[bytes, None] = {}
-        for at, order in feed.changes(self.db, position, beat):
-            if order is not None:
-                touched[order] = None
-            if touched and (order is None or len(touched) >= ROUND):
+        touched: dict[feed.Change, None] = {}
+        for at, change in feed.changes(self.db, position, beat, self.records.collections):
+            if change is not None:
+                touched[change] = None
+            if touched and (change is None or len(touched) >= ROUND):
                 self._apply(list(touched), at, done)
                 touched.clear()
             position = at
@@ -142,11 +152,25 @@ class Filler:
             return max(position, int(told.get("position", 0)))
         return position
 
-    def _apply(self, orders: Sequence[bytes], at: int, done: Filled) -> None:
+    def _apply(self, changed: Sequence[feed.Change], at: int, done: Filled) -> None:
+        """Make the rows of these documents what the documents are now.
+
+        Statements come last: the position stands in their commit, so a crash before it does all again.
+        """
+        ids: defaultdict[str, list[Any]] = defaultdict(list)
+        for collection, one in changed:
+            ids[collection].append(one)
+        orders = ids.pop("statements", [])
+        for collection, some in ids.items():
+            done.removed += self.records.apply(collection, some)
+        if orders:
+            self._apply_statements(orders, at, done)
+
+    def _apply_statements(self, orders: Sequence[bytes], at: int, done: Filled) -> None:
         """Make the rows of these statements what the statements are now, in one commit."""
         wanted = {"_id": {"$in": [Binary(order) for order in orders]}, **STANDING}
         statements = self.db.get_collection("statements", codec_options=PLAIN)
-        rows = [row_of(one) for one in statements.find(wanted, LEFT_OUT)]
+        rows = [row_of(one) for one in statements.find(wanted, READ)]
         known = self._known([position_of(order) for order in orders])
         if known:
             state.owe(self.db)  # before files hold what is gone, so that no crash forgets it
@@ -203,5 +227,8 @@ def _activities(rows: Iterable[Row]) -> Iterator[str]:
 
 def _others(batch: pa.RecordBatch, gone: set[tuple[int, int]]) -> pa.Array:
     """Return the mask of the rows that are none of these statements."""
-    places = zip(batch.column("position_at").to_pylist(), batch.column("serial").to_pylist(), strict=True)
-    return pa.array(np.fromiter((place not in gone for place in places), bool, batch.num_rows))
+    found = batch.column("position_at")
+    mask = np.ones(batch.num_rows, bool)
+    for i in np.flatnonzero(np.isin(found.to_numpy(), [at for at, _ in gone])):
+        mask[i] = (found[i].as_py(), batch.column("serial")[i].as_py()) not in gone
+    return pa.array(mask)

@@ -5,8 +5,12 @@ A table is read by the list of files in its log, never by its folder: there lie 
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,10 +18,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.dataset as pads
 
+from lrs.lake.errors import LakeTaken
 from lrs.lake.storage import LakeTable
 
 MEMORY: Final = "768MB"
 THREADS: Final = 2
+RENEWED_S: Final = 20.0  # well before the lease of `state` ends
 
 _lock = threading.Lock()
 _database: duckdb.DuckDBPyConnection | None = None
@@ -28,16 +34,46 @@ def connection() -> duckdb.DuckDBPyConnection:
     global _database  # noqa: PLW0603 -- one for each process, and its memory bound is for all of them
     with _lock:
         if _database is None:
+            spilled = tempfile.mkdtemp(prefix="laurel-lake-")  # else it is .tmp, wherever the process runs
+            atexit.register(shutil.rmtree, spilled, ignore_errors=True)
             _database = duckdb.connect(
                 config={
                     "memory_limit": MEMORY,
                     "threads": THREADS,
+                    "temp_directory": spilled,
                     "autoinstall_known_extensions": False,
                     "autoload_known_extensions": False,
                     "preserve_insertion_order": False,
                 }
             )
         return _database.cursor()
+
+
+@contextmanager
+def while_held(db: duckdb.DuckDBPyConnection, hold: Callable[[], None]) -> Iterator[None]:
+    """Keep a lease while DuckDB is at work for long; where it is lost, that ends with LakeTaken."""
+    over, lost = threading.Event(), []
+
+    def keep() -> None:
+        while not over.wait(RENEWED_S):
+            try:
+                hold()
+            except LakeTaken as error:
+                lost.append(error)
+                db.interrupt()
+                return
+
+    keeper = threading.Thread(target=keep, name="lease of the lake", daemon=True)
+    keeper.start()
+    try:
+        yield
+    except duckdb.InterruptException:
+        if lost:
+            raise lost[0] from None
+        raise
+    finally:
+        over.set()
+        keeper.join()
 
 
 def relation(db: duckdb.DuckDBPyConnection, table: LakeTable, *, where: bool = False) -> str:

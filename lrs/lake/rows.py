@@ -11,6 +11,7 @@ from typing import Any, Final
 from bson import Decimal128
 
 from lrs.lake.tables import ACTIVITY_LISTS
+from statements.parsing.parse import parse_json
 from statements.query.grouping import number
 
 Row = dict[str, Any]
@@ -22,6 +23,19 @@ DOUBLE, WHOLE, INEXACT = 0, 1, 2  # what MongoDB holds; INEXACT: no double with 
 EXTENSION_KINDS: Final = {"z": "null", "b": "truth", "i": "whole", "d": "double", "D": "inexact", "s": "text"}
 LONG: Final = "x"  # a text beyond the searched length: only the statement itself holds it
 SIGN: Final = 2**63
+FIELDS: Final = (
+    "org", "actor", "timestamp", "stored", "id", "actor_type", "verb", "object", "activity_type",
+    "registration", "success", "completion", "score", "duration_s", "platform", "language", "instructor",
+    *ACTIVITY_LISTS, "client", "client_label", "controlled_by", "authority", "version", "beyond_launch",
+    "repairs", "origin", "extensions",
+)  # fmt: skip
+_MAY_ANSWER: Final = {"$or": [
+    {"$eq": ["$verb", "http://adlnet.gov/expapi/verbs/answered"]},
+    {"$eq": ["$activity_type", "http://adlnet.gov/expapi/activities/cmi.interaction"]},
+]}  # fmt: skip
+READ: Final = dict.fromkeys(FIELDS, 1) | {"raw": {"$cond": [_MAY_ANSWER, "$raw", "$$REMOVE"]}}
+"""What a row is made of; the text of a statement is read where it may answer a question."""
+LONGEST: Final = 4096  # characters of a response
 _EXACT_INTEGER: Final = 2**53
 _MOST: Final = 2.0**90  # below it, a sum of whole parts fits 128 bits
 _FINEST: Final = 2**100  # the unit in which fractions are added up
@@ -34,6 +48,7 @@ def row_of(document: Document) -> Row:
     numbers = [_number(score.get(name.partition(".")[2])) for name in NUMBERS[:4]]
     numbers.append(_number(document.get("duration_s")))
     kind, object_id = target.get("type"), target.get("id")
+    interaction, response = _answer(document.get("raw"))
     return {
         "org": document["org"],
         "actor": document.get("actor"),
@@ -67,8 +82,20 @@ def row_of(document: Document) -> Row:
         "repairs": document.get("repairs"),
         "origin_stored": _aware(origin.get("stored")),
         "origin_authority": origin.get("authority"),
+        "interaction_type": interaction,
+        "response": response,
         "extensions": [_extension(one) for one in document.get("extensions", ())] or None,
     }
+
+
+def _answer(raw: bytes | None) -> tuple[str | None, str | None]:
+    """Return interaction type and response of a statement that may answer a question."""
+    if raw is None:
+        return None, None
+    statement = parse_json(raw)
+    response = statement.get("result", {}).get("response")
+    kind = statement["object"].get("definition", {}).get("interactionType")
+    return kind, response if response is None else response[:LONGEST]
 
 
 def order_key(position_at: int, serial: int) -> bytes:

@@ -7,6 +7,7 @@ two writers that start from one version and move the same position, Delta lets o
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 import time
@@ -25,13 +26,19 @@ from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
 
 from lrs.lake.errors import LakeMissing, LakeOfOtherLayout, LakeTaken, LakeUnreadable
-from lrs.lake.tables import COUNTED, LAYOUT, SCHEMAS
+from lrs.lake.tables import LAYOUT, SCHEMAS
 
 GROUP_ROWS: Final = 122_880
 FILE_ROWS: Final = 700_000  # about 32 MB of statements
 BUILD_FIRST: Final = "run `lrs lake build`"
 LOOK: Final = "look at the folder or bucket of LRS_LAKE_URL, or run `lrs lake build --anew`"
-_AT_ONCE: Final = {"delta.logRetentionDuration": "interval 0 seconds", "delta.checkpointInterval": "50"}
+RISING: Final = ("timestamp", "position_at", "serial", "stored")
+"""Columns of which hardly a value comes twice: their differences take a third less, and are read sooner."""
+_AT_ONCE: Final = {
+    "delta.logRetentionDuration": "interval 0 seconds",
+    "delta.checkpointInterval": "50",
+    "delta.dataSkippingNumIndexedCols": "0",  # a minimum in the log might be somebody's name
+}
 
 
 def never() -> bool:
@@ -51,20 +58,20 @@ class LakeTable:
         self.is_local = "://" not in url
         self.uri = str(Path(url).absolute() / name) if self.is_local else f"{url.rstrip('/')}/{name}"
         self._table: DeltaTable | None = None
+        self._bounds: dict[tuple[str, str], tuple[dt.datetime, dt.datetime] | None] = {}
 
     def create(self) -> None:
         """Make the table, empty, in place of one that is there."""
         self.hold()
         if self.is_local:
             Path(self.uri).mkdir(mode=0o700, parents=True, exist_ok=True)
-        counted = {"delta.dataSkippingNumIndexedCols": str(COUNTED[self.name])}
         self._table = DeltaTable.create(
             self.uri,
             SCHEMAS[self.name],
             mode="overwrite",
             name=self.name,
             description=LAYOUT,
-            configuration=_AT_ONCE | counted,
+            configuration=_AT_ONCE,
         )
 
     def hold(self) -> None:
@@ -133,6 +140,26 @@ class LakeTable:
         """Return the bytes of each file of the newest version."""
         return self._adds()
 
+    def bounds(self, column: str) -> tuple[dt.datetime, dt.datetime] | None:
+        """Return the least and the greatest instant in a column, as the files tell; None without any."""
+        paths = self.paths()
+        for gone in self._bounds.keys() - {(path, column) for path in paths}:
+            if gone[1] == column:
+                del self._bounds[gone]
+        for path in paths:
+            if (path, column) not in self._bounds:
+                self._bounds[path, column] = self._bounds_in(path, column)
+        found = [pair for path in paths if (pair := self._bounds[path, column]) is not None]
+        return (min(one for one, _ in found), max(one for _, one in found)) if found else None
+
+    def _bounds_in(self, path: str, column: str) -> tuple[dt.datetime, dt.datetime] | None:
+        with self.files.open_input_file(path) as source:
+            told = pq.read_metadata(source)
+        at = told.schema.names.index(column)
+        groups = (told.row_group(i).column(at).statistics for i in range(told.num_row_groups))
+        found = [(one.min, one.max) for one in groups if one is not None and one.has_min_max]
+        return (min(one for one, _ in found), max(one for _, one in found)) if found else None
+
     def commit(
         self,
         added: Sequence[AddAction],
@@ -177,9 +204,6 @@ class LakeTable:
 
     def forget(self) -> None:
         """Remove every file, partial file and log that the newest version does not need."""
-        table = self.delta
-        self.hold()
-        table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
         self._sweep()
         table = self.delta
         self.hold()
@@ -189,7 +213,10 @@ class LakeTable:
         self._table = None
 
     def _sweep(self) -> None:
-        """Remove what writers that were killed left under names that vacuum does not know."""
+        """Remove old files and what writers that were killed left, under whatever name.
+
+        One by one, so that the right to write is held all the time: a vacuum that takes longer would lose it.
+        """
         known = set(self._adds())
         for one in self.files.get_file_info(pafs.FileSelector("", recursive=False)):
             if one.type == pafs.FileType.File and ".parquet" in one.path and one.path not in known:
@@ -212,8 +239,14 @@ class _FileWriter:
     def __init__(self, table: LakeTable) -> None:
         self.table, self.path, self.rows = table, f"part-{uuid4().hex}.parquet", 0
         self._buffer = io.BytesIO()
+        names = SCHEMAS[table.name].names
         self._writer = pq.ParquetWriter(
-            self._buffer, SCHEMAS[table.name], compression="zstd", store_schema=False
+            self._buffer,
+            SCHEMAS[table.name],
+            compression="zstd",
+            store_schema=False,
+            use_dictionary=[name for name in names if name not in RISING],
+            column_encoding={name: "DELTA_BINARY_PACKED" for name in names if name in RISING},
         )
         self._waiting: list[pa.Table] = []
 

@@ -1,8 +1,8 @@
 """The tables of the lake: names, typed columns, and what may stand in statistics.
 
-The first columns are those that files are found by; only they have minimum and maximum in the log, so that no
-log names a person. Identifiers of people and activities are whole numbers here; their texts stand in the
-tables `actors` and `activities`.
+The log holds counts of rows and nothing else, so that no log names a person. Identifiers of people and
+activities are whole numbers in `statements`; their texts stand in the tables `actors` and `activities`.
+Names and addresses of people stand in `people` alone; elsewhere a person is the id that the store gave.
 """
 
 from __future__ import annotations
@@ -11,10 +11,19 @@ from typing import Final
 
 import pyarrow as pa
 
-LAYOUT: Final = "laurel layout 1"
+LAYOUT: Final = "laurel layout 2"
 STATEMENTS: Final = "statements"
 ACTORS: Final = "actors"
 ACTIVITIES: Final = "activities"
+PEOPLE: Final = "people"
+ORGANIZATIONS: Final = "organizations"
+AFFILIATIONS: Final = "affiliations"
+AWARDS: Final = "awards"
+PERIODS: Final = "periods"
+STANDINGS: Final = "standings"
+TIERS: Final = "tiers"
+GATES: Final = "gates"
+DEALS: Final = "deals"
 
 INSTANT: Final = pa.timestamp("us", tz="UTC")
 KEY: Final = pa.int32()
@@ -68,13 +77,107 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
         ("repairs", pa.list_(pa.string())),
         ("origin_stored", INSTANT),
         ("origin_authority", KEY),
+        ("interaction_type", pa.string()),  # of answers to questions, as the response
+        ("response", pa.string()),
         ("extensions", pa.list_(EXTENSION)),
     ]),
     ACTORS: pa.schema([("key", KEY), ("text", pa.string())]),
     ACTIVITIES: pa.schema([("key", KEY), ("text", pa.string())]),
+    PEOPLE: pa.schema([
+        ("key", pa.string()),
+        ("name", pa.string()),
+        ("email", pa.string()),
+        ("identifiers", pa.list_(pa.string())),  # texts of `actors`
+        ("confirmed", pa.bool_()),
+        ("created_at", INSTANT),
+        ("merged_into", pa.string()),
+    ]),
+    ORGANIZATIONS: pa.schema([
+        ("key", pa.string()),
+        ("name", pa.string()),
+        ("kind", pa.string()),
+        ("parent", pa.string()),
+        ("region", pa.string()),
+        ("status", pa.string()),
+    ]),
+    AFFILIATIONS: pa.schema([
+        ("key", pa.string()),
+        ("org", pa.string()),
+        ("person", pa.string()),
+        ("role", pa.string()),
+        ("primary", pa.bool_()),
+        ("since", INSTANT),  # when it holds, see `rules.engine.affiliations`; null: it never does
+        ("until", INSTANT),
+    ]),
+    AWARDS: pa.schema([
+        ("key", pa.string()),
+        ("person", pa.string()),
+        ("certification", pa.string()),
+        ("ordinal", pa.int32()),
+        ("version", pa.string()),
+        ("awarded_at", INSTANT),
+        ("final", pa.string()),
+        ("final_at", INSTANT),
+        ("reason", pa.string()),
+        ("evaluated", pa.bool_()),
+        ("annulled", pa.bool_()),
+    ]),
+    PERIODS: pa.schema([
+        ("key", pa.string()),
+        ("person", pa.string()),
+        ("certification", pa.string()),
+        ("n", pa.int32()),
+        ("kind", pa.string()),
+        ("version", pa.string()),
+        ("awarded_at", INSTANT),
+        ("valid_from", INSTANT),
+        ("awarded", pa.date32()),
+        ("valid_until", pa.date32()),
+        ("opens_at", INSTANT),
+        ("ends_at", INSTANT),
+        ("lapses_at", INSTANT),
+        ("ending", pa.string()),
+    ]),
+    STANDINGS: pa.schema([
+        ("key", pa.string()),
+        ("person", pa.string()),
+        ("certification", pa.string()),
+        ("state", pa.string()),
+        ("since", INSTANT),
+        ("until", INSTANT),
+        ("award", pa.string()),
+        ("version", pa.string()),
+        ("evaluated", pa.bool_()),
+    ]),
+    TIERS: pa.schema([
+        ("key", pa.string()),
+        ("org", pa.string()),
+        ("programme", pa.string()),
+        ("tier", pa.string()),
+        ("since", INSTANT),
+        ("until", INSTANT),
+    ]),
+    GATES: pa.schema([
+        ("key", pa.string()),
+        ("gate", pa.string()),
+        ("version", pa.string()),
+        ("org", pa.string()),
+        ("person", pa.string()),
+        ("answer", pa.string()),
+        ("enforced", pa.bool_()),
+        ("at", INSTANT),
+    ]),
+    DEALS: pa.schema([
+        ("key", pa.string()),
+        ("org", pa.string()),
+        ("id", pa.string()),
+        ("person", pa.string()),
+        ("product", pa.string()),
+        ("created", INSTANT),
+        ("won", pa.bool_()),
+        ("amount", pa.float64()),
+    ]),
 }  # fmt: skip
-COUNTED: Final = {STATEMENTS: 5, ACTORS: 1, ACTIVITIES: 1}
-"""How many of the first columns have statistics in the log."""
 
 ACTOR_COLUMNS: Final = ("actor", "object_actor", "instructor", "authority", "origin_authority")
 ACTIVITY_COLUMNS: Final = ("object_activity",)

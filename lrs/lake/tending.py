@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,8 +15,10 @@ from pymongo.database import Database
 
 from lrs.lake import reading, state
 from lrs.lake.errors import LakeTaken
-from lrs.lake.filling import LEFT_OUT, Filled, Filler
-from lrs.lake.rows import checksum, row_of
+from lrs.lake.filling import Filled, Filler
+from lrs.lake.records import SOURCES
+from lrs.lake.rows import READ, checksum, row_of
+from lrs.lake.storage import LakeTable
 from lrs.lake.tables import ACTIVITIES, ACTIVITY_LISTS, ACTOR_COLUMNS, ACTORS, SCHEMAS, STATEMENTS
 from statements.query.mongo_filter import STANDING
 
@@ -27,6 +29,7 @@ MANY_FILES: Final = 64  # files after which the table is sorted anew
 COMPARED: Final = (
     "id", "actor", "timestamp", "verb", "object_activity", "object_actor", "object_statement", "registration",
     "success", "completion", "score_scaled", "score_raw", "duration_s", "number_kinds", "parent", "category",
+    "interaction_type", "response",
 )  # fmt: skip
 CODEC: Final[CodecOptions[Document]] = CodecOptions(
     tz_aware=True, tzinfo=dt.UTC, uuid_representation=UuidRepresentation.STANDARD
@@ -35,25 +38,31 @@ CODEC: Final[CodecOptions[Document]] = CodecOptions(
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A month of an organization of which store and lake say different things."""
+    """What store and lake say differently: a month of an organization, or a table beside the statements."""
 
     org: str
     month: str
     store: int
     lake: int
+    table: str = STATEMENTS
 
 
-def keep(db: Database[Document], url: str, now: Callable[[], dt.datetime]) -> Filled | None:
+def keep(
+    db: Database[Document],
+    url: str,
+    now: Callable[[], dt.datetime],
+    stopped: Callable[[], bool] = lambda: False,
+) -> Filled | None:
     """Follow the store, and tidy where it is due; None while another process does, or nothing is built.
 
     Erasure is complete when this returns what was done: rows, texts, old files and logs. Where the lease is
-    lost on the way nothing further is written or deleted; who has it goes on.
+    lost on the way, or work is `stopped`, nothing further is written or deleted; who has it next goes on.
     """
     taken = state.take(db, now())
     if taken is None:
         return None
     try:
-        filler = Filler(db, url, lambda: state.renew(db, taken, now()))
+        filler = Filler(db, url, lambda: not stopped() and state.renew(db, taken, now()))
         if not filler.is_built:
             return None
         done = filler.follow(now)
@@ -81,7 +90,7 @@ def compact(filler: Filler) -> int:
     before = table.paths()
     if not before:
         return 0
-    with reading.connection() as db:
+    with reading.connection() as db, reading.while_held(db, table.hold):
         sql = f"SELECT * FROM {reading.relation(db, table)} ORDER BY org, actor, timestamp"  # noqa: S608 -- paths of ours
         added = table.write(_batches(db.sql(sql).to_arrow_reader(50_000)))
     table.commit(added, before)
@@ -99,7 +108,7 @@ def forget(filler: Filler) -> int:
     Return how many texts went; raises LakeTaken.
     """
     gone = 0
-    with reading.connection() as db:
+    with reading.connection() as db, reading.while_held(db, filler.hold):
         rows = reading.relation(db, filler.statements)
         for name, columns in ((ACTORS, ACTOR_COLUMNS), (ACTIVITIES, ("object_activity",))):
             parts = [f"SELECT {column} AS key FROM {rows}" for column in columns]  # noqa: S608 -- names of ours
@@ -108,27 +117,50 @@ def forget(filler: Filler) -> int:
             sql = f"SELECT DISTINCT key FROM ({' UNION ALL '.join(parts)}) WHERE key IS NOT NULL"  # noqa: S608 -- names of ours
             found = db.execute(sql)
             gone += filler.words(name).keep({row[0] for row in found.fetchall()})
-    for table in (filler.statements, *filler.tables.values()):
+    for table in (filler.statements, *filler.tables.values(), *filler.records.tables.values()):
         table.forget()
     return gone
 
 
 def verify(db: Database[Document], filler: Filler) -> list[Difference]:
-    """Compare counts and checksums of store and lake by organization and month; bring it up to now first.
+    """Compare counts and checksums of store and lake; bring it up to now first. Raises LakeTaken.
 
-    Raises LakeTaken.
+    Statements by organization and month, the other tables each as a whole.
     """
     store, lake = _of_store(db, filler), _of_lake(filler)
-    return [
+    found = [
         Difference(org, month, store.get((org, month), (0, 0))[0], lake.get((org, month), (0, 0))[0])
         for org, month in sorted(store.keys() | lake.keys())
         if store.get((org, month)) != lake.get((org, month))
     ]
+    for name in SOURCES:
+        filler.hold()
+        told, kept = (
+            _sum(name, filler.records.all_of(name)),
+            _sum(name, _everything(filler.records.tables[name])),
+        )
+        if told != kept:
+            found.append(Difference("", "", told[0], kept[0], name))
+    return found
+
+
+def _sum(name: str, tables: Iterable[pa.Table]) -> tuple[int, int]:
+    """Return how many rows there are, and what tells them from others."""
+    count = total = 0
+    for row in (row for table in tables for row in table.to_pylist()):
+        count += 1
+        total = (total + checksum(row, SCHEMAS[name].names)) % 2**64
+    return count, total
+
+
+def _everything(table: LakeTable) -> Iterator[pa.Table]:
+    for path in table.paths():
+        yield from table.kept(path, lambda batch: pa.array([True] * batch.num_rows))
 
 
 def _of_store(db: Database[Document], filler: Filler) -> Months:
     statements = db.get_collection("statements", codec_options=CODEC)
-    return _added(_held(filler, (row_of(one) for one in statements.find(STANDING, LEFT_OUT))))
+    return _added(_held(filler, (row_of(one) for one in statements.find(STANDING, READ))))
 
 
 def _of_lake(filler: Filler) -> Months:
@@ -137,15 +169,13 @@ def _of_lake(filler: Filler) -> Months:
     }
 
     def rows() -> Iterator[Document]:
-        for path in filler.statements.paths():
-            for table in filler.statements.kept(path, lambda batch: pa.array([True] * batch.num_rows)):
-                for row in table.to_pylist():
-                    for name in ("actor", "object_actor"):
-                        row[name] = texts[ACTORS].get(row[name])
-                    row["object_activity"] = texts[ACTIVITIES].get(row["object_activity"])
-                    for name in ACTIVITY_LISTS:
-                        row[name] = row[name] and [texts[ACTIVITIES].get(one) for one in row[name]]
-                    yield row
+        for row in (row for table in _everything(filler.statements) for row in table.to_pylist()):
+            for name in ("actor", "object_actor"):
+                row[name] = texts[ACTORS].get(row[name])
+            row["object_activity"] = texts[ACTIVITIES].get(row["object_activity"])
+            for name in ACTIVITY_LISTS:
+                row[name] = row[name] and [texts[ACTIVITIES].get(one) for one in row[name]]
+            yield row
 
     return _added(_held(filler, rows()))
 

@@ -191,7 +191,7 @@ def keep_lake(services: WorkerServices) -> None:
         return
     from lrs.lake import tending  # noqa: PLC0415 -- the libraries are optional, and cost 100 MB
 
-    tending.keep(services.db, services.settings.lake_url, services.now)
+    tending.keep(services.db, services.settings.lake_url, services.now, services.stop.is_set)
 
 
 JOBS: list[Job] = [

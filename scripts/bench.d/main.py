@@ -23,6 +23,7 @@ from parts.credentials import measure_credentials
 from parts.documents import measure_documents
 from parts.evaluation import measure_evaluation
 from parts.ingest import measure_bars, measure_ingest
+from parts.lake import measure_lake
 from parts.limits import measure_limits
 from parts.memory import measure_memory
 from parts.queries import measure_queries
@@ -34,7 +35,7 @@ PARTS: dict[str, Callable[[Run], Figures]] = {
     "documents": measure_documents, "evaluation": measure_evaluation, "memory": measure_memory,
     "authentication": measure_authentication, "analysis": measure_analysis, "content": measure_content,
     "credentials": measure_credentials,
-    "console": measure_console,
+    "console": measure_console, "lake": measure_lake,
 }  # fmt: skip
 
 

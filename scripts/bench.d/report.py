@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from parts import analysis, console, content, credentials, memory, queries
+from parts import analysis, console, content, credentials, lake, memory, queries
 
 BARS = {"single POST": (1, 0.60), "batch of 50": (50, 0.50), "batch of 250": (250, 0.60)}
 
@@ -62,6 +62,8 @@ def table(results: dict[str, Any]) -> str:
         lines += console.table_lines(results["console"])
     if "analysis" in results:
         lines += analysis.table_lines(results["analysis"])
+    if "lake" in results:
+        lines += lake.table_lines(results["lake"])
     disk = results.get("ingest", {}).get("bytes on disk")
     if disk:
         indexes = ", ".join(f"{name} {size}" for name, size in disk["index_bytes"].items())

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,11 +68,16 @@ class Stand:
 
     @contextlib.contextmanager
     def web(
-        self, database: str, application: str = "wsgi:app", folder: Path = ROOT, workers: int | None = None
+        self,
+        database: str,
+        application: str = "wsgi:app",
+        folder: Path = ROOT,
+        workers: int | None = None,
+        more: Mapping[str, str] | None = None,
     ) -> Iterator[Web]:
-        """Run gunicorn with our configuration until the block ends."""
+        """Run gunicorn with our configuration, and `more` of the environment, until the block ends."""
         port = free_port()
-        environ = self.environ(database, port)
+        environ = self.environ(database, port) | (more or {})
         log = self.folder / f"gunicorn-{port}.log"
         began = time.perf_counter()
         with log.open("wb") as output:

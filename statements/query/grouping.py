@@ -150,6 +150,8 @@ class _Total:
     def add(self, partial: Any, n: int) -> None:
         self.n += n
         match self.measure.function:
+            case "distinct" if isinstance(partial, int):  # of values that no other partial result has
+                self.n += partial
             case "distinct":
                 self.value.update(
                     v.to_decimal() if isinstance(v, Decimal128) else v for v in partial if v is not None
@@ -167,7 +169,7 @@ class _Total:
         match self.measure.function:
             case "distinct":
                 is_person = self.measure.field is not None and self.measure.field.name == "person"
-                return len({person(v) for v in self.value} if is_person else self.value)
+                return self.n + len({person(v) for v in self.value} if is_person else self.value)
             case "avg":
                 return _added(self.value) / self.n if self.n else None
             case "percentile":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ from marshmallow import Schema, fields, validate
 
 from lrs.access.guard import PUBLIC
 from lrs.analysis import saved
+from lrs.analysis.engine import ask_in_sql
 from lrs.analysis.readable_stores import Scope, scope_of
 from lrs.analysis.run import Analyst, cancel, written
 from lrs.api.contract import BYTES, TEXT, Blueprint
@@ -61,6 +63,32 @@ class AnswerSchema(Schema):
         allow_none=True,
         metadata={"description": "Of the lake: up to when the answer knows everything."},
     )
+
+
+class SqlBody(Schema):
+    """One SELECT, and where and how long to ask."""
+
+    sql = fields.String(required=True, validate=validate.Length(1, 20_000))
+    organizations = fields.List(fields.String(validate=ORG), load_default=list)
+    limit = fields.Integer(strict=True, load_default=1000, validate=validate.Range(1, 10_000))
+    max_seconds = fields.Float(load_default=MAX_SECONDS, validate=validate.Range(0.1, MAX_SECONDS))
+
+
+class SqlColumn(Schema):
+    """A column of an answer."""
+
+    name = fields.String()
+    type = fields.String(metadata={"description": "Its type in DuckDB."})
+
+
+class SqlAnswerSchema(Schema):
+    """Columns and rows."""
+
+    columns = fields.List(fields.Nested(SqlColumn))
+    rows = fields.List(fields.List(fields.Raw(allow_none=True)))
+    truncated = fields.Boolean(metadata={"description": "There are more rows, or too many texts in them."})
+    as_of = fields.DateTime(metadata={"description": "Up to when the answer knows everything."})
+    seconds = fields.Float()
 
 
 class ExportArgs(Schema):
@@ -160,6 +188,21 @@ def query(body: Document) -> Document:
         "engine_reason": answer.engine.reason,
         "as_of": answer.engine.as_of,
     }
+
+
+@blp.post("/sql", scope="analytics", writes=False)
+@blp.arguments(SqlBody)
+@blp.response(200, SqlAnswerSchema)
+def sql(body: Document) -> Document:
+    """Answer one SELECT over the lake's tables, of the stores in reach."""
+    services = current_services()
+    scope = scope_of(services.db, g.principal, body["organizations"])
+    answer = ask_in_sql(
+        services.db, services.settings.lake_url, body["sql"], scope, services.now(),
+        max_seconds=body["max_seconds"], max_rows=body["limit"],
+    )  # fmt: skip
+    columns = [{"name": name, "type": kind} for name, kind in answer.columns]
+    return {**asdict(answer), "columns": columns}
 
 
 @blp.delete("/statements/query/<query_id>", scope="analytics")

@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lrs.analysis.engine import ask_in_sql
 from lrs.commands import PROBLEMS, fail, json_option, print_rows, with_services
+from lrs.commands.answers import scope_from
 from lrs.foundation.context import Services
+from lrs.foundation.errors import Collision
 from lrs.lake import state
+from lrs.lake.analysts.connecting import ENGINES, snippet
 from lrs.lake.errors import LakeError
+from statements.errors import StatementError
 
 if TYPE_CHECKING:
     from lrs.lake.filling import Filler
 
+NO_LAKE = "lrs: there is no lake; name a folder or s3://bucket/prefix by LRS_LAKE_URL"
 STATUS = ("url", "built", "rows", "files", "megabytes", "through", "behind_s")
 
 
@@ -39,7 +45,7 @@ def one_line_errors() -> Iterator[None]:
 
 def _filler(services: Services, may_write: Callable[[], bool]) -> Filler:
     if not services.settings.lake_url:
-        fail("lrs: there is no lake; name a folder or s3://bucket/prefix by LRS_LAKE_URL")
+        fail(NO_LAKE)
     from lrs.lake.filling import Filler  # noqa: PLC0415 -- the libraries are optional
 
     return Filler(services.db, services.settings.lake_url, may_write)
@@ -124,7 +130,7 @@ def verify(services: Services, *, as_json: bool) -> None:
         filler.follow(services.now)
         found = tending.verify(services.db, filler)
     if found:
-        print_rows(map(asdict, found), ("org", "month", "store", "lake"), as_json=as_json)
+        print_rows(map(asdict, found), ("table", "org", "month", "store", "lake"), as_json=as_json)
         raise SystemExit(PROBLEMS)
     if not as_json:
         click.echo("store and lake agree")
@@ -152,3 +158,44 @@ def vacuum(services: Services) -> None:
 
         filler = _filler(services, may_write)
         click.echo(f"{tending.forget(filler)} texts that no statement names are gone")
+
+
+@group.command()
+@click.argument("sql")
+@click.option("--org", "organizations", multiple=True, help="Only this organization; may be repeated.")
+@click.option(
+    "--limit", default=1000, show_default=True, type=click.IntRange(1, 10_000), help="Rows at most."
+)
+@click.option("--seconds", default=30.0, show_default=True, help="Stop the query after this time.")
+@json_option
+@with_services
+def sql(
+    services: Services, sql: str, organizations: tuple[str, ...], *, limit: int, seconds: float, as_json: bool
+) -> None:
+    r"""Answer one SELECT over the lake's tables.
+
+    \b
+    lrs lake sql "SELECT verb, count(*) AS n FROM statements GROUP BY verb ORDER BY n DESC"
+    """
+    try:
+        answer = ask_in_sql(
+            services.db, services.settings.lake_url, sql,
+            scope_from(services.db, organizations), services.now(),
+            max_seconds=seconds, max_rows=limit,
+        )  # fmt: skip
+    except (StatementError, Collision) as error:
+        raise click.ClickException(str(error)) from error
+    names = [name for name, _ in answer.columns]
+    print_rows([dict(zip(names, row, strict=True)) for row in answer.rows], names, as_json=as_json)
+    if answer.truncated:
+        click.echo(f"the first {len(answer.rows):,} rows; there are more", err=True)
+
+
+@group.command()
+@click.argument("engine", type=click.Choice(sorted(ENGINES)))
+@with_services
+def connect(services: Services, engine: str) -> None:
+    """Print the code by which another engine reads the lake's tables."""
+    if not services.settings.lake_url:
+        fail(NO_LAKE)
+    click.echo(snippet(engine, services.settings.lake_url), nl=False)

@@ -21,6 +21,7 @@ BENCH = SCRIPTS / "bench.d"
 LAYERS = (
     ("main",),
     ("report",),
+    ("parts.lake",),
     ("parts.ingest", "parts.analysis", "parts.queries", "parts.evaluation"),
     (
         "parts.limits", "parts.memory", "parts.documents", "parts.authentication", "parts.content",
@@ -29,7 +30,8 @@ LAYERS = (
     ("crowd",),
     ("run", "load"),
     ("stand",),
-    ("drive", "generate", "empty"),
+    ("drive", "lake_rows", "empty"),
+    ("generate",),
 )  # fmt: skip
 PACKAGES = {"lrs", "rules", "statements", "schemas"}
 

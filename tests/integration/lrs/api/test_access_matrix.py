@@ -222,6 +222,7 @@ LINES = [
     line("GET /api/v1/docs", kind="public", why="documentation"),
     line("POST /api/v1/statements/query", "analytics", body={"organizations": [VICTIM]}),
     line("DELETE /api/v1/statements/query/<query_id>", "analytics"),
+    line("POST /api/v1/sql", "analytics", body={"sql": "SELECT 1", "organizations": [VICTIM]}),
     line("GET /api/v1/statements/export", "analytics"),
     line("GET /api/v1/statements/tail", "analytics"),
     line("GET /api/v1/queries", "analytics"),

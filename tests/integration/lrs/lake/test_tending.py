@@ -182,7 +182,7 @@ def test_the_lease_is_renewed_before_each_thing_that_writes_or_deletes(
             done = getattr(self.files, name)
             return told(name, done) if name in changing else done
 
-    methods = ("create_write_transaction", "vacuum", "create_checkpoint", "cleanup_metadata")
+    methods = ("create_write_transaction", "create_checkpoint", "cleanup_metadata")
     changing = {*methods, "create", "delete_file", "open_output_stream"}
     for name in methods:
         monkeypatch.setattr(DeltaTable, name, told(name, getattr(DeltaTable, name)))
