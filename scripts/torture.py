@@ -31,17 +31,16 @@ from pymongo import MongoClient
 ROOT: Final = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from scripts.torturing import judging  # noqa: E402 -- found by the path above
-from scripts.torturing.faults import Faults  # noqa: E402 -- as above
-from scripts.torturing.histories import History  # noqa: E402 -- as above
-from scripts.torturing.hosts import go_alone  # noqa: E402 -- as above
-from scripts.torturing.stand import PATIENCE, Stand, standing, wait_for  # noqa: E402 -- as above
-
 from lrs.foundation.context import utc_now  # noqa: E402 -- as above
 from lrs.people.auto_enrolment import admit  # noqa: E402 -- as above
 from rules import rebuild  # noqa: E402 -- as above
 from rules.catalogue.store import cache_of  # noqa: E402 -- as above
 from rules.engine.engine import Engine  # noqa: E402 -- as above
+from scripts.torturing import judging  # noqa: E402 -- found by the path above
+from scripts.torturing.faults import Faults  # noqa: E402 -- as above
+from scripts.torturing.histories import History  # noqa: E402 -- as above
+from scripts.torturing.hosts import go_alone  # noqa: E402 -- as above
+from scripts.torturing.stand import PATIENCE, Stand, standing, wait_for  # noqa: E402 -- as above
 
 LATER: Final = timedelta(hours=1)  # after the end: what waits for a clock has its time
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import requests
-from scripts.torturing.judging import READ, REFUSED, UNKNOWN, WRITTEN, Operation
-from scripts.torturing.stand import KEY, PATIENCE, SECRET, Machine
 
 from lrs.foundation.context import utc_now
+from scripts.torturing.judging import READ, REFUSED, UNKNOWN, WRITTEN, Operation
+from scripts.torturing.stand import KEY, PATIENCE, SECRET, Machine
 
 AUTH: Final = (KEY, SECRET)
 HEADERS: Final = {"X-Experience-API-Version": "1.0.3"}

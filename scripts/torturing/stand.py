@@ -17,7 +17,6 @@ from click.testing import CliRunner
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from receivers import Receivers
-from scripts.torturing.hosts import Host, Network, find_faketime
 from serving import Serve, gone
 
 from lrs.cli import cli
@@ -25,6 +24,7 @@ from lrs.foundation.context import utc_now
 from lrs.foundation.settings import Settings
 from lrs.messaging import webhooks
 from lrs.running.mongod import end_with_parent, find_mongod, free_port
+from scripts.torturing.hosts import Host, Network, find_faketime
 
 KEY, SECRET = "torture-key", "torture-secret-of-some-length"
 PATIENCE: Final = 120.0
