@@ -59,8 +59,8 @@ def main() -> int:
                 program(given.venv), "--config-file", ROOT / "scripts" / "schemathesis.toml", "run",
                 f"http://127.0.0.1:{serve.port}/api/v1/openapi.json", "--auth", f"{KEY}:{SECRET}",
                 "--checks", "all", "--max-examples", str(given.examples), "--seed", str(given.seed),
-                "--phases", given.phases, "--continue-on-failure", "--suppress-health-check", "all", "--no-color",
-                "--generation-database", "none",
+                "--phases", given.phases, "--continue-on-failure", "--suppress-health-check", "all",
+                "--no-color", "--generation-database", "none",
                 *(["--include-path-regex", given.only] if given.only else []),
             ]  # fmt: skip
             return subprocess.run(command, cwd=name, check=False).returncode

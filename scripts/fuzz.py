@@ -3,10 +3,10 @@
     .venv/bin/pip install atheris==3.0.0
     .venv/bin/python scripts/fuzz.py [--minutes 60] [--only statements,lti] [--keep FOLDER]
 
-Each target of scripts/fuzzing/targets.py runs in a process of its own for its share of the minutes: libFuzzer
+Each target of scripts/fuzzing/targets.py runs in a process of its own for its share of time: libFuzzer
 (atheris) changes good examples, as bytes or as JSON, and keeps what reaches new code. A target fails by any
 error but the parser's own, by more than 20 seconds for one input, or by more than 1 GB of memory. The input
-that did it is kept and said; `--only NAME --input FILE` runs it again. Examples found before are in the folder.
+that did it is kept and said; `--only NAME --input FILE` runs it again.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ def fuzz(name: str, seconds: int, folder: Path) -> tuple[bool, str]:
     words = folder / f"{name}.dict"
     words.write_text("".join(f'"{escaped(word)}"\n' for word in target.words))
     options = [
-        f"-max_total_time={seconds}", f"-rss_limit_mb={MEMORY_MB}", f"-timeout={SECONDS}", f"-max_len={target.longest}",
+        f"-max_total_time={seconds}", f"-rss_limit_mb={MEMORY_MB}", f"-timeout={SECONDS}",
+        f"-max_len={target.longest}",
         f"-dict={words}", f"-artifact_prefix={found}", "-print_final_stats=1", "-verbosity=1",
     ]  # fmt: skip
     command = [sys.executable, __file__, "--target", name, "--", *options, str(corpus)]
@@ -71,8 +72,8 @@ def fuzz(name: str, seconds: int, folder: Path) -> tuple[bool, str]:
     told = dict(re.findall(r"stat::(\w+):\s+(\d+)", ran.stderr))
     coverage = re.findall(r"cov: (\d+)", ran.stderr)
     figures = (
-        f"{name}: {int(told.get('number_of_executed_units', 0)):,} inputs, coverage {coverage[-1] if coverage else '?'}, "
-        f"{told.get('peak_rss_mb', '?')} MB"
+        f"{name}: {int(told.get('number_of_executed_units', 0)):,} inputs, "
+        f"coverage {coverage[-1] if coverage else '?'}, {told.get('peak_rss_mb', '?')} MB"
     )
     if ran.returncode == 0:
         return True, figures

@@ -1,4 +1,4 @@
-"""What the web processes of a running server hold of memory (RSS), at the highest point, in each attack on it.
+"""What the web processes of a running server hold of memory (RSS), at its highest, in each attack on it.
 
     .venv/bin/python scripts/memory.py [--parallel 32]
 
@@ -43,14 +43,18 @@ def attacks() -> dict[str, dict[str, Any]]:
     packed = {**HEADERS, "Content-Encoding": "gzip"}
     known = (KEY, SECRET)
     return {
-        "a stranger's 90 MB in a 90 KB gzip": {"data": gzip.compress(b" " * (90 * MB)), "headers": packed, "auth": ("x", "y")},
+        "a stranger's 90 MB in a 90 KB gzip": {
+            "data": gzip.compress(b" " * (90 * MB)), "headers": packed, "auth": ("x", "y"),
+        },
         "a million empty objects in gzip": {"data": gzip.compress(empty), "headers": packed, "auth": known},
         "a million empty objects": {"data": empty, "headers": HEADERS, "auth": known},
         **{
             f"16 MB of {name}": {"data": make(16 * MB), "headers": HEADERS, "auth": known}
             for name, make in BODIES.items() if name != "one large"
         },
-        "16 MB of attachments": {"data": multipart, "headers": {**HEADERS, "Content-Type": kind}, "auth": known},
+        "16 MB of attachments": {
+            "data": multipart, "headers": {**HEADERS, "Content-Type": kind}, "auth": known,
+        },
     }  # fmt: skip
 
 

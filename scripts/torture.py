@@ -61,9 +61,8 @@ def torture(count: int, seed: int, pause: float, minutes: float = 600.0, say: Sa
                 time.sleep(chance.uniform(0.2, pause))
                 fault = faults.next()
                 done[fault] += 1
-                say(
-                    f"{done.total()}/{count} {fault}; {history.requests} requests, {len(history.findings)} findings"
-                )
+                found = len(history.findings)
+                say(f"{done.total()}/{count} {fault}; {history.requests} requests, {found} findings")
         finally:
             history.over.set()
             stand.all_well()
@@ -107,10 +106,11 @@ def judge(stand: Stand, history: History, say: Say) -> list[str]:
             found += judging.judge_document(document)
         found += differences(db)
         kinds = Counter(one.kind for document in history.documents for one in document)
-        stale = [seconds for document in history.documents for _, seconds in judging.out_of_date(document)]
+        stale = [since for document in history.documents for _, since in judging.out_of_date(document)]
         say(
-            f"{len(history.statements)} statements, {len(history.passed)} passed, {history.requests} requests; "
-            f"documents: {dict(kinds)}, {len(stale)} out of date by at most {max(stale, default=0):.2f} s; "
+            f"{len(history.statements)} statements, {len(history.passed)} passed, "
+            f"{history.requests} requests; documents: {dict(kinds)}, "
+            f"{len(stale)} out of date by at most {max(stale, default=0):.2f} s; "
             f"mails: {dict(Counter(mails.values()))}; events: {len(events)}, "
             f"{len(stand.receivers.events) - len(events)} more deliveries; {len(found)} findings"
         )

@@ -1,4 +1,6 @@
-"""What is fuzzed: every reader of what strangers bring, each with good examples and the errors that it may raise."""
+"""What is fuzzed: readers of what strangers bring, with good examples and the errors that they may raise."""
+
+# ruff: noqa: E501, ISC004 -- tables of examples
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The parts of scripts/torture.py: hosts whose links and disks can be broken, what runs on them, the histories."""
+"""The parts of scripts/torture.py: hosts that can be broken, what runs on them, histories."""

@@ -111,7 +111,7 @@ class Faults:
         self.stand.network.heal()
 
     def fill_member(self) -> None:
-        """Fill the disk of a member to the last byte; MongoDB ends then, and is started again when there is room."""
+        """Fill the disk of a member to the last byte; MongoDB ends, and starts again when there is room."""
         member = self.chance.choice(self.stand.members.all)
         member.host.fill()
         time.sleep(ELECTION + self.pause)

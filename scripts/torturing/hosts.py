@@ -1,4 +1,4 @@
-"""Hosts in namespaces of this run: links that can be cut, disks that can be filled, clocks that can be stepped.
+"""Hosts in namespaces of this run: links that can be cut, disks that can be filled, clocks to be stepped.
 
 A link is cut by a lie about the neighbour's hardware address, in one direction or both: packets leave and
 reach nobody, as with a pulled cable, and nobody is told. A disk is a small file system in memory, filled by
@@ -152,7 +152,7 @@ class Network:
         return under
 
     def cut(self, one: Host, others: Iterable[Host], *, both: bool = True) -> None:
-        """Let nothing of `one` reach the others, and unless it is a cut of one direction nothing of theirs it."""
+        """Let nothing of `one` reach the others, and where it is a cut of both ways nothing of theirs it."""
         for other in others:
             if other is not one:
                 _deafen(one, other)

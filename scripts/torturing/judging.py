@@ -13,7 +13,7 @@ LISTED: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One request about a document that counts: its number, who wrote it, when it began and when it was answered."""
+    """One request about a document that counts: its number, its writer, when it began and was answered."""
 
     kind: str
     number: int

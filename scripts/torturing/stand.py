@@ -1,4 +1,4 @@
-"""What is broken: three members of MongoDB, two machines with `lrs serve`, and who gets their mail and events."""
+"""What is broken: three members of MongoDB, two machines with `lrs serve`, and who gets mail and events."""
 
 from __future__ import annotations
 
@@ -211,7 +211,9 @@ def standing(folder: Path) -> Iterator[Stand]:
         machines = []
         for name in ("north", "south"):
             host = network.host(name, room=MACHINE_ROOM, faketime=find_faketime())
-            machines.append(Machine(host, environ))
+            # another name: its processes hear of news through MongoDB alone, as on a machine of its own
+            uri = {"LRS_MONGODB_URI": f"{members.uri}&appName={name}"}
+            machines.append(Machine(host, environ | uri))
             stack.callback(end, machines[-1])
             machines[-1].serve.wait_ready()
         publish(folder, members.uri, environ, receivers)
