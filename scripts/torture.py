@@ -8,7 +8,7 @@ processes and members are killed and held, links cut, disks filled, clocks stepp
 fixes. At the end the histories are judged (scripts/torturing/judging.py); exit code 1 and the findings where
 something does not hold. docs/reliability.md says what is broken, what has to hold, and has figures.
 
-Links and disks need Linux namespaces (`unshare`, `ip`), clocks libfaketime (`apt-get install libfaketime`);
+Links and disks need Linux namespaces (`unshare`, `ip`), clocks a C compiler;
 what is not to be had is left out and said.
 """
 
@@ -49,7 +49,7 @@ Say = Callable[[str], None]
 
 def torture(count: int, seed: int, pause: float, minutes: float = 600.0, say: Say = print) -> list[str]:
     """Let `count` faults happen, in so many minutes at most; return what does not hold."""
-    chance, until = random.Random(seed), time.monotonic() + 60 * minutes
+    chance, began = random.Random(seed), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="torture-") as name, standing(Path(name)) as stand:
         faults, history = Faults(stand, chance, pause), History(stand.machines)
         say(f"kinds of faults: {', '.join(faults.known)}")
@@ -57,12 +57,12 @@ def torture(count: int, seed: int, pause: float, minutes: float = 600.0, say: Sa
         for writer in writers:
             writer.start()
         try:
-            while done.total() < count and time.monotonic() < until:
+            while done.total() < count and time.monotonic() < began + 60 * minutes:
                 time.sleep(chance.uniform(0.2, pause))
                 fault = faults.next()
                 done[fault] += 1
-                found = len(history.findings)
-                say(f"{done.total()}/{count} {fault}; {history.requests} requests, {found} findings")
+                found, at = len(history.findings), time.monotonic() - began
+                say(f"{at:5.0f} s {done.total()}/{count} {fault}; {history.requests} requests, {found} findings")
         finally:
             history.over.set()
             stand.all_well()

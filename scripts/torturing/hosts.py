@@ -2,8 +2,8 @@
 
 A link is cut by a lie about the neighbour's hardware address, in one direction or both: packets leave and
 reach nobody, as with a pulled cable, and nobody is told. A disk is a small file system in memory, filled by
-one file. A clock is stepped by libfaketime, which reads an offset from a file; time that only measures goes
-on as before, as with a step by NTP.
+one file. A clock is stepped by a library (clock.c) that adds what a file says to what the kernel says; time
+that only measures goes on as before, as with a step by NTP.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ALONE: Final = (
 INSIDE: Final = "LAUREL_TORTURE_ALONE"
 SELF: Final = "10.77.0.1"
 NOBODY: Final = "02:00:00:00:00:fe"
-FAKETIME: Final = "*-linux-gnu/faketime/libfaketimeMT.so.1"
+SOURCE: Final = Path(__file__).with_name("clock.c")
 
 
 def can_be_alone() -> bool:
@@ -52,9 +52,13 @@ def go_alone() -> None:
         os.execvp(ALONE[0], [*ALONE, sys.executable, *sys.argv])
 
 
-def find_faketime() -> Path | None:
-    """Return the library that fakes the time of a process, if it is installed."""
-    return next(Path("/usr/lib").glob(FAKETIME), None)
+def wrong_clock(folder: Path) -> Path | None:
+    """Return the library that makes a process's clock wrong; None where there is no C compiler."""
+    if (compiler := shutil.which("cc")) is None:
+        return None
+    made = folder / "clock.so"
+    _run(compiler, "-shared", "-fPIC", "-O2", "-o", str(made), str(SOURCE), "-ldl")
+    return made
 
 
 @dataclass
@@ -66,7 +70,7 @@ class Host:
     address: str = "127.0.0.1"
     under: Sequence[str] = ()
     room: int | None = None  # megabytes of its disk, if it has one of its own
-    faketime: Path | None = None
+    library: Path | None = None
     offset: int = 0  # seconds by which its clock is wrong
     clock: dict[str, str] = field(default_factory=dict)
 
@@ -74,21 +78,20 @@ class Host:
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.room is not None:
             _run("mount", "-t", "tmpfs", "-o", f"size={self.room}m", "tmpfs", str(self.folder))
-        if self.faketime is not None:
-            said = self.folder.with_suffix(".clock")
-            self.clock = {
-                "LD_PRELOAD": str(self.faketime), "FAKETIME_TIMESTAMP_FILE": str(said),
-                "FAKETIME_CACHE_DURATION": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            }  # fmt: skip
-            self.step(0)
+        if self.library is not None:
+            self.clock = {"LD_PRELOAD": str(self.library), "LAUREL_CLOCK": str(self.told)}
+            self.told.write_bytes(bytes(8))
+
+    @property
+    def told(self) -> Path:
+        """The file that says by how much its clock is wrong."""
+        return self.folder.with_suffix(".clock")
 
     def step(self, offset: int) -> None:
-        """Set the clock so many seconds off, for all its processes, within a second."""
+        """Set the clock so many seconds off, for all its processes at once."""
         self.offset = offset
-        said = Path(self.clock["FAKETIME_TIMESTAMP_FILE"])
-        fresh = said.with_suffix(".new")
-        fresh.write_text(f"{offset:+d}\n")
-        fresh.replace(said)
+        with self.told.open("r+b") as file:  # the same file: they have it mapped
+            file.write((offset * 1_000_000).to_bytes(8, sys.byteorder, signed=True))
 
     def fill(self) -> None:
         """Leave no byte of its disk free."""
@@ -122,16 +125,22 @@ class Network:
         """Where the hosts reach this process."""
         return SELF if self.is_real else "127.0.0.1"
 
-    def host(self, name: str, *, room: int | None = None, faketime: Path | None = None) -> Host:
+    def host(self, name: str, *, room: int | None = None, library: Path | None = None) -> Host:
         """Return a new host; without namespaces it is only a folder."""
         if not self.is_real:
-            made = Host(name, self.folder / name, faketime=faketime)
+            made = Host(name, self.folder / name, library=library)
         else:
             address = f"10.77.0.{11 + len(self.hosts)}"
             under = self._plug(name, address)
-            made = Host(name, self.folder / name, address, under, room, faketime)
+            made = Host(name, self.folder / name, address, under, room, library)
         self.hosts.append(made)
         return made
+
+    def close(self) -> None:
+        """Give the disks back."""
+        for host in self.hosts:
+            if host.room is not None:
+                _run("umount", "--lazy", str(host.folder))
 
     def _plug(self, name: str, address: str) -> list[str]:
         held = subprocess.Popen(

@@ -118,15 +118,13 @@ def judge_events(decided: Collection[str], taken: Sequence[tuple[str, bytes]]) -
 def judge_records(db: Any, passed: Collection[str]) -> list[str]:
     """Say what of awards, facts, credentials and events is not there once for each who passed."""
     people = {row["_id"]: row["ifis"] for row in db.people.find({}, {"ifis": 1})}
-    of = {ifi.removeprefix("mbox::"): person for person, ifis in people.items() for ifi in ifis}
+    of = {one["ifi"].removeprefix("mbox::"): person for person, ifis in people.items() for one in ifis}
     wanted = {of.get(one, one) for one in passed}
     awards = {row["_id"]: row["person"] for row in db.awards.find({}, {"person": 1})}
     return [
         *judge_once("award", wanted, awards.values()),
         *judge_once("credential", awards, (row["award"] for row in db.credentials.find({}, {"award": 1}))),
-        *judge_once(
-            "fact", wanted, (row["person"] for row in db.facts.find({"by_people": False}, {"person": 1}))
-        ),
+        *judge_once("fact in force", wanted, in_force(db.facts.find({"by_people": False}))),
         *(
             finding
             for kind in ("award.issued", "credential.issued")
@@ -135,6 +133,13 @@ def judge_records(db: Any, passed: Collection[str]) -> list[str]:
             )
         ),
     ]
+
+
+def in_force(facts: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return whose each transition is that was not retracted: evidence that came late may move a beginning."""
+    rows = list(facts)
+    gone = {row["of"] for row in rows if row["kind"] == "retraction"}
+    return [row["person"] for row in rows if row["kind"] == "transition" and row["_id"] not in gone]
 
 
 def shortened(found: Iterable[str]) -> list[str]:

@@ -24,7 +24,7 @@ from lrs.foundation.context import utc_now
 from lrs.foundation.settings import Settings
 from lrs.messaging import webhooks
 from lrs.running.mongod import end_with_parent, find_mongod, free_port
-from scripts.torturing.hosts import Host, Network, find_faketime
+from scripts.torturing.hosts import Host, Network, wrong_clock
 
 KEY, SECRET = "torture-key", "torture-secret-of-some-length"
 PATIENCE: Final = 120.0
@@ -179,7 +179,7 @@ class Stand:
     @property
     def has_clocks(self) -> bool:
         """Tell whether the clocks of the machines can be stepped."""
-        return all(one.host.faketime for one in self.machines)
+        return all(one.host.library for one in self.machines)
 
     def all_well(self) -> None:
         """End whatever is broken."""
@@ -198,6 +198,7 @@ def standing(folder: Path) -> Iterator[Stand]:
     receivers = Receivers(network.here)
     with contextlib.ExitStack() as stack:
         stack.callback(receivers.close)
+        stack.callback(network.close)
         members = Members(network)
         stack.callback(lambda: [one.kill() for one in members.all])
         members.primary()
@@ -208,9 +209,9 @@ def standing(folder: Path) -> Iterator[Stand]:
             "LRS_ALLOW_PRIVATE_ADDRESSES": "yes", "LRS_PUBLIC_URL": "http://laurel.example",
             "LRS_AWARD_STATEMENTS": "no", "LRS_MIN_FREE_DISK_MB": str(LEAST_ROOM),
         }  # fmt: skip
-        machines = []
+        machines, library = list[Machine](), wrong_clock(folder)
         for name in ("north", "south"):
-            host = network.host(name, room=MACHINE_ROOM, faketime=find_faketime())
+            host = network.host(name, room=MACHINE_ROOM, library=library)
             # another name: its processes hear of news through MongoDB alone, as on a machine of its own
             uri = {"LRS_MONGODB_URI": f"{members.uri}&appName={name}"}
             machines.append(Machine(host, environ | uri))

@@ -10,6 +10,7 @@ from scripts.torturing.judging import (
     UNKNOWN,
     WRITTEN,
     Operation,
+    in_force,
     judge_document,
     judge_events,
     judge_mails,
@@ -76,6 +77,14 @@ def test_each_who_passed_has_one() -> None:
     assert judge_once("award", {"a"}, ["a"]) == []
     found = judge_once("award", {"a", "b"}, ["a", "a", "c"])
     assert found == ["no award of b", "2 times award of a", "award of c, which should not be"]
+
+
+def test_a_retracted_fact_is_not_in_force() -> None:
+    facts = [
+        {"_id": "1", "kind": "transition", "person": "a"}, {"_id": "2", "kind": "retraction", "person": "a", "of": "1"},
+        {"_id": "3", "kind": "transition", "person": "a"}, {"_id": "4", "kind": "review", "person": "a"},
+    ]  # fmt: skip
+    assert in_force(facts) == ["a"]
 
 
 def test_a_mail_comes_once_or_is_listed_as_unconfirmed() -> None:
