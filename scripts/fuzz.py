@@ -12,6 +12,7 @@ that did it is kept and said; `--only NAME --input FILE` runs it again.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import re
 import subprocess
 import sys
@@ -63,8 +64,10 @@ def fuzz(name: str, seconds: int, folder: Path) -> tuple[bool, str]:
     options = [
         f"-max_total_time={seconds}", f"-rss_limit_mb={MEMORY_MB}", f"-timeout={SECONDS}",
         f"-max_len={target.longest}",
-        f"-dict={words}", f"-artifact_prefix={found}", "-print_final_stats=1", "-verbosity=1",
+        f"-artifact_prefix={found}", "-print_final_stats=1", "-verbosity=1",
     ]  # fmt: skip
+    if target.words:  # libFuzzer takes no empty dictionary
+        options.append(f"-dict={words}")
     command = [sys.executable, __file__, "--target", name, "--", *options, str(corpus)]
     ran = subprocess.run(
         command, capture_output=True, text=True, errors="replace", timeout=seconds + 300, check=False
@@ -109,6 +112,8 @@ def main() -> int:
     if given.input:
         run_again(TARGETS[names[0]](), given.input.read_bytes())
         return 0
+    if importlib.util.find_spec("atheris") is None:
+        parser.error("atheris is not installed: .venv/bin/pip install atheris==3.0.0")
     folder = given.keep or Path(tempfile.mkdtemp(prefix="fuzz-"))
     print(f"{len(names)} targets, {given.minutes:g} minutes, in {folder}", flush=True)
     held = True

@@ -32,11 +32,8 @@ def spoil(data: bytes, longest: int, seed: int, mutate: Mutate) -> bytes:
         return mutate(data, longest)
     try:
         value = json.loads(data)
-    except (ValueError, RecursionError):
-        return mutate(data, longest)
-    for _ in range(chance.choice((1, 1, 1, 2, 4))):
-        value = changed(value, chance, mutate)
-    try:
+        for _ in range(chance.choice((1, 1, 1, 2, 4))):
+            value = changed(value, chance, mutate)
         text = json.dumps(value)
     except (ValueError, RecursionError):
         return mutate(data, longest)
@@ -73,9 +70,10 @@ def changed(value: Any, chance: random.Random, mutate: Mutate) -> Any:
     return value
 
 
-def walk(value: Any) -> Iterator[tuple[Any, Any, Any]]:
-    """Yield (holder, key, value) of everything inside."""
+def walk(value: Any, depth: int = 100) -> Iterator[tuple[Any, Any, Any]]:
+    """Yield (holder, key, value) of everything inside, as deep as Python likes to go."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, one in list(inner):
         yield value, key, one
-        yield from walk(one)
+        if depth:
+            yield from walk(one, depth - 1)
