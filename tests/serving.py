@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lrs.running.mongod import free_port
@@ -25,14 +25,15 @@ ROOT = Path(__file__).parents[1]
 class Serve:
     """One `lrs serve` with its output."""
 
-    def __init__(self, folder: Path, *options: str, **variables: str) -> None:
+    def __init__(self, folder: Path, *options: str, under: Sequence[str] = (), **variables: str) -> None:
+        """`under` is a command that starts it elsewhere."""
         self.folder = folder
         self.port = free_port()
         self.output = Path(tempfile.mkstemp(prefix="serve-", dir=folder.parents[1])[1])
         environ = {name: value for name, value in os.environ.items() if not name.startswith("LRS_")}
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                [*LRS_SERVE, "--port", str(self.port), "--data-folder", str(folder), *options],
+                [*under, *LRS_SERVE, "--port", str(self.port), "--data-folder", str(folder), *options],
                 env=environ | variables, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT,
                 start_new_session=True,
             )  # fmt: skip

@@ -60,6 +60,7 @@ LONGEST_POLL: Final = 0.2  # what a pause between such looks grows to
 AWAKE: Final = 3.0  # seconds after news for which the scheduler runs: its frequent jobs have a turn meanwhile
 REST: Final = 0.5  # seconds after which a loop without news looks all the same; doubled while all is quiet
 LONGEST_REST: Final = 5.0
+STEP: Final = 1.0  # seconds by which a clock that is slewed never moves between two looks
 QUIET: Final = 10.0  # seconds after which the jobs of the scheduler do
 PAUSE_AFTER_FAILURE: Final = 1.0
 SWITCH: Final = 0.0005  # seconds a thread that signs may keep deciding from going on after each answer
@@ -297,10 +298,17 @@ class WhenNews:
 def watch(services: WorkerServices, scheduler: BackgroundScheduler) -> None:
     """Wake the loops and the scheduler when there is news; QUIET seconds without any are news too.
 
-    What rests costs nothing meanwhile: a scheduler that runs wakes for each job's time.
+    What rests costs nothing meanwhile: a scheduler that runs wakes for each job's time. Where the machine's
+    clock is set back, jobs would wait for the time they were set to: they are due at once.
     """
     heard, since, pause = services.news.heard(), time.monotonic(), POLL
+    ahead = time.time() - time.monotonic()
     while not services.stop.wait(pause):
+        if (now := time.time() - time.monotonic()) < ahead - STEP:
+            log.warning("the clock was set back by %.0f s", ahead - now)
+            for job in scheduler.get_jobs():
+                job.modify(next_run_time=utc_now())
+        ahead = now
         if time.monotonic() - since >= QUIET:
             services.news.note()
         if (count := services.news.heard()) != heard:

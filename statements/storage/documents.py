@@ -39,7 +39,7 @@ from statements.parsing.splice import merge_objects
 from statements.parsing.times import Version, from_microseconds, microseconds
 from statements.query.parameters import read_agent, read_iri, read_uuid, single_values
 from statements.storage.chunks import Chunks, chunk_indexes
-from statements.storage.transaction import DURABLE
+from statements.storage.transaction import DURABLE, SETTLED
 
 Kind = Literal["state", "agent_profile", "activity_profile"]
 Row = dict[str, Any]
@@ -178,12 +178,13 @@ class DocumentStore:
             tz_aware=True, tzinfo=dt.UTC, uuid_representation=UuidRepresentation.STANDARD
         )
         self._documents = db.get_collection("documents", codec_options=codec, write_concern=DURABLE)
+        self._settled = self._documents.with_options(read_concern=SETTLED)
         self._chunks = Chunks(db, "documents.chunks", org)
 
     def get(self, key: Key) -> StoredDocument | None:
         """Return the document or None."""
         for _ in range(MAX_ATTEMPTS):
-            row = self._row(key)
+            row = self._settled.find_one(self._which(key))
             if row is None:
                 return None
             content = self._content(row)
@@ -198,13 +199,13 @@ class DocumentStore:
         which = self._scope(key)
         if since is not None:
             which["updated"] = {"$gt": microseconds(since)}
-        rows = list(self._documents.find(which, {"id": 1, "updated": 1}).sort("updated", ASCENDING))
+        rows = list(self._settled.find(which, {"id": 1, "updated": 1}).sort("updated", ASCENDING))
         newest = from_microseconds(rows[-1]["updated"]) if rows else None
         return list(dict.fromkeys(row["id"] for row in rows)), newest
 
     def all(self) -> Iterator[tuple[Key, StoredDocument]]:
         """Yield every document of the organization, those of one kind and activity together."""
-        for row in self._documents.find({"org": self.org}).sort([("kind", 1), ("activity", 1)]).hint("scope"):
+        for row in self._settled.find({"org": self.org}).sort([("kind", 1), ("activity", 1)]).hint("scope"):
             key = Key(row["kind"], row["activity"], row["ifi"], row["registration"], row["id"])
             if (found := self.get(key)) is not None:
                 yield key, found
@@ -339,7 +340,11 @@ class DocumentStore:
         return {"_id": row["_id"], "org": self.org, "etag": row["etag"], "revision": row["revision"]}
 
     def _row(self, key: Key) -> Row | None:
-        return self._documents.find_one({"_id": key.digest(self.org), "org": self.org})
+        """Return what the primary has now: whether a change on top of it holds, its write will tell."""
+        return self._documents.find_one(self._which(key))
+
+    def _which(self, key: Key) -> Row:
+        return {"_id": key.digest(self.org), "org": self.org}
 
     def _scope(self, key: Key) -> Row:
         """Return the filter of a list or bulk delete.

@@ -26,7 +26,7 @@ from statements.storage.gathered import CODEC, Gathered
 from statements.storage.group_commit import GroupCommit
 from statements.storage.named_statements import NamedStatements
 from statements.storage.references import MAX_CHAIN
-from statements.storage.transaction import DUPLICATE_KEY, DURABLE, Result, in_transaction
+from statements.storage.transaction import DUPLICATE_KEY, DURABLE, SETTLED, Result, in_transaction
 
 Document = dict[str, Any]
 
@@ -84,6 +84,16 @@ def statements_of(db: Database[Document]) -> Collection[Document]:
     return _statements_of(_Place(db))
 
 
+def settled_statements_of(db: Database[Document]) -> Collection[Document]:
+    """Return the collection as `statements_of` does, for reading what no election takes back."""
+    return _settled_statements_of(_Place(db))
+
+
+@lru_cache(maxsize=8)
+def _settled_statements_of(place: _Place) -> Collection[Document]:
+    return _statements_of(place).with_options(read_concern=SETTLED)
+
+
 @lru_cache(maxsize=8)
 def _statements_of(place: _Place) -> Collection[Document]:
     return place.db.get_collection("statements", codec_options=CODEC, write_concern=DURABLE)
@@ -114,6 +124,7 @@ class StatementStore:
         self.org = org
         self.only_client = only_client
         self._statements = statements_of(db)
+        self._settled = settled_statements_of(db)
 
     def insert_new(self, documents: Gathered) -> bool:
         """Insert documents that refer to no statement, all or none; false where an id is known or awaited.
@@ -151,7 +162,7 @@ class StatementStore:
     def get(self, statement_id: UUID, *, voided: bool = False) -> Stored:
         """Return one statement; with `voided` only a voided one is found. Raises StatementNotFound."""
         wanted = {"_id": 1, "raw": 1, "voided": 1, "client": 1}
-        found = self._statements.find_one({"org": self.org, "id": statement_id}, wanted)
+        found = self._settled.find_one({"org": self.org, "id": statement_id}, wanted)
         if (
             found is None
             or "raw" not in found
@@ -166,7 +177,7 @@ class StatementStore:
 
         A page ends at the limit or before MAX_PAGE_BYTES are exceeded; `next` tells whether there is more.
         """
-        cursor = self._statements.find(
+        cursor = self._settled.find(
             query.filter(self.org, self.only_client), {"raw": 1},
             sort=[("_id", ASCENDING if query.ascending else DESCENDING)],
             limit=query.limit + 1, batch_size=min(query.limit + 1, 101),

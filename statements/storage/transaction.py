@@ -17,6 +17,8 @@ from statements.errors import StoreBusy
 
 DURABLE = WriteConcern(w="majority", j=True)
 SNAPSHOT = ReadConcern("snapshot")
+# What is told must not be taken back: a primary that others have left behind still shows its own last writes.
+SETTLED = ReadConcern("majority")
 DUPLICATE_KEY = 11000  # the code of a refusal by a unique index
 MAX_ATTEMPTS = 60
 MAX_SECONDS = 45.0

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from lrs.backups.backup import back_up
+from lrs.backups.copies import Copies
 from lrs.backups.repository import Backup, NoBackup, Repository
 from lrs.backups.sealed_files import Damaged
 from lrs.commands import PROBLEMS, json_option, print_rows, with_services
@@ -26,6 +27,8 @@ COLUMNS = ("backup", "kind", "shows", "documents", "megabytes")
               help="Only destroy what is older than the newest whole backup, keys first.")  # fmt: skip
 @click.option("--new-passphrase-file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="Only seal the keys with the passphrase in this file from now on.")  # fmt: skip
+@click.option("--copy", "copy", metavar="ADDRESS",
+              help="Copy all but the keys there too: a folder's file:// or s3://bucket/prefix.")  # fmt: skip
 @json_option
 @with_services
 def group(
@@ -37,6 +40,7 @@ def group(
     check: bool,
     forget: bool,
     new_passphrase_file: Path | None,
+    copy: str | None,
     as_json: bool,
 ) -> None:
     """Save the database to FOLDER: everything first, then what changed since the last time.
@@ -51,8 +55,11 @@ def group(
             repository.change_passphrase(new_passphrase_file.read_text(encoding="utf-8").strip())
             click.echo("the keys are sealed with the new passphrase: set LRS_BACKUP_PASSPHRASE")
             return
+        copies = Copies(copy) if copy else None
         if forget:
             gone = repository.forget()
+            if copies is not None:
+                copies.send(folder, say, forget=True)
             click.echo(f"{len(gone)} backups are destroyed: {', '.join(gone) or 'none was older'}")
             return
         if check:
@@ -65,13 +72,18 @@ def group(
             click.echo(
                 "lrs: LRS_BACKUP_PASSPHRASE is not set: everybody who has the folder can read it", err=True
             )
-        made = back_up(
-            services.db, repository, services.now(), lambda text: click.echo(text, err=True), whole=whole
-        )
+        made = back_up(services.db, repository, services.now(), say, whole=whole)
+        if copies is not None:
+            copies.send(folder, say)
     except (NoBackup, Damaged) as error:
         click.echo(f"lrs: {error}", err=True)
         sys.exit(PROBLEMS)
     print_rows([row(made)], COLUMNS, as_json=as_json)
+
+
+def say(text: str) -> None:
+    """Tell how far it is, beside the answer."""
+    click.echo(text, err=True)
 
 
 def row(backup: Backup) -> dict[str, Any]:

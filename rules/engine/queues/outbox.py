@@ -19,6 +19,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from rules.stored import VENDOR, Document
+from statements.storage.transaction import SETTLED
 
 EVENT_TYPES: Final = (
     "award.issued", "award.renewed", "award.renewal_open", "award.grace", "award.expired",
@@ -153,13 +154,15 @@ def read_after(
 ) -> list[Document]:
     """Return numbered events with `seq` above the cursor, oldest first; `match` narrows by fields of `data`.
 
-    The `seq` of the last one is the next cursor. Nothing that commits later gets a lower number.
+    The `seq` of the last one is the next cursor. Nothing that commits later gets a lower number, and no
+    election takes back what was read.
     """
     wanted: Document = {"org": VENDOR, "seq": {"$gt": cursor}}
     if types is not None:
         wanted["type"] = {"$in": list(types)}
     wanted |= {f"data.{name}": value for name, value in (match or {}).items()}
-    return list(db.outbox.find(wanted).sort("seq", ASCENDING).limit(limit))
+    settled = db.outbox.with_options(read_concern=SETTLED)
+    return list(settled.find(wanted).sort("seq", ASCENDING).limit(limit))
 
 
 def newest(

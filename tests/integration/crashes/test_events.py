@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import email
 import os
 import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from factories_engine import World, exam, simple
 from places import ROOT
+from receivers import Receivers
 
 from lrs.foundation.context import utc_now
 from lrs.foundation.settings import Settings, to_env
 from lrs.messaging import webhooks
-from lrs.running.mongod import free_port
 
 # 5,000 transitions: LAUREL_CRASH_TRANSITIONS=5000 pytest tests/integration/crashes/test_events.py
 COURSES = ("alpha", "beta", "gamma")
@@ -47,43 +42,6 @@ from lrs.foundation.settings import Settings
 from lrs.running.worker import run
 run(Settings.from_env(os.environ))
 """
-
-
-class Receivers:
-    """A partner's webhook and a mail server, outside of the workers; they remember what they took."""
-
-    def __init__(self) -> None:
-        self.events: list[tuple[str, bytes]] = []
-        self.mails: list[str] = []
-        outer = self
-
-        class Hook(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.events.append((self.headers["webhook-id"], body))
-                with contextlib.suppress(OSError):  # the worker may be dead by now
-                    self.send_response(204)
-                    self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                """Say nothing."""
-
-        class Sink:
-            async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 -- its name
-                outer.mails.append(email.message_from_bytes(envelope.content)["Message-ID"])
-                return "250 OK"
-
-        self.web = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
-        self.thread = threading.Thread(target=self.web.serve_forever, kwargs={"poll_interval": 0.02})
-        self.thread.start()
-        self.smtp = Controller(Sink(), hostname="127.0.0.1", port=free_port())
-        self.smtp.start()
-
-    def close(self) -> None:
-        self.web.shutdown()
-        self.thread.join()
-        self.web.server_close()
-        self.smtp.stop()
 
 
 @pytest.fixture
@@ -149,8 +107,7 @@ def is_done(db: Any, transitions: int) -> bool:
 def test_killed_workers_lose_no_event_and_no_notice_and_tell_nobody_twice(
     db: Any, real: Settings, receivers: Receivers, tmp_path: Path
 ) -> None:
-    url = f"http://127.0.0.1:{receivers.web.server_port}/hook"
-    webhooks.create(real, db, org="vendor", url=url, types=None, now=utc_now())
+    webhooks.create(real, db, org="vendor", url=receivers.hook, types=None, now=utc_now())
     world = World(db)
     world.clock.at = utc_now()
     world.publish(*[simple(name, more=NOTICES, title=name.title()) for name in COURSES])

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from pymongo.errors import PyMongoError
 from lrs.app import create_app
 from lrs.foundation.settings import Settings
 from lrs.running.mongod import end_with_parent, find_mongod, free_port
+from rules.engine.queues.outbox import read_after
 
 MEMBERS = 3
 PATIENCE = 30.0
@@ -77,7 +79,7 @@ def start(folder: Path, port: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [program, "--dbpath", str(folder), "--port", str(port), "--bind_ip", "127.0.0.1", "--replSet", "trio",
          "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "50", "--nounixsocket", "--quiet",
-         "--setParameter", "diagnosticDataCollectionEnabled=false"],
+         "--setParameter", "diagnosticDataCollectionEnabled=false", "--setParameter", "enableTestCommands=1"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         preexec_fn=end_with_parent,  # noqa: PLW1509 -- a single-threaded parent; no other way to set it
     )  # fmt: skip
@@ -168,3 +170,45 @@ def wait_for_writes(senders: list[Sender]) -> None:
     while not all(sender.acknowledged_since(begin) for sender in senders):
         assert time.monotonic() - begin < PATIENCE, [sender.refused[-1:] for sender in senders]
         time.sleep(0.05)
+
+
+def test_what_the_other_members_may_never_see_is_not_told(trio: ReplicaSet, tmp_path: Path) -> None:
+    """A primary that is cut off shows its own last writes, and an election takes them back."""
+    settings = Settings(
+        mongodb_uri=trio.uri, database="trio", data_folder=tmp_path / "data", public_url="http://lrs.example",
+        bootstrap_key="test-key", bootstrap_secret="test-secret",
+    )  # fmt: skip
+    client, headers = create_app(settings).test_client(), basic()
+    state = {"activityId": "http://a.example/x", "stateId": "s", "agent": '{"mbox":"mailto:a@b.example"}'}
+    client.put("/xapi/activities/state", json={"n": 1}, query_string=state, headers=headers)
+    known, fresh = new_id(), new_id()
+    client.post("/xapi/statements", json=make_statement(id=known), headers=headers)
+
+    def told() -> tuple[bytes, int, int, list[Any]]:
+        document = client.get("/xapi/activities/state", query_string=state, headers=headers).data
+        one = client.get("/xapi/statements", query_string={"statementId": fresh}, headers=headers)
+        every = client.get("/xapi/statements", headers=headers).json["statements"]
+        return document, one.status_code, len(every), read_after(db)
+
+    with MongoClient[dict[str, Any]](trio.uri, uuidRepresentation="standard", w=1) as alone:
+        db = alone.trio
+        others = [port for port in trio.ports if port != trio.primary()]
+        stop_copying(others, "alwaysOn")
+        db.documents.update_one({"id": "s"}, {"$set": {"content": b'{"n":2}', "length": 7}})
+        db.outbox.insert_one({"_id": "e", "org": "vendor", "seq": 1, "type": "award.issued", "data": {}})
+        row = db.statements.find_one({"id": uuid.UUID(known)}) or {}
+        db.statements.insert_one({**row, "_id": bytes(row["_id"][:-1]) + b"x", "id": uuid.UUID(fresh)})
+        assert told() == (b'{"n": 1}', 404, 1, [])
+        stop_copying(others, "off")
+        deadline = time.monotonic() + PATIENCE
+        while told()[1] == 404 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        document, status, count, events = told()
+        assert (document, status, count, len(events)) == (b'{"n":2}', 200, 2, 1)
+
+
+def stop_copying(ports: list[int], mode: str) -> None:
+    """Let members copy nothing from the primary, or go on; they still vote for it."""
+    for port in ports:
+        with member(port) as client:
+            client.admin.command("configureFailPoint", "stopReplProducer", mode=mode)

@@ -136,9 +136,32 @@ def test_the_scheduler_rests_too_until_there_is_news_or_it_was_quiet_for_long(
     scheduler: Any = SimpleNamespace(
         pause=lambda: told.append((clock[0], "rests")), resume=lambda: told.append((clock[0], "runs"))
     )
-    monkeypatch.setattr(worker, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    moment = SimpleNamespace(monotonic=lambda: clock[0], time=lambda: clock[0])
+    monkeypatch.setattr(worker, "time", moment)
     worker.watch(services, scheduler)
     assert told == [(3.5, "rests"), (4.0, "runs"), (15.0, "runs"), (18.5, "rests")]
+
+
+def test_a_clock_that_is_set_back_makes_no_job_wait_for_its_former_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each turn of the watch is a second, and what the machine's clock says then."""
+    services, _ = workshop(99)
+    clock = iter([(0, 1000.0), (1, 1001.0), (2, 402.0), (3, 403.0), (4, 1004.0), (5, 1004.8)])
+    now = [next(clock)]
+
+    def wait(_pause: float) -> bool:
+        now.append(next(clock, None))  # type: ignore[arg-type]  # the last one is none
+        return now[-1] is None
+
+    services.stop = SimpleNamespace(wait=wait)
+    due: list[int] = []
+    job = SimpleNamespace(modify=lambda next_run_time: due.append(now[-1][0]))
+    scheduler: Any = SimpleNamespace(pause=lambda: None, resume=lambda: None, get_jobs=lambda: [job])
+    moment = SimpleNamespace(monotonic=lambda: now[-1][0], time=lambda: now[-1][1])
+    monkeypatch.setattr(worker, "time", moment)
+    worker.watch(services, scheduler)
+    assert due == [2], "one step back; a step on, and slewing, are none"
 
 
 def test_what_a_write_finished_is_news(tmp_path: Path) -> None:
