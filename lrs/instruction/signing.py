@@ -120,7 +120,7 @@ def void(
     found = signed_off(db, signer.org, statement)
     if not may_any and ifi(found["context"]["instructor"]) != ifi(signer.agent):
         raise Forbidden("somebody else signed this: only they, or an administrator, take it back")
-    made = {
+    made: Document = {
         "id": str(uuid5(VOIDING, f"{signer.org} {found['id']}")), "actor": signer.agent,
         "verb": {"id": ADL + "voided", "display": {"en": "voided"}},
         "object": {"objectType": "StatementRef", "id": found["id"]},
@@ -233,7 +233,7 @@ def _observed(
     }  # fmt: skip
     if came.passed is not None:
         result["success"] = came.passed
-    made = {
+    made: Document = {
         "id": str(finding.id), "actor": actor, "verb": {"id": ADL + verb, "display": {"en": verb}},
         "object": _activity(rubric["activity"], rubric["title"], PERFORMANCE),
         "result": result,

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lrs.console.engine_words import engine
 from lrs.console.language import mark, n, spoken_day, t
+from lrs.words.engine import engine
 from rules.checking.load import load
 from rules.language.demands import AllDemands, AnyDemand, Demand, TierAtLeast
 from rules.language.model import Gate

@@ -142,6 +142,6 @@ def seen(db: Database[Document], org: str, item: str) -> list[Document]:
         group["count"] += row["count"]
         group["last_at"] = max(group["last_at"], row["last_at"])
         browsers[key][row["browser"]] = row["count"]
-    for key, group in groups.items():
-        group["browsers"] = sorted(browsers[key].items(), key=lambda one: (-one[1], one[0]))
+    for place, group in groups.items():
+        group["browsers"] = sorted(browsers[place].items(), key=lambda one: (-one[1], one[0]))
     return sorted(groups.values(), key=lambda one: (-one["count"], one["what"], one["version"]))[:SHOWN]

@@ -55,7 +55,9 @@ def test_a_user_chooses_a_language_once_for_every_browser_and_for_mails(world: A
     user = world.db.users.find_one({"email": "paul.berger@borealis.example"})
     try:
         assert (
-            world.paul.open("/preferences", "POST", data={"csrf": world.paul.csrf, "language": "fr", "onward": "/partner"}).status_code
+            world.paul.open(
+                "/preferences", "POST", data={"csrf": world.paul.csrf, "language": "fr", "onward": "/partner"}
+            ).status_code
             == 303
         )
         assert world.db.users.find_one({"_id": user["_id"]})["language"] == "fr"
@@ -63,7 +65,9 @@ def test_a_user_chooses_a_language_once_for_every_browser_and_for_mails(world: A
         assert '<html lang="fr"' in world.paul.open("/partner", headers={"Accept-Language": "de"}).text
         assert (
             world.paul.open(
-                "/preferences", "POST", data={"csrf": world.paul.csrf, "language": "../x", "onward": "/partner"}
+                "/preferences",
+                "POST",
+                data={"csrf": world.paul.csrf, "language": "../x", "onward": "/partner"},
             ).status_code
             == 303
         )
