@@ -129,7 +129,7 @@ def bundle(name: str) -> Response:
     if found is None or found[0] != name:
         abort(404)
     _, plain, packed = found
-    zipped = "gzip" in request.accept_encodings
+    zipped = request.accept_encodings.quality("gzip") > 0
     response = Response(packed if zipped else plain, content_type="text/javascript; charset=utf-8")
     if zipped:
         response.headers["Content-Encoding"] = "gzip"

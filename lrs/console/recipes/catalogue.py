@@ -32,7 +32,7 @@ class Lines(fields.String):
 
 def _number(low: int, high: int) -> fields.Field[Any]:
     said = f"is a number from {low} to {high}"
-    wrong = {"invalid": said, "required": said, "too_large": said}
+    wrong: dict[str, Any] = {"invalid": said, "required": said, "too_large": said}
     return fields.Integer(required=True, validate=validate.Range(low, high, error=said), error_messages=wrong)
 
 

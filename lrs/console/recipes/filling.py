@@ -41,7 +41,7 @@ def id_of(title: str) -> str:
     return named[:64].strip("-")
 
 
-def _day(hours: int = 0, **far: int) -> str:
+def _day(hours: int = 0, **far: Any) -> str:
     """Return a day some time after the first one; an instant where hours are given."""
     at = FIRST + relativedelta(**far)
     return f"{at + dt.timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}" if hours else f"{at:%Y-%m-%d}"
