@@ -256,7 +256,7 @@ def test_what_arrives_appears_by_itself_and_waits_while_somebody_reads(
 def test_a_slider_leads_through_the_states(world: World, site: str, page: Page) -> None:
     sven = f"/console/people/{world.person('Sven Dahl')}/certifications/sales-pro"
     visit(page, f"{site}{sven}")
-    page.wait("document.querySelector('#states input[type=range]')")
+    page.wait("document.querySelector('#states input[type=range]') !== null")
     assert page.run("document.querySelector('#states output').textContent") == "Now"
     page.run(
         "(() => { const one = document.querySelector('#states input'); one.value = 0;"
