@@ -99,16 +99,17 @@ function above(lines, row, indent, isItem) {
   return path;
 }
 
-// The keys that stand in the same mapping, above and below.
+// The keys that stand in the same mapping, above and below; a line that begins an item of a list has none above.
 function siblings(lines, row, column) {
   const keys = [];
-  for (const way of [-1, 1]) {
+  for (const way of marks(lines[row]).found[0]?.step === ITEM ? [1] : [-1, 1]) {
     for (let at = row + way; at >= 0 && at < lines.length; at += way) {
       if (BLANK.test(lines[at])) continue;
       const found = marks(lines[at]).found, key = found.at(-1);
       const first = found[0]?.column ?? lines[at].length - lines[at].trimStart().length;
+      if (way > 0 && first < column) break; // another mapping begins
       if (key && key.step !== ITEM && key.column === column) keys.push(key.step);
-      if (first < column) break; // the mapping begins here, or another one does
+      if (first < column) break; // the mapping begins here
     }
   }
   const own = marks(lines[row]).found.at(-1);

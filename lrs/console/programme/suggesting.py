@@ -18,6 +18,7 @@ from lrs.analysis.readable_stores import Scope, scope_of
 from lrs.api.rights import vendor_only
 from lrs.console.lists import asked
 from lrs.console.organizations.people import org_names, titles
+from lrs.console.records.content import title_of
 from lrs.console.shell import Pages, may
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
@@ -61,21 +62,30 @@ def fitting(names: Iterable[Name], words: str) -> Iterator[Name]:
 
 
 def activities(words: str) -> Iterator[Name]:
+    """Yield the courses that are kept here, then what statements were about, as far as the user reads it."""
+    yield from courses(words)
+    yield from seen_activities(words)
+
+
+def courses(words: str) -> Iterator[Name]:
+    """Yield the courses of the content library whose address or title has the words."""
+    if not may("content/read"):
+        return iter(())
+    wanted = ["activity", "title"]
+    rows = current_services().db.content_items.find(readable().filter(), wanted).limit(LOOKED_AT)
+    return fitting({row["activity"]: title_of(row["title"]) for row in rows}.items(), words)
+
+
+def seen_activities(words: str) -> Iterator[Name]:
     """Yield activities of the readable stores: whose id begins so, or of the first who have the words."""
     db, scope = current_services().db, readable()
     wanted = ["id", "name"]
     if ":" in words:
         begins = {**scope.filter(), "id": {"$gte": words, "$lt": words + END}}
         rows = db.activities.find(begins, wanted).sort("id", 1).limit(4 * MOST)
-        return ((row["id"], name_of(row)) for row in rows)
+        return ((row["id"], title_of(row.get("name"))) for row in rows)
     first = db.activities.find(scope.filter(), wanted).sort("id", 1).limit(LOOKED_AT)
-    return fitting({row["id"]: name_of(row) for row in first}.items(), words)
-
-
-def name_of(row: Document) -> str:
-    """Return what an activity is called, in whatever language there is."""
-    names = row.get("name") or {}
-    return str(next(iter(names.values()), "")) if isinstance(names, dict) else str(names)
+    return fitting({row["id"]: title_of(row.get("name")) for row in first}.items(), words)
 
 
 def verbs(words: str) -> Iterator[Name]:
@@ -129,7 +139,7 @@ def bundle(name: str) -> Response:
     if found is None or found[0] != name:
         abort(404)
     _, plain, packed = found
-    zipped = request.accept_encodings["gzip"] > 0
+    zipped = request.accept_encodings.quality("gzip") > 0
     response = Response(packed if zipped else plain, content_type="text/javascript; charset=utf-8")
     if zipped:
         response.headers["Content-Encoding"] = "gzip"

@@ -11,11 +11,12 @@ import pytest
 from browser import CHROMIUM, Page, browsing
 from console_world import World
 from factories import make_statement
-from factories_access import make_client
+from factories_access import make_client, utc_now
 from factories_packages import scorm_files, zipped
 from served_pages import AXE, TAGS, served
 
 from lrs.access import sessions
+from rules.publication.plans import make_plan
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 
@@ -70,7 +71,21 @@ def paths(world: World) -> list[str]:
         "/console/tiers", "/console/tiers?tier=gold", "/console/groups", "/console/groups/certified-assessors",
         "/console/settings", "/console/settings/notices", "/console/inbound/groups", "/console/events", "/console/statements/upload",
         "/console/decisions?certification=sales-pro&state=active",
+        "/console/rules/recipes", "/console/rules/recipes/yearly", f"{sven}/certifications/sales-pro/sheet",
+        *planned(world),
     ]  # fmt: skip
+
+
+def planned(world: World) -> list[str]:
+    """Return the pages of a plan by which somebody loses: its rows, its groups, one person from both sides."""
+    text = world.db.rule_versions.find_one({"id": "sales-pro", "version": "3"})["source"]
+    text = text.replace('version: "3"', 'version: "4"').replace("at_least: 0.80", "at_least: 0.90")
+    text = text.replace("\ntests:", "\ntransition: {existing: re_evaluate}\ntests:")
+    plan = world.db.plans.find_one({"documents.id": "sales-pro", "applied_at": None})
+    made = plan or make_plan(world.db, [("sales-pro.yaml", text)], utc_now(), "user:ada")
+    row = world.db.plan_people.find_one({"plan": made["_id"], "change": "lose"})
+    plan_page = f"/console/plans/{made['_id']}"
+    return [plan_page, f"{plan_page}?by=reason", f"{plan_page}/people/{row['person']}/{row['certification']}"]
 
 
 def test_every_page_is_accessible_in_both_themes(world: World, site: str, page: Page) -> None:
@@ -239,6 +254,22 @@ def test_what_arrives_appears_by_itself_and_waits_while_somebody_reads(
     assert said == [], "no breach of the policy, no error of the script"
     page.go("about:blank")
     page.wait("location.href === 'about:blank'")
+
+
+def test_a_slider_leads_through_the_states(world: World, site: str, page: Page) -> None:
+    sven = f"/console/people/{world.person('Sven Dahl')}/certifications/sales-pro"
+    visit(page, f"{site}{sven}")
+    page.wait("document.querySelector('#states input[type=range]') !== null")
+    assert page.run("document.querySelector('#states output').textContent") == "Now"
+    page.run(
+        "(() => { const one = document.querySelector('#states input'); one.value = 0;"
+        " for (const kind of ['input', 'change']) one.dispatchEvent(new Event(kind)); })()"
+    )
+    assert page.run("document.querySelector('#states output').textContent").startswith("Valid, 2025-11-20")
+    page.wait("location.search.startsWith('?at=2025-11-20')")
+    page.wait("document.activeElement.matches('#states input')")
+    assert page.run("document.querySelector('#states input').value") == "0", "it stays where it was put"
+    assert "Valid" in page.run("document.querySelector('.head').textContent")
 
 
 STOPS = """(() => {

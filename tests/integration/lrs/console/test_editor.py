@@ -123,7 +123,7 @@ def test_a_mistake_is_underlined_as_one_types_and_mended_by_a_click(page: Page) 
         "(() => { const at = editor.view.state.doc.toString().indexOf('title:');"
         " editor.view.dispatch({changes: {from: at, to: at + 5, insert: 'titel'}}); })()"
     )
-    page.wait("document.querySelector('.cm-lintRange-error')")
+    page.wait("document.querySelector('.cm-lintRange-error') !== null")
     page.wait(
         "[...document.querySelectorAll('#problems button.fix')].some(one => one.textContent.includes('title'))"
     )
@@ -140,7 +140,7 @@ def test_it_keeps_to_the_policy_and_to_its_weight(world: World, page: Page) -> N
     page.browser.events.clear()
     edit(page, "kind: Certification\n¦")
     page.run("editor.complete()")
-    page.wait("document.querySelector('.cm-tooltip-autocomplete')")
+    page.wait("document.querySelector('.cm-tooltip-autocomplete') !== null")
     events = page.browser.events
     said = [one["params"] for one in events if one["method"] in {"Log.entryAdded", "Runtime.exceptionThrown"}]
     assert said == [], "no breach of the policy, no error"
@@ -156,9 +156,9 @@ def test_it_keeps_to_the_policy_and_to_its_weight(world: World, page: Page) -> N
 def test_it_is_accessible_in_both_themes_and_narrow(page: Page) -> None:
     for theme in ("light", "dark"):
         edit(page, "kind: Certification\ntitel: x\n¦", theme=theme)
-        page.wait("document.querySelector('.cm-lintRange-error')")
+        page.wait("document.querySelector('.cm-lintRange-error') !== null")
         page.run("editor.complete()")
-        page.wait("document.querySelector('.cm-tooltip-autocomplete')")
+        page.wait("document.querySelector('.cm-tooltip-autocomplete') !== null")
         if AXE.exists():
             page.run(AXE.read_text("utf-8") + ";0")
             script = f"axe.run({{runOnly: {json.dumps(TAGS)}}}).then(found => found.violations.map(v => [v.id, v.nodes.map(n => n.html)]))"

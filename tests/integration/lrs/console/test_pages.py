@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import uuid
 
 import pytest
 from conftest import KEY, SECRET, basic
@@ -279,3 +280,20 @@ def test_no_explanation_of_the_example_is_told_in_english_to_who_reads_german(wo
             kept += [one for one in said if engine_words.engine(one) == one]
     assert told > 100
     assert sorted(set(kept)) == []
+
+
+def test_the_sheet_of_a_dispute_has_ids_rule_and_instants(world: World) -> None:
+    sven = f"/console/people/{world.person('Sven Dahl')}/certifications/sales-pro"
+    sheet = world.ada.open(f"{sven}/sheet?at=2026-01-01&known=2026-02-01").text
+    version = world.db.rule_versions.find_one({"id": "sales-pro", "version": "3"})
+    assert version is not None
+    assert version["hash"] in sheet
+    ids = re.findall(r"<code>([0-9a-f-]{36})</code>", sheet)
+    assert ids, "statements by their whole ids"
+    assert world.db.statements.count_documents({"id": {"$in": [uuid.UUID(one) for one in ids]}}) == len(
+        set(ids)
+    )
+    assert f'href="{sven}?at=2026-01-01&amp;known=2026-02-01"' in sheet
+    assert world.pat.open(f"{sven}/sheet").status_code == 404, "somebody of another partner"
+    assert world.ann.open(f"{sven}/sheet").status_code == 403, "an analyst sees no people"
+    assert world.ada.open(f"{sven[:-9]}nothing/sheet").status_code == 404
