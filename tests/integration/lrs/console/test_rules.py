@@ -211,3 +211,21 @@ def test_a_text_that_is_too_long_is_refused(ada: Browser, db: Db) -> None:
     assert answer.status_code == 422
     assert post(ada, "/console/rules/check", text="x" * 3_000_000).status_code == 413
     assert db.rule_drafts.count_documents({}) == 0
+
+
+def test_the_form_of_an_assignment_becomes_a_draft_that_can_be_planned(ada: Browser) -> None:
+    form = {
+        "title": "First steps",
+        "activities": "Tour https://acme.example/xapi/tour",
+        "role": "sales",
+        "due_within": "30",
+    }
+    assert "New assignment" in ada.open("/console/assignments").text
+    assert ada.open("/console/rules/new-assignment").status_code == 200
+    answer = post(ada, "/console/rules/new-assignment", **form)
+    assert re.fullmatch(r"/console/rules/drafts/\w+", answer.location)
+    text = re.search(r'<textarea id="text".*?>\n(.*?)</textarea>', ada.open(answer.location).text, re.DOTALL)
+    assert text is not None
+    assert "/console/plans/" in plan(ada, html.unescape(text[1]))
+    lacking = post(ada, "/console/rules/new-assignment", title="Nothing else")
+    assert "is missing" in ada.open(lacking.location).text, "the editor says what is missing"
