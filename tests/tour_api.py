@@ -584,8 +584,10 @@ def console(tour: Tour) -> None:
         for form in ("", ".json", ".csv"):
             tour.go(f"GET /console/live{form}", client=browser.client, query_string=query)
     source = tour.go("GET /api/v1/rules/<rule_id>").json["source"]
+    tour.go("GET /console/rules/new-assignment", client=browser.client)
     tour.go("GET /console/rules/new", client=browser.client, query_string={"from": "sales-pro"})
     tour.go("POST /console/rules/check", data={"text": source}, **author)
+    tour.go("POST /console/rules/new-assignment", data={"title": "Tour", "role": "sales"}, **author)
     saved = tour.go("POST /console/rules/drafts", data={"text": source, "action": "save"}, **author)
     tour.ids["draft"] = saved.location.rsplit("/", 1)[-1]
     tour.go("GET /console/rules/drafts/<draft>", client=browser.client)

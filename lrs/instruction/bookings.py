@@ -28,10 +28,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("org", ASCENDING), ("session", ASCENDING), ("person", ASCENDING)], unique=True),
         IndexModel([(one, ASCENDING) for one in ("org", "session", "state", "at", "_id")]),
         IndexModel([("person", ASCENDING), ("state", ASCENDING)]),
-        IndexModel(
-            [("org", ASCENDING), ("attended", ASCENDING)],
-            partialFilterExpression={"attended": {"$type": "string"}},
-        ),
+        IndexModel([("org", ASCENDING), ("attended", ASCENDING)]),
     ]
 }
 

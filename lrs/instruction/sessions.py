@@ -37,7 +37,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     "training_sessions": [
         IndexModel([("begins_at", ASCENDING)]),
         IndexModel([("org", ASCENDING), ("begins_at", ASCENDING)]),
-        IndexModel([("audience", ASCENDING), ("begins_at", ASCENDING)]),
+        IndexModel([("audience", ASCENDING), ("cancelled_at", ASCENDING), ("begins_at", ASCENDING)]),
         IndexModel([("instructor.person", ASCENDING), ("begins_at", ASCENDING)]),
     ]
 }

@@ -257,7 +257,9 @@ def _attended(
 
 
 def _context(signer: Signer, of: Mapping[str, Any] | None, extensions: Document) -> Document:
-    activities: Document = {"category": [{"objectType": "Activity", "id": f"{signer.base}/assessments"}]}
+    activities: dict[str, list[Document]] = {
+        "category": [{"objectType": "Activity", "id": f"{signer.base}/assessments"}]
+    }
     if of is not None:
         activities["grouping"] = [_activity(f"{signer.base}/sessions/{of['_id']}", of["title"], MEETING)]
     return {

@@ -9,8 +9,10 @@ from flask import Response, g, request
 
 from lrs.api.programme.rules import who
 from lrs.api.rights import vendor_only
+from lrs.console.forms import sent
 from lrs.console.language import t
 from lrs.console.lists import Rows, Span, asked, cut, listed
+from lrs.console.models.assignment_form import WHOM, as_yaml
 from lrs.console.models.checked import Checked, checked, fixed
 from lrs.console.organizations.people import titles
 from lrs.console.programme import drafts, planning, suggesting
@@ -25,6 +27,10 @@ Document = dict[str, Any]
 COLUMNS: Final = ("kind", "id", "version", "title", "mode", "lifecycle", "effective_from", "versions")
 FILE: Final = "draft.yaml"
 WAITING: Final = 10
+ASSIGNMENT: Final = (
+    "title", "id", "activities", *WHOM, "due_within", "due_on", "opens", "closes", "managers_may_exempt",
+    "before_due", "after_due",
+)  # fmt: skip
 BLANK: Final = """\
 kind: Certification
 id: my-certification
@@ -89,6 +95,28 @@ def new_rule() -> Response:
         )
         text = str(row["source"])
     return editor(text, None)
+
+
+@blueprint.get("/console/rules/new-assignment", scope="rules")
+def new_assignment() -> Response:
+    """Show the form of an assignment."""
+    vendor_only()
+    return show("new_assignment.html", certifications=sorted(titles().items(), key=lambda one: one[1]))
+
+
+@blueprint.post("/console/rules/new-assignment", scope="rules")
+def write_assignment() -> Response:
+    """Keep what the form says as a draft, and go on in the editor, which says what is missing."""
+    principal, services = vendor_only(), current_services()
+    known = titles()
+    chosen = [name for name in request.form.getlist("certification") if name in known]
+    text = as_yaml(sent(*ASSIGNMENT), chosen, services.settings.public_url)
+    if len(text) > drafts.LONGEST:
+        raise InvalidField("activities", "is too long")
+    found = check_text(text)
+    title = f"{found.id} v{found.version}" if found.id else t("Without an id")
+    kept = drafts.save_draft(services.db, principal.id, text, title=title, now=services.now())
+    return redirected(f"/console/rules/drafts/{kept}")
 
 
 @blueprint.get("/console/rules/drafts/<draft>", scope="rules")

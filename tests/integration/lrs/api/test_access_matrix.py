@@ -402,6 +402,8 @@ LINES = [
     line("GET /console/reports/<name>.csv", "analytics", kind="page", query={"organization": VICTIM}),
     *listing("/console/rules", "rules"),
     line("GET /console/rules/new", "rules", kind="page"),
+    line("GET /console/rules/new-assignment", "rules", kind="page"),
+    line("POST /console/rules/new-assignment", "rules", kind="page"),
     line("GET /console/health", "rules", kind="page"),
     line("GET /console/rules/drafts/<draft>", "rules", kind="page"),
     line("POST /console/rules/drafts", "rules", kind="page"),

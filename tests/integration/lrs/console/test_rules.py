@@ -466,3 +466,21 @@ def test_the_bundle_is_there_under_its_hash_only(
     assert gzip.decompress(packed.data) == plain.data
     assert "immutable" in packed.headers["Cache-Control"]
     assert client.get("/console/editor/0123.js").status_code == 404
+
+
+def test_the_form_of_an_assignment_becomes_a_draft_that_can_be_planned(ada: Browser) -> None:
+    form = {
+        "title": "First steps",
+        "activities": "Tour https://acme.example/xapi/tour",
+        "role": "sales",
+        "due_within": "30",
+    }
+    assert "New assignment" in ada.open("/console/assignments").text
+    assert ada.open("/console/rules/new-assignment").status_code == 200
+    answer = post(ada, "/console/rules/new-assignment", **form)
+    assert re.fullmatch(r"/console/rules/drafts/\w+", answer.location)
+    text = re.search(r'<textarea id="text".*?>\n(.*?)</textarea>', ada.open(answer.location).text, re.DOTALL)
+    assert text is not None
+    assert "/console/plans/" in plan(ada, html.unescape(text[1]))
+    lacking = post(ada, "/console/rules/new-assignment", title="Nothing else")
+    assert "is missing" in ada.open(lacking.location).text, "the editor says what is missing"
