@@ -4,6 +4,7 @@
 // nobody tells us when, so we look often; what failed to load before we came, the browser still knows.
 
 const LOOK = 100; // milliseconds
+const STATUS_KNOWN = 500; // milliseconds
 const EVERY = 5_000; // milliseconds between reports
 const MOST = 50; // of one page
 const AT_ONCE = 20; // which is what the server takes
@@ -56,8 +57,10 @@ export class Problems {
 
   listen(seen, inside) {
     seen.addEventListener("error", (event) => this.onError(event, seen), true);
-    seen.addEventListener("unhandledrejection", ({ reason }) => this.tell("script", reason?.message ?? reason ?? "a promise was rejected", inside.URL));
-    inside.addEventListener("securitypolicyviolation", (event) => this.tell("request", `not allowed (${event.effectiveDirective})`, event.blockedURI));
+    seen.addEventListener("unhandledrejection", ({ reason }) => this.tell("script", reason?.message ?? reason ?? "a promise was rejected", seen.location.href));
+    inside.addEventListener("securitypolicyviolation", ({ blockedURI, effectiveDirective }) => {
+      if (/^https?:/.test(blockedURI)) this.tell("request", `not allowed (${effectiveDirective})`, blockedURI);
+    });
     try {
       new seen.PerformanceObserver((list) => list.getEntries().forEach((entry) => this.onLoaded(entry))).observe({ type: "resource", buffered: true });
     } catch {
@@ -72,12 +75,14 @@ export class Problems {
       return this.tell("script", event.message || "a script failed", event.filename ? `${event.filename}:${event.lineno}` : "");
     }
     const address = target.src || target.href || target.data;
-    if (typeof address === "string" && address) this.tell("request", `${target.tagName.toLowerCase()} not loaded`, address);
+    // an answer of the server is told by its status, which the browser knows a moment later
+    if (typeof address === "string" && address) setTimeout(() => this.tell("request", "no answer", address), STATUS_KNOWN);
     return undefined;
   }
 
   onLoaded(entry) {
-    if (entry.responseStatus >= 400) this.tell("request", `${entry.responseStatus}`, entry.name);
+    const isOfBrowser = new URL(entry.name, location.href).pathname === "/favicon.ico";
+    if (entry.responseStatus >= 400 && !isOfBrowser) this.tell("request", `${entry.responseStatus}`, entry.name);
   }
 
   // Content often catches what storing throws, and says nothing: we hear it, and throw it on.

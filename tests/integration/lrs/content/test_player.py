@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from browser import CHROMIUM, Browser, Page, browsing
 from content_site import Site, running_site
 from factories_content import verbs
+from factories_packages import scorm_files
 from places import ROOT
 from pymongo.database import Database
 
@@ -215,6 +217,58 @@ def test_the_player_works_on_a_phone_and_by_keyboard_alone(browser: Browser, sit
     page.wait("document.getElementById('notice-title').textContent === 'Your work is saved'")
     assert page.run(focus) == "notice-title"
     page.close()
+
+
+FAULTY = b"""<!doctype html><title>Faulty</title><p id=place>here</p><img src="lost/picture.png?who=ana">
+<iframe src="inner.html"></iframe><script>
+const api = parent.API;
+api.LMSInitialize("");
+api.LMSSetValue("cmi.core.nonsense", "Ana");
+setTimeout(() => { try { localStorage.setItem("all", "x".repeat(2e7)); } catch {} }, 1500);
+setTimeout(() => { throw new Error("no score of Ana"); }, 1500);
+</script>"""
+INNER = b"<!doctype html><p>inside<script>setTimeout(() => Promise.reject(new Error('refused inside')), 1500)</script>"
+
+
+def test_what_goes_wrong_in_a_browser_is_told_without_the_learner(
+    browser: Browser, site: Site, tmp_path: Path
+) -> None:
+    for name, data in scorm_files(**{"index.html": FAULTY, "inner.html": INNER}).items():
+        (tmp_path / name).write_bytes(data)
+    version = site.add("faulty", tmp_path)
+    page = browser.open(site.launch("faulty"))
+    page.wait_frame("document.getElementById('place') !== null")
+    deadline = time.monotonic() + 40
+    while site.db.content_problems.count_documents({}) < 5 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    found = {
+        (one["kind"], one["what"], one["place"].partition(":")[0]) for one in site.db.content_problems.find()
+    }
+    assert found == {
+        ("script", "Uncaught Error: no score of \u2026", "index.html"),
+        ("script", "refused inside", "inner.html"),
+        ("request", "404", "lost/picture.png"),
+        ("interface", "error 401 at cmi.core.nonsense", ""),
+        ("storage", "QuotaExceededError", "index.html"),
+    }
+    assert {one["version"] for one in site.db.content_problems.find()} == {version["_id"]}
+    assert page.run("document.getElementById('facts').textContent.includes('API was found and initialized')")
+    page.close()
+
+
+def test_the_player_speaks_the_language_of_the_browser_and_says_where_nothing_counts(site: Site) -> None:
+    with browsing("--accept-lang=de-DE,de", "--lang=de") as german:
+        page = german.open(site.launch("quiz"))
+        answer(page, 1)
+        page.wait("document.getElementById('saved').textContent.startsWith('Gesichert um')")
+        assert page.run("document.documentElement.lang") == "de"
+        page.run("document.getElementById('exit').click()")
+        page.wait("document.getElementById('notice-title').textContent === 'Ihre Arbeit ist gesichert'")
+        page.close()
+        review = german.open(site.launch("quiz", mode="review"))
+        review.wait_frame("document.getElementById('place') !== null")
+        review.wait("document.getElementById('saved').textContent === 'Sie sehen nur zu: Nichts zählt'")
+        review.close()
 
 
 def test_a_window_that_never_comes_back_is_told_as_suspended_by_the_sweep(
