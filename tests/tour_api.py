@@ -22,6 +22,7 @@ from factories_lti import CLAIM, CLIENT, running_lms
 from factories_packages import scorm_files, tincan_document, zipped
 from PIL import Image
 from tour import ACTIVITY, AGENT, Tour
+from tour_sign_in import sign_in
 
 from lrs.access.second_factor import code_of, step_of
 from lrs.access.sessions import CSRF_HEADER
@@ -786,6 +787,7 @@ def console_content(tour: Tour, browser: Any) -> None:
         if action == "publish":
             tour.go(f"POST {place}/<item>/learners/<registration>/review", **author)
             lti(tour, browser)
+            sign_in(tour, browser)
 
 
 def console_identities(tour: Tour, browser: Any) -> None:
@@ -834,7 +836,6 @@ def learner(tour: Tour, client: Any) -> None:
     tour.go("POST /me/settings/sharing", data={"shown": "yes", "name": "full"}, **mine)
     tour.go("POST /me/settings/mail", data={"language": "de", "kinds": ["award.grace"]}, **mine)
     tour.go("POST /me/settings/password", data={"password": PASSWORD}, **mine)
-    tour.go("POST /me/settings/sessions", **mine)
     tour.go("POST /me/settings/erasure", data={"sure": "yes"}, **mine)
 
 

@@ -147,7 +147,7 @@ class Provider:
 
 
 def take(db: Database[Document], state: str, now: dt.datetime) -> Document:
-    """Return the login that a state names, which ends with it: it is finished once; raises Unauthenticated."""
+    """Return the login that a state names, which ends with it; raises Unauthenticated."""
     login = db.logins.find_one_and_delete({"_id": hash_token(state), "expires_at": {"$gt": now}})
     if login is None or "verifier" not in login:
         raise Unauthenticated("this login was not begun here, or too long ago; begin again")

@@ -85,7 +85,7 @@ def refuse_elsewhere(user: Mapping[str, Any]) -> None:
 def registration(
     db: Database[Document], settings: Settings, user: str, session: str, *, now: dt.datetime
 ) -> str:
-    """Return what the browser needs to make a passkey, as JSON; its challenge is the session's, and good once.
+    """Return what the browser needs to make a passkey, as JSON; its challenge is good once, in this session.
 
     Raises Collision.
     """

@@ -84,6 +84,8 @@ def back(part: str) -> Response:
 def end() -> Response:
     """End a session of the user, or all but this one; raises UnknownThing."""
     here, name = current_services(), request.form.get("session", "")
+    if not name:
+        raise InvalidField("session", "is needed")
     if name == "others":
         sessions.end_others(here.db, g.principal.id, g.session["_id"])
     elif not sessions.end_named(here.db, g.principal.id, name, here.now()):

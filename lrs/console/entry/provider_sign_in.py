@@ -1,4 +1,4 @@
-"""Signing in by a login provider: there (OpenID Connect or SAML) and back, and trial logins that only look."""
+"""Signing in by a login provider: there (OpenID Connect or SAML) and back; trials that only look."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def shared() -> Document:
 def add() -> Response:
     """Keep a provider; it signs nobody in before it is switched on."""
     form = sent(*FIELDS)
-    org = visible_org(form.get("org", ""))
+    org = org_of(form)
     made = providers.add(
         editor(), current_services().settings, org, wish_of(form, org, {}), form.get("secret")
     )
@@ -90,7 +90,7 @@ def make_token() -> Response:
     """Make a token by which a directory provisions an organization, and show it once."""
     once(PLACE)
     form = sent("org", "label")
-    made, token = tokens.make(editor(), visible_org(form.get("org", "")), form.get("label", ""))
+    made, token = tokens.make(editor(), org_of(form), form.get("label", ""))
     return show("scim_token.html", made=made, token=token, **shared())
 
 
@@ -102,6 +102,13 @@ def revoke_token(token: str) -> Response:
         raise UnknownThing("token", token)
     tokens.revoke(editor(), found["org"], token)
     return redirected(f"{PLACE}#scim")
+
+
+def org_of(form: Mapping[str, str]) -> str:
+    """Return the organization that a form names; raises InvalidField, or UnknownThing for one not seen."""
+    if "org" not in form:
+        raise InvalidField("org", "is needed")
+    return visible_org(form["org"])
 
 
 def seen(provider: str) -> Document:

@@ -385,6 +385,12 @@ LINES = [
     line("GET /console/platforms/<platform>", "orgs", kind="page"),
     line("POST /console/platforms/<platform>", "orgs", kind="page"),
     line("POST /console/users/<user>/invite", "orgs", kind="page"),
+    *listing("/console/sign-in", "orgs"),
+    line("POST /console/sign-in", "orgs", kind="page"),
+    line("GET /console/sign-in/<provider>", "orgs", kind="page"),
+    line("POST /console/sign-in/<provider>", "orgs", kind="page"),
+    line("POST /console/sign-in/scim", "orgs", kind="page"),
+    line("POST /console/sign-in/scim/<token>/revoke", "orgs", kind="page"),
     *listing("/console/webhooks", "orgs"),
     line("POST /console/webhooks", "orgs", kind="page"),
     *listing("/console/webhooks/<endpoint>", "orgs"),
@@ -504,20 +510,39 @@ LINES = [
     line("POST /me/elsewhere", kind="page"),
     line("GET /me/settings", kind="page"),
     line("GET /me/data.json", kind="page"),
-    *(line(f"POST /me/settings/{name}", kind="page") for name in ("sharing", "mail", "password", "sessions")),
+    *(line(f"POST /me/settings/{name}", kind="page") for name in ("sharing", "mail", "password")),
     line("POST /me/settings/erasure", kind="page"),
     line("POST /preferences", kind="public", why="keeps a choice in a cookie of this browser"),
     line("GET /login", kind="public", why="the login page"),
     line("GET /setup", kind="public", why="a form, while nobody administers"),
     line("POST /setup", kind="public", why="key and secret of a client that administers, while nobody does"),
     line("POST /login", kind="public", why="password, lock-out"),
+    line("POST /login/next", kind="public", why="tells by the domain alone where to log in"),
     line("GET /login/code", kind="public", why="a cookie that a right password got"),
     line("POST /login/code", kind="public", why="the cookie of a right password, the code, lock-out"),
     line("GET /console/second-factor", kind="page"),
     line("POST /console/second-factor", kind="page"),
     line("POST /console/second-factor/remove", kind="page"),
     line("POST /logout", kind="public", why="ends the own session only"),
+    *(
+        line(f"POST /login/{way}passkey{part}", kind="public", why="a challenge of this browser, once")
+        for way in ("", "code/")
+        for part in ("", "/options")
+    ),
+    line("GET /console/account", kind="page"),
+    line("POST /account/sessions", kind="page"),
+    line("POST /account/passkeys", kind="page"),
+    line("POST /account/passkeys/options", kind="page"),
     line("GET /login/oidc", kind="public", why="leads to the login provider"),
+    line("GET /login/oidc/<provider>", kind="public", why="leads to a login provider"),
+    line("GET /login/saml/<provider>", kind="public", why="leads to a login provider"),
+    line("GET /login/saml/metadata", kind="public", why="our name, address and certificate"),
+    line("POST /login/saml/acs", kind="public", why="state of this browser, signature of the provider"),
+    *(
+        line(f"{method} /scim/v2{rest}", kind="public", why="the bearer token of an organization")
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        for rest in ("", "/<path:rest>")
+    ),
     line("GET /login/callback", kind="public", why="state of this browser, code of the provider"),
     line("POST /login/link", kind="public", why="sends a link to the mailbox, tells nothing"),
     line("GET /login/link", kind="public", why="the code of the mail"),
@@ -889,7 +914,9 @@ def test_pages_are_for_users_of_the_realm(world: World, one: Line) -> None:
     # vendor's alone
     forbidden = one.rule.startswith(("/start/", "/me", "/instructor", *OF_VENDOR)) or not principal_may(one)
     theirs = "<" in one.rule or "org" in one.query
-    expected = 403 if forbidden else 404 if theirs else 422 if one.method == "POST" else 200
+    takes_no_form = one.rule.endswith("/options")  # what a browser needs to make a passkey
+    needed = one.method == "POST" and not takes_no_form
+    expected = 403 if forbidden else 404 if theirs else 422 if needed else 200
     assert response.status_code == expected, response.text
     assert leaks(one, response, world.ids) == []
 
