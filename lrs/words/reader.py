@@ -157,7 +157,8 @@ GLOBALS: Final = {
     "LANGUAGES": LANGUAGES,
 }  # fmt: skip
 FILTERS: Final[Mapping[str, Callable[..., str]]] = {
-    "day": day, "when": when, "hour": hour, "in_zone": in_zone, "isoday": isoday, "month": month, "number": number,
+    "day": day, "when": when, "hour": hour, "in_zone": in_zone, "isoday": isoday, "month": month,
+    "number": number,
     "spoken_date": spoken_date,
 }  # fmt: skip
 

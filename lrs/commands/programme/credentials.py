@@ -116,7 +116,7 @@ def link(services: Services, credential: str, *, view: bool) -> None:
 def verify(
     copy: str, email: str | None, at: dt.datetime | None, *, allow_private: bool, as_json: bool
 ) -> None:
-    """Check a credential, ours or another issuer's: a JWT, an SD-JWT, a baked PNG or SVG, or the address of one.
+    """Check a credential, ours or another issuer's: a JWT, SD-JWT, baked PNG or SVG, or the address of one.
 
     Says each thing that was checked. Exit status 0 when all holds, 1 when something does not, 2 when it
     cannot be said: there is no credential in it, or the issuer does not answer.

@@ -241,16 +241,16 @@ class PathPen(BasePen):  # type: ignore[misc]  # fontTools is not typed
         super().__init__(glyphs)
         self.path = path
 
-    def _moveTo(self, point: tuple[float, float]) -> None:
+    def _moveTo(self, point: tuple[float, float]) -> None:  # noqa: N802 -- fontTools' name
         self.path.moveTo(*point)
 
-    def _lineTo(self, point: tuple[float, float]) -> None:
+    def _lineTo(self, point: tuple[float, float]) -> None:  # noqa: N802 -- fontTools' name
         self.path.lineTo(*point)
 
-    def _curveToOne(self, *points: tuple[float, float]) -> None:
+    def _curveToOne(self, *points: tuple[float, float]) -> None:  # noqa: N802 -- fontTools' name
         self.path.curveTo(*(number for point in points for number in point))
 
-    def _closePath(self) -> None:
+    def _closePath(self) -> None:  # noqa: N802 -- fontTools' name
         self.path.close()
 
 
