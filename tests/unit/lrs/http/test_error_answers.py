@@ -9,6 +9,7 @@ from pymongo.errors import BulkWriteError, ConfigurationError, OperationFailure
 
 from lrs.foundation.watching import metrics
 from lrs.http import error_answers
+from lrs.words import reader
 
 
 class Refused(Exception):
@@ -25,6 +26,7 @@ class MoreRefused(Refused):
 def client() -> FlaskClient:
     app = Flask("lrs")  # whose pages of errors it shows
     metrics.register(app)
+    reader.register(app)
     error_answers.register(app, {Refused: 422})
 
     @app.get("/refused")
