@@ -151,7 +151,7 @@ def _translated(text: str) -> str | None:
 
 
 def _day(name: str, text: str) -> str:
-    """Return a day as the reader's language writes it; one that is in no calendar, as in a label, as it is."""
+    """Return a day as the reader's language writes it; what is in no calendar, as it is."""
     try:
         if name != "date":
             return spoken_day(dt.date.fromisoformat(text))
