@@ -2,8 +2,8 @@
 
 users {_id, org, email, name, role, password (hash or None), subject (at the OIDC provider, or None),
        second_factor (lrs.access.second_factor), mailbox (the address that the user has proven to read, or
-       None), timezone? (in which pages tell them instants), disabled_at, failures, locked_until,
-       last_login_at, created_at, updated_at, version}
+       None), timezone?, language? (in which pages tell them instants, speak and mails are written),
+       disabled_at, failures, locked_until, last_login_at, created_at, updated_at, version}
 
 A learner's account is the vendor's, like the person: no partner may change it, and it goes along to the next.
 """

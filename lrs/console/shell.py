@@ -216,7 +216,6 @@ def checked_form() -> None:
 def register(app: Flask) -> None:
     """Give templates the words, forms and the shell's own functions."""
     own = (engine, nonce, once, theme, may, signed_in, state_of, state_pairs)
-    reader.register(app)
     app.jinja_env.globals.update(THEMES=THEMES, menu=menu.shown, is_here=menu.is_here, LIFECYCLE=LIFECYCLE)
     app.jinja_env.filters["called"] = called
     app.jinja_env.globals.update({one.__name__: one for one in own})

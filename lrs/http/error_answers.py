@@ -23,6 +23,7 @@ from pymongo.errors import (
 from werkzeug.exceptions import HTTPException
 
 from lrs.http import problems
+from lrs.words import reader
 from lrs.words.reader import mark, t
 
 log = logging.getLogger("lrs.errors")
@@ -32,8 +33,8 @@ Refused = Callable[[int, str, str, str | None], None]  # status, name of the err
 
 
 HAPPENED: Final = {
-    404: "Nothing has this address.",
-    405: "This address takes no request of this kind.",
+    404: mark("Nothing has this address."),
+    405: mark("This address takes no request of this kind."),
 }
 """Our words where an error brings none but those of the library."""
 TITLES: Final[Mapping[int, str]] = {
@@ -79,7 +80,7 @@ def error_response(
     )
     if best == "text/html":
         title = t(TITLES.get(status, mark("This did not work")))
-        facts = {"status": status, "name": name, "message": message, "path": path, "error_id": error_id}
+        facts = {"status": status, "name": name, "message": t(message), "path": path, "error_id": error_id}
         body = render_template("house/error.html", title=title, **facts).encode(errors="replace")
     elif best == "text/plain":
         body = f"{status} {name}: {message} [{path or '-'}] {error_id}\n".encode(errors="replace")
@@ -158,6 +159,7 @@ def tell_nobody(status: int, name: str, message: str, path: str | None) -> None:
 
 def register(app: Flask, statuses: Statuses, refused: Refused = tell_nobody) -> None:
     """Install the handlers for every class that has a status; `refused` is told of each error."""
+    reader.register(app)
     # the driver takes a set of which it knows no member for one without sessions: a ConfigurationError
     for lost in (ConnectionFailure, WriteConcernError, ConfigurationError):
         app.register_error_handler(lost, answer_unreachable)

@@ -150,12 +150,20 @@ def _translated(text: str) -> str | None:
     return None
 
 
-def _value(name: str, text: str) -> str:
-    if name in {"day", "due"}:
-        return spoken_day(dt.date.fromisoformat(text))
-    if name == "date":
+def _day(name: str, text: str) -> str:
+    """Return a day as the reader's language writes it; what is in no calendar, as it is."""
+    try:
+        if name != "date":
+            return spoken_day(dt.date.fromisoformat(text))
         day, month, year = text.split()
         return spoken_date(dt.date(int(year), MONTHS.index(month) + 1, int(day)))
+    except ValueError:
+        return text
+
+
+def _value(name: str, text: str) -> str:
+    if name in {"day", "due", "date"}:
+        return _day(name, text)
     if name == "share":
         return writing.share(language(), text)
     if name in SENTENCES or name == "span":
@@ -164,7 +172,10 @@ def _value(name: str, text: str) -> str:
         count, unit = length.groups()
         return _translated(f"{count} {unit}{'' if count == '1' else 's'}") or text
     known = names()
-    return t(WORDS[text]) if text in WORDS else known.get(text) or _listed(text, known) or text
+    if text in WORDS:
+        return t(WORDS[text])
+    whole = text[:1].upper() + text[1:]  # the engine lowers a label inside a sentence
+    return known.get(text) or known.get(whole) or _listed(text, known) or text
 
 
 def _listed(text: str, known: Mapping[str, str]) -> str | None:

@@ -71,9 +71,9 @@ def direction() -> str:
 
 
 def here_in(name: str) -> str:
-    """Return the address of the present page in another language."""
+    """Return the address of the present page in another language, relative to it."""
     kept = [one for one in request.args.items(multi=True) if one[0] != ASKED]
-    return f"{request.path}?{urlencode([*kept, (ASKED, name)])}"
+    return f"?{urlencode([*kept, (ASKED, name)])}"
 
 
 def mark(text: str) -> str:

@@ -41,6 +41,7 @@ def month(name: str, day: dt.date) -> str:
     return format_date(day, MONTH.get(name, "MMM y"), locale=name)
 
 
+@functools.lru_cache(maxsize=4096)
 def number(name: str, value: Any) -> str:
     """Return a number with its thousands apart; one that is not whole with two decimals."""
     if isinstance(value, float) and not value.is_integer():
@@ -48,6 +49,7 @@ def number(name: str, value: Any) -> str:
     return format_decimal(int(value), "#,##0", locale=name)
 
 
+@functools.lru_cache(maxsize=1024)
 def share(name: str, percent: str) -> str:
     """Return what the engine writes as `79.99 %`."""
     amount = Decimal(percent.removesuffix("%").strip())

@@ -201,6 +201,7 @@ _EXPLAIN: dict[str, Callable[[str, tuple[str, ...]], Reason]] = {
     "field": _field,
     "text": _simple("E204", "has no words"),
     "fragment_name": _fragment_name,
+    "language": _simple("E205", "is not a language such as de or pt-BR"),
 }
 _FLAWS: dict[str, Callable[[str], Reason | None]] = {
     "date": _date_flaw,

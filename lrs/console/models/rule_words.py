@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from lrs.console.language import mark, spoken_day, t
 from lrs.words.engine import engine
@@ -22,6 +23,11 @@ from rules.programmes.tiers import coordinates
 from rules.wording.phrases import spoken
 
 Line = tuple[int, str]
+COUNTED: Final = {
+    "completion": mark("completion"),
+    "previous_expiry": mark("previous expiry"),
+    "fixed_date": mark("fixed date"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ def _validity(document: Certification) -> Iterator[str]:
         yield t(
             "%(span)s from the day of %(start)s.",
             span=engine(str(validity.lasts)),
-            start=spoken(str(validity.counted_from)).lower(),
+            start=t(COUNTED[validity.counted_from]),
         )
     yield t("Days are those of %(zone)s.", zone=validity.timezone)
     if document.effective_from is not None:

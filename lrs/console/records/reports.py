@@ -30,6 +30,9 @@ OF_ONE: Final = frozenset({"funnel"})
 SHOWN: Final = 300  # rows on a page; the twins have all
 TITLES: Final = {
     "certified": mark("Certified people over time"),
+    "awards": mark("Awards by month and region"),
+    "due": mark("Certifications asked for and not held"),
+    "targets": mark("How far those are who are asked"),
     "expiring": mark("What ends within 90 days"),
     "funnel": mark("Where people stop"),
     "time-to-certify": mark("How long it takes"),

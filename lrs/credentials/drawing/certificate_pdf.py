@@ -9,10 +9,9 @@ from __future__ import annotations
 import functools
 import io
 from collections.abc import Mapping
-from typing import Any
 
 import segno
-from fontTools.pens.basePen import BasePen
+from fontTools.pens.reportLabPen import ReportLabPen
 from PIL import Image
 from reportlab import rl_config
 from reportlab.lib.colors import Color, HexColor
@@ -234,26 +233,6 @@ def write(
     canvas.drawText(written)
 
 
-class PathPen(BasePen):  # type: ignore[misc]  # fontTools is not typed
-    """Draws glyphs into a path of a canvas."""
-
-    def __init__(self, glyphs: Any, path: Any) -> None:
-        super().__init__(glyphs)
-        self.path = path
-
-    def _moveTo(self, point: tuple[float, float]) -> None:  # noqa: N802 -- fontTools' name
-        self.path.moveTo(*point)
-
-    def _lineTo(self, point: tuple[float, float]) -> None:  # noqa: N802 -- fontTools' name
-        self.path.lineTo(*point)
-
-    def _curveToOne(self, *points: tuple[float, float]) -> None:  # noqa: N802 -- fontTools' name
-        self.path.curveTo(*(number for point in points for number in point))
-
-    def _closePath(self) -> None:  # noqa: N802 -- fontTools' name
-        self.path.close()
-
-
 def draw_outlines(canvas: Canvas, said: str, line: str, style: Style, *, x: float, y: float) -> None:
     """Draw a line of a script that reportlab has no font for; programs that read or copy it find the text.
 
@@ -268,9 +247,11 @@ def draw_outlines(canvas: Canvas, said: str, line: str, style: Style, *, x: floa
     blank.textOut(" ")
     blank.setTextRenderMode(0)
     canvas.drawText(blank)
-    pen = PathPen(open_font(style.face)[0], canvas.beginPath())
+    path = canvas.beginPath()
+    path.closePath = path.close  # the name by which fontTools' pen calls it
+    pen = ReportLabPen(open_font(style.face)[0], path)
     draw_line(pen, line, style, x, y)
-    canvas.drawPath(pen.path, stroke=0, fill=1)
+    canvas.drawPath(path, stroke=0, fill=1)
     canvas._code.append("EMC")  # noqa: SLF001 -- as above
 
 

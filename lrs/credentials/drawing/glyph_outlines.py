@@ -46,7 +46,7 @@ ELLIPSIS = "…"
 _WIDE = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"
 _CLOSING = "、。」』）】，．！？ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ"  # noqa: RUF001 -- Japanese
 PIECES: Final = re.compile(f" ?(?:[ァ-ヿ]+|[{_WIDE}])[{_CLOSING}]*| ?[^ {_WIDE}]+")
-"""What is not broken: words, also in katakana, each Han letter or kana; with what may begin no line."""
+"""What is not broken: words, also in katakana, each Han letter or kana; with what may not begin a line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,8 @@ PREVIEWERS = re.compile(
     "LinkedInBot|facebookexternalhit|Twitterbot|Slackbot|WhatsApp|TelegramBot|Discordbot|SkypeUriPreview|Mastodon",
     re.IGNORECASE,
 )
+SPOKEN: Final = frozenset({"text/html; charset=utf-8", "application/pdf"})
+"""Forms in the reader's language."""
 Form = Callable[[CredentialView, Services], tuple[bytes | str, str]]
 
 
@@ -187,7 +189,7 @@ def answer(view: CredentialView, form: Form, name: str | None = None) -> Respons
     body, kind = form(view, current_services())
     response = Response(body, content_type=kind)
     response.headers.update(SECURITY)
-    response.headers["Vary"] = "Accept, Accept-Language, Cookie"
+    response.headers["Vary"] = "Accept, Accept-Language, Cookie" if kind in SPOKEN else "Accept"
     response.headers["Cache-Control"] = "private, no-store" if view.right else "no-cache"
     if not view.right:
         response.headers["Access-Control-Allow-Origin"] = "*"

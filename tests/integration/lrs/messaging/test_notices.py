@@ -116,8 +116,8 @@ def test_reminders_come_at_nine_local_before_the_end_each_once(office: Office) -
     assert office.sent() == []
     office.work("2026-10-02T07:00:00+00:00")
     expected = [
-        ("ana@x.example", "Sales Pro endet am 2026-12-31"),
-        ("boss@x.example", "Sales Pro ends on 2026-12-31"),
+        ("ana@x.example", "Sales Pro endet am 31. Dezember 2026"),
+        ("boss@x.example", "Sales Pro ends on 31 December 2026"),
     ]
     assert sorted(office.sent()) == expected
     for at in ("2026-10-02T07:00:02+00:00", "2026-11-30T23:00:00+00:00"):
@@ -166,7 +166,7 @@ def test_event_notices_go_at_once_to_those_named(office: Office) -> None:
     assert sorted(to for to, _ in office.sent()) == ["ana@x.example", "owner@x.example"]
     mail = next(mail for mail in office.mails() if mail["To"] == "ana@x.example")
     text = mail.get_body(("plain",)).get_content()
-    assert "misconduct" in text
+    assert "Fehlverhalten" in text
     assert "/credentials/AW1" in text
 
 
@@ -177,7 +177,7 @@ def test_a_tier_at_risk_is_told_to_the_partners_administrators(office: Office) -
         falls_at=NOW + dt.timedelta(days=60), missing=missing,
     )  # fmt: skip
     office.work()
-    assert office.sent() == [("boss@x.example", "north will fall from gold on 2026-03-02 (acme)")]
+    assert office.sent() == [("boss@x.example", "north will fall from gold on 2 March 2026 (acme)")]
     text = office.mails()[0].get_body(("plain",)).get_content()
     assert text.count("/partner") == 1, "their page says who can mend it"
 
@@ -300,7 +300,7 @@ def test_5_8_what_is_due_is_told_in_time_each_once(asking: Office) -> None:
     ]
     assert len(told) == 2
     for text in told:
-        assert "2026-01-31" in text
+        assert "31. Januar 2026" in text
         assert "/me/certifications/basics" in text
 
 

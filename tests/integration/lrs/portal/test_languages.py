@@ -10,13 +10,21 @@ from typing import Any
 
 import pytest
 from browser import CHROMIUM, Page
+from factories_access import log_in, make_user
 from portal_pages import enter, visit
 from served_pages import AXE, TAGS
 
-from lrs.words.catalogues import LANGUAGES, say
+from lrs.words.catalogues import COMPLETE, LANGUAGES, say
 
 MINE = ("/me", "/me/certifications/sales-pro", "/me/record", "/me/elsewhere", "/me/history", "/me/settings")
 OURS = ("/partner", "/partner/people", "/partner/people/import", "/partner/due", "/partner/reports")
+OFFICE = (
+    "/console", "/console/people", "/console/partners", "/console/partners/borealis", "/console/certifications",
+    "/console/certifications/sales-pro", "/console/expiries", "/console/rules", "/console/statements", "/console/ask",
+    "/console/questions", "/console/reports", "/console/reports/funnel", "/console/content", "/console/clients",
+    "/console/users", "/console/audit", "/console/health", "/console/live", "/console/assignments", "/console/webhooks",
+    "/console/nowhere",
+)  # fmt: skip
 ANYBODY = ("/login", "/join?code=x", "/login/link?code=x", "/", "/registry", "/registry/partners")
 in_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 
@@ -103,6 +111,23 @@ def test_no_page_is_wider_than_a_phone_in_any_language(world: Any, site: str, pa
 
 
 @in_browser
+@pytest.mark.parametrize("name", COMPLETE)
+def test_no_page_of_the_console_is_wider_than_a_phone_in_any_language(
+    world: Any, site: str, page: Page, name: str
+) -> None:
+    ada = log_in(world.app, make_user(world.db, "vendor", "vendor_admin", f"{name}@vendor.example"))
+    look(
+        world,
+        site,
+        page,
+        name,
+        ((390, "light"), (1280, "light")),
+        axe="",
+        pages=[(ada, one) for one in OFFICE],
+    )
+
+
+@in_browser
 def test_pages_from_right_to_left_are_whole_and_accessible_in_both_themes(
     world: Any, site: str, page: Page
 ) -> None:
@@ -118,10 +143,18 @@ def test_pages_from_right_to_left_are_whole_and_accessible_in_both_themes(
     assert page.run("getComputedStyle(document.querySelector('main h1')).direction") == "rtl"
 
 
-def look(world: Any, site: str, page: Page, name: str, sizes: Any, axe: str) -> None:
+def look(
+    world: Any,
+    site: str,
+    page: Page,
+    name: str,
+    sizes: Any,
+    axe: str,
+    pages: list[tuple[Any, str]] | None = None,
+) -> None:
     script = f"axe.run({{runOnly: {json.dumps(TAGS)}}}).then(found => found.violations.map(v => v.id))"
     before = object()
-    for who, path in everything(world):
+    for who, path in pages or everything(world):
         if who is not before:
             page.call("Network.clearBrowserCookies")
             if who is not None:

@@ -53,3 +53,27 @@ def test_english_stays_as_the_engine_says_it() -> None:
         g.language = "en"
         assert engine_words.engine("nothing yet") == "nothing yet"
         assert engine_words.engine(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("english", "said"),
+    [
+        ("Overview", "Überblick"),
+        ("Overview needs Demo and Exam, 80 % or better.", "Überblick braucht Vorführung und Prüfung."),
+        ("Exam, 80 % or better", "Prüfung"),
+        ("Demo, another than last time", "Vorführung, ein anderes als beim letzten Mal"),
+        ("Overview needs Demo and Something.", "Überblick braucht Demo and Something."),
+        ("If Demo is done by 2027-11-01 the overview still counts (12-month span).",
+         "Ist Vorführung bis 1. Nov. 2027 erledigt, zählt noch: Überblick (Spanne 12 Monate)."),
+        ("Passed on 3 March 2026", "Bestanden am 3. März 2026"),
+        ("passed 2026-13-41", "bestanden 2026-13-41"), ("Passed on 31 February 2026", "Bestanden am 31 February 2026"),
+    ],
+)  # fmt: skip
+def test_names_of_rules_are_told_as_the_rules_say(english: str, said: str) -> None:
+    with Flask("x").test_request_context("/"):
+        g.language = "de"
+        own = {"Overview": "Überblick", "Demo": "Vorführung", "Exam, 80 % or better": "Prüfung"}
+        g.rule_names = ("de", own)
+        assert engine_words.engine(english) == said
+        assert engine_words.called("gold-plus") == "Gold plus"
+        assert engine_words.named({"a": "Demo", "b": "Else"}) == {"a": "Vorführung", "b": "Else"}

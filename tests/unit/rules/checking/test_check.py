@@ -256,6 +256,8 @@ SHAPE = [
     ("T", "tests:", "changes: {reviews: [01-01]}\ntests:", "10:11 changes.reviews: reviews goes only with promote: at_review [E308]"),
     ("T", "  silver:\n", "  registered: {people_holding: {role: x}, at_least: 1}\n  silver:\n", "6:3 tiers.registered: registered is the first tier: it has no requirement [E308]"),
     # warnings
+    ("C", "tests:", "translations: {de: {Sales Profesional: Profi}}\ntests:", "16:40 translations.de[\"Sales Profesional\"]: the file says Sales Profesional nowhere (did you mean Sales Professional?) [W504]"),
+    ("C", "tests:", "translations: {DE!: {Demo: Profi}}\ntests:", "16:16 translations[\"DE!\"]: DE! is not a language such as de or pt-BR [E205]"),
     ("C", "verb: completed,", "verb: completed, from: any, signed_by: {group: assessors},", "6:33 evidence.demo.from: whoever writes the statement names its signer; from: any lets every client write that, also the learner's browser (did you mean [client-label]?) [W503]"),
     ("C", "verb: completed,", "verb: [completed, satisfied], from: any,", "6:46 evidence.demo.from: satisfied and waived are statements of the LMS; from: any lets every client write that, also the learner's browser (did you mean [client-label]?) [W503]"),
     ("C", 'demo: {verb: completed, activity: "https://acme.example/demo"}', 'demo: {cmi5: {au: "https://acme.example/au", moveon: met}, from: any}', "6:68 evidence.demo.from: launched, with moveOn and mastery score, and waived are statements of the LMS; from: any lets every client write that, also the learner's browser (did you mean [client-label]?) [W503]"),

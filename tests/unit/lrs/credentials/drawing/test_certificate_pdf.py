@@ -7,15 +7,21 @@ import datetime as dt
 import re
 import shutil
 import subprocess
+import zlib
 
 import pytest
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lrs.credentials.consent import Display
+from lrs.credentials.drawing import glyph_outlines
 from lrs.credentials.drawing.badge_art import Badge
-from lrs.credentials.drawing.certificate_pdf import draw_certificate
+from lrs.credentials.drawing.certificate_pdf import LEFT, WIDTH, draw_certificate, placed
 from lrs.credentials.public.view import CredentialView
 from lrs.credentials.verifying.copy import text_of
 from lrs.credentials.verifying.verify import Failed
+from lrs.words.catalogues import LANGUAGES, say
 
 FILES = {"credential.jwt": "a.b.c", "credential.json": '{"name": "(Ana) \\\\ 日本"}'}
 BADGE = Badge("Sales Professional", "Northwind Academy", "sales-pro", "Professional")
@@ -80,3 +86,57 @@ def test_names_of_any_script_give_a_certificate(name):
     pdf = draw_certificate(dataclasses.replace(VIEW, holder=name, title=name * 30), FILES)
     assert pdf.startswith(b"%PDF")
     assert pdf == draw_certificate(dataclasses.replace(VIEW, holder=name, title=name * 30), FILES)
+
+
+@pytest.mark.parametrize("language", ["ja", "ar"])
+def test_a_script_of_its_own_is_drawn_in_outlines_that_programs_read(language):
+    with Flask("x").test_request_context(f"/?lang={language}"):
+        pdf = draw_certificate(VIEW, FILES)
+    assert f"/Lang ({language})".encode() in pdf
+    drawn = b"".join(map(inflated, pdf.split(b"stream\n")[1:]))
+    words = say(language, "Check this certificate").encode("utf-16-be").hex().encode()
+    assert b"/ActualText <feff" + words + b">" in drawn
+    assert b"Heisei" not in pdf, "nothing is left to fonts of the reader"
+
+
+def inflated(part):
+    try:
+        return zlib.decompressobj().decompress(part)
+    except zlib.error:
+        return b""
+
+
+def test_from_right_to_left_everything_stands_the_other_way_round():
+    assert placed(LEFT) == LEFT
+    with Flask("x").test_request_context("/?lang=ar"):
+        assert placed(LEFT) == WIDTH - LEFT
+        assert placed(68, 226) == WIDTH - 68 - 226
+
+
+def test_without_its_font_a_language_is_known_to_have_no_letters(monkeypatch):
+    known = glyph_outlines.open_font
+    assert all(map(glyph_outlines.has_letters, LANGUAGES))
+
+    def lacking(face):
+        if face in {"japanese", "japanese-serif", "arabic"}:
+            raise ModuleNotFoundError(face)
+        return known(face)
+
+    monkeypatch.setattr(glyph_outlines, "open_font", lacking)
+    assert [one for one in LANGUAGES if not glyph_outlines.has_letters(one)] == ["ja", "ar"]
+    assert draw_certificate(dataclasses.replace(VIEW, holder="山田太郎"), FILES).startswith(b"%PDF")
+
+
+@given(st.text("東京都のソフトウェア、。ょー ", min_size=1, max_size=60).map(str.strip).filter(bool))
+def test_japanese_lines_break_between_letters_and_begin_with_none_that_closes(text):
+    lines = glyph_outlines.wrap(text, glyph_outlines.Style("sans", 20), 300, 50)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    followed = [line for line in lines[1:] if line[0] in "、。ょー"]
+    assert all(f" {line[0]}" in text for line in followed), "but where the author put a blank before it"
+
+
+def test_arabic_letters_join_and_stand_from_right_to_left():
+    drawn = glyph_outlines.visual("سلام 2026")
+    assert drawn.startswith("2026 ")
+    assert drawn != "سلام 2026"[::-1], "letters have the forms that they take beside one another"
+    assert glyph_outlines.visual("Ana 山田") == "Ana 山田"
