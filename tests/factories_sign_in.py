@@ -26,6 +26,7 @@ class Provider:
     def __init__(self) -> None:
         self.asked: dict[str, str] = {}
         self.claims: dict[str, Any] = {"sub": "42", "email": "ada@vendor.example", "email_verified": True}
+        self.about: Any = None  # what it says of the user beside the ID token
         self.told: Any = None  # instead of its endpoints
         provider = self
 
@@ -45,6 +46,9 @@ class Provider:
                 if self.path == "/keys":
                     key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key()))
                     self.answer({"keys": [{**key, "kid": "k1", "use": "sig"}]})
+                elif self.path == "/about":
+                    shown = self.headers.get("Authorization") == "Bearer x"
+                    self.answer(provider.about if shown else {}, 200 if shown else 401)
                 else:
                     self.answer(provider.told or provider.endpoints())
 
@@ -58,6 +62,8 @@ class Provider:
 
     def endpoints(self) -> dict[str, str]:
         places = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "keys"}
+        if self.about is not None:
+            places["userinfo_endpoint"] = "about"
         return {"issuer": self.url, **{name: f"{self.url}/{place}" for name, place in places.items()}}
 
     def exchange(self, form: dict[str, str]) -> tuple[Any, int]:

@@ -38,7 +38,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     "sessions": [
         IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0),
         IndexModel([("user", ASCENDING)]),
-        IndexModel([("provider", ASCENDING)], partialFilterExpression={"provider": {"$type": "string"}}),
+        IndexModel([("provider", ASCENDING)], partialFilterExpression={"provider": {"$gt": ""}}),
     ],
     "logins": [IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0)],
 }

@@ -79,9 +79,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     "users": [
         IndexModel([("email", ASCENDING)], unique=True),
         IndexModel([("org", ASCENDING), ("_id", ASCENDING)]),
-        IndexModel(
-            [("subject", ASCENDING)], unique=True, partialFilterExpression={"subject": {"$type": "string"}}
-        ),
+        IndexModel([("subject", ASCENDING)], unique=True, partialFilterExpression={"subject": {"$gt": ""}}),
     ],
 }
 

@@ -59,8 +59,12 @@ class Fetcher:
     max_bytes: int = MAX_BYTES
     longest: float = LONGEST
 
-    def get(self, url: str, accept: str = "*/*") -> Fetched:
-        """Return the answer of a URL, following up to three redirects; raise FetchRefused."""
+    def get(self, url: str, accept: str = "*/*", bearer: str | None = None) -> Fetched:
+        """Return the answer of a URL, following up to three redirects; raise FetchRefused.
+
+        With a token to show (`bearer`) none is followed: it is for this address only.
+        """
+        shown = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
         services = url
         for _ in range(MAX_REDIRECTS + 1):
             parts = urlsplit(services)
@@ -69,10 +73,10 @@ class Fetcher:
             try:
                 with within(with_pool, self.longest):
                     answer = with_pool.request(
-                        "GET", target(parts), headers=request_headers(parts, accept), timeout=TIMEOUT,
+                        "GET", target(parts), headers={**request_headers(parts, accept), **shown}, timeout=TIMEOUT,
                         redirect=False, retries=False, preload_content=False,
                     )  # fmt: skip
-                    if answer.status in REDIRECTS and answer.headers.get("Location"):
+                    if answer.status in REDIRECTS and answer.headers.get("Location") and not shown:
                         services = urljoin(services, answer.headers["Location"])
                         continue
                     return self._read(services, answer)

@@ -133,7 +133,18 @@ class Provider:
         claims = self.issuer.claims(str(token.get("id_token", "")), now)
         if claims.get("nonce") != login["nonce"] or claims.get("azp", self.client_id) != self.client_id:
             raise Unauthenticated("the login provider answered another login")
-        return claims
+        return claims if "email" in claims else {**self._about(token, claims), **claims}
+
+    def _about(self, token: Json, claims: Json) -> Json:
+        """Return what the provider says of the user elsewhere: some leave the address out of the ID token."""
+        place, shown = self.told.get("userinfo_endpoint"), token.get("access_token")
+        if not isinstance(place, str) or not isinstance(shown, str):
+            return {}
+        try:
+            found = _object(self.fetcher.get(place, "application/json", shown).body)
+        except (FetchRefused, ValueError):
+            return {}
+        return found if found.get("sub") == claims["sub"] else {}  # OpenID Connect Core 5.3.2
 
     def _proof(self, form: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         """Return form and headers with the client's proof: Basic unless the provider wants it in the form."""

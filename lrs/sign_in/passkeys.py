@@ -49,7 +49,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel(
             [("passkeys.id", ASCENDING)],
             unique=True,
-            partialFilterExpression={"passkeys.id": {"$type": "string"}},
+            partialFilterExpression={"passkeys.id": {"$gt": ""}},
         )
     ]
 }

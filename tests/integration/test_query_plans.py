@@ -51,6 +51,9 @@ READ_WHOLE = {
     "clients": "some in each organization; whoever searches them by label reads them in order of id",
     "endpoints": "some in each organization; metrics count them all",
     "groups": "those that rules name: dozens",
+    "identity_providers": "the login providers of organizations: dozens",
+    "saml_keys": "the one key that signs our requests",
+    "scim_tokens": "some in each organization",
     "saved_queries": "dozens in each organization; the command line finds them by name among all",
     "signing_keys": "one more with each rotation",
     "launch_keys": "one more with each rotation",
@@ -65,6 +68,7 @@ SORTED = {
     ("people", "ifis.ifi"): "an identifier belongs to one person, or to some one after the other",
     ("people", "email"): "as an identifier",
     ("rule_versions", "id"): "the versions of one rule: dozens",
+    ("sessions", "user"): "where one user is logged in: dozens",
     ("mails", "state"): "the digests that are due in this round",
     ("work", "due_at"): "the health page asks which of what is due has waited longest",
 }
@@ -414,4 +418,5 @@ def test_every_unique_index_begins_with_the_organization(found: Found) -> None:
     assert {("statements", "org"), ("attachments.files", "org")} <= declared
     # whoever logs in says an address or comes with a subject before it is known to which organization they belong;
     # users are few and are not sharded
-    assert {one for one in declared if one[1] != "org"} == {("users", "email"), ("users", "subject")}
+    known = {("users", "email"), ("users", "subject"), ("users", "passkeys.id")}
+    assert {one for one in declared if one[1] != "org"} == known

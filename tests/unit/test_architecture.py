@@ -23,6 +23,7 @@ BASES = {"AccessError", "XapiError", "RuleError", "StatementError"}
 INTERNAL = {  # never leave over HTTP
     "Gone",
     "StartFailure", "FolderInUse", "StopRequested", "Refused", "CannotRun", "Unconfirmed", "NoBackup", "Damaged",
+    "UnfitXml", "UnfitAnswer",  # of SAML: become InvalidField, Unauthenticated
     "PackageRefused", "XmlRefused", "DamagedFile", "MissingFile", "OrgLeaseLost",  # of packages: become issues
     "LakeError", "LakeMissing", "LakeOfOtherLayout", "LakeUnreadable", "LakeTaken",
     "FeedLost", "Unanswerable",  # MongoDB answers then

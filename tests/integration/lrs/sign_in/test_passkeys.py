@@ -208,6 +208,13 @@ def test_a_passkey_stands_in_for_the_code_after_the_password(site: Flask, db: Db
     assert post(alone, "/login/code/passkey/options").location == "/login"
 
 
+def test_whoever_comes_by_a_passkey_or_a_provider_is_found_by_an_index(app: Flask, db: Db) -> None:
+    db.users.insert_many([{"email": f"u{number}@x.example", "subject": None} for number in range(50)])
+    for asked in ({"passkeys.id": "x"}, {"subject": "idp_x 42"}):
+        plan = db.users.find(asked).explain()["queryPlanner"]["winningPlan"]
+        assert "IXSCAN" in str(plan), asked
+
+
 def test_passkeys_need_a_name_and_tls(settings: Settings) -> None:
     for url, possible in (
         ("https://lrs.example", True), ("http://localhost:8000", True), ("http://lrs.example", False),

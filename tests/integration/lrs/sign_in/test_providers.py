@@ -134,6 +134,28 @@ def test_what_a_provider_may_not_say_is_refused_plainly_and_changes_nothing(
     )
 
 
+def test_an_address_that_is_not_in_the_id_token_is_asked_for_of_the_same_user(
+    site: Flask, db: Db, idp: Provider
+) -> None:
+    add(site, db, idp)
+    idp.claims = {"sub": "42"}
+    for about in (None, [], {"sub": "43", "email": "ana@north.example"}, {"email": "ana@north.example"}):
+        idp.about = about
+        site.extensions["laurel"].parts.clear()
+        answer = come(site.test_client(), idp)
+        assert answer.status_code == 401
+        assert "told no mail address" in answer.text
+    idp.about = {
+        "sub": "42",
+        "email": "ana@north.example",
+        "email_verified": True,
+        "iss": "https://evil.example",
+    }
+    site.extensions["laurel"].parts.clear()
+    assert come(site.test_client(), idp).status_code == 303
+    assert db.users.count_documents({"email": "ana@north.example"}) == 1
+
+
 def test_a_provider_reaches_no_account_that_administers_elsewhere(site: Flask, db: Db, idp: Provider) -> None:
     add(site, db, idp)
     ada = make_user(db, "vendor", "vendor_admin", "ana@north.example")
