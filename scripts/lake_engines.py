@@ -2,8 +2,8 @@
 
     .venv/bin/python scripts/lake_engines.py LAKE [--engines duckdb,pandas,polars,spark]
 
-LAKE is the folder of LRS_LAKE_URL. Engines that are not installed are told of and left out; Spark runs in local mode
-and needs `pip install pyspark` and Java 17 or newer. Exit code 1 where two say different things.
+LAKE is the folder of LRS_LAKE_URL. Engines that are not installed are told of and left out; Spark runs in local
+mode and needs `pip install pyspark` and Java 17 or newer. Exit code 1 where two say different things.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     .venv/bin/python scripts/lake_kills.py [--kills 100] [--seed 1]
 
-An own MongoDB gets statements, people and awards, loses some, and has people erased, while a process keeps the lake as the worker
-does, with small batches and constant sorting so that a kill finds it at every step. After every tenth kill, and at
-the end, `verify` must find no difference and no byte of the folder may name who was erased. Exit code 1 where
+An own MongoDB gets statements, people and awards, loses some, and has people erased, while a process keeps
+the lake as the worker does, with small batches and constant sorting so that a kill finds it at every step.
+After every tenth kill, and at the end, `verify` must find no difference and no byte of the folder may name who was erased. Exit code 1 where
 that is not so.
 """
 
