@@ -2,8 +2,8 @@
 
     .venv/bin/python scripts/lake_engines.py LAKE [--engines duckdb,pandas,polars,spark]
 
-LAKE is the folder of LRS_LAKE_URL. Engines that are not installed are told of and left out; Spark runs in local mode
-and needs `pip install pyspark` and Java 17 or newer. Exit code 1 where two say different things.
+LAKE is the folder of LRS_LAKE_URL. Engines that are not installed are told of and left out; Spark runs in
+local mode and needs `pip install pyspark` and Java 17 or newer. Exit code 1 where two say different things.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import Any
 from deltalake import DeltaTable
 
 QUESTION = """
-SELECT org, count(*) AS n, count(DISTINCT actor) AS people, sum(CASE WHEN success THEN 1 ELSE 0 END) AS passed,
+SELECT org, count(*) AS n, count(DISTINCT actor) AS people,
+       sum(CASE WHEN success THEN 1 ELSE 0 END) AS passed,
        round(sum(duration_s), 3) AS seconds, min(year(timestamp)) AS since, max(score_scaled) AS best
 FROM statements GROUP BY org ORDER BY org
 """  # fmt: skip
@@ -34,11 +35,7 @@ def of_duckdb(url: str) -> Rows:
     import duckdb
 
     with duckdb.connect(config={"TimeZone": "UTC"}) as db:
-        db.execute(
-            "CREATE VIEW statements AS SELECT * FROM read_parquet($files)".replace(
-                "$files", repr(files(url, "statements"))
-            )
-        )
+        db.execute(f"CREATE VIEW statements AS SELECT * FROM read_parquet({files(url, 'statements')!r})")
         return db.execute(QUESTION).fetchall()
 
 
@@ -60,7 +57,8 @@ def of_pandas(url: str) -> Rows:
     table["year"] = table["timestamp"].dt.year
     table["passed"] = table["success"].eq(True)
     found = table.groupby("org").agg(
-        n=("org", "size"), people=("actor", "nunique"), passed=("passed", "sum"), seconds=("duration_s", "sum"),
+        n=("org", "size"), people=("actor", "nunique"), passed=("passed", "sum"),
+        seconds=("duration_s", "sum"),
         since=("year", "min"), best=("score_scaled", "max"),
     )  # fmt: skip
     found["seconds"] = found["seconds"].round(3)

@@ -2,10 +2,10 @@
 
     .venv/bin/python scripts/lake_kills.py [--kills 100] [--seed 1]
 
-An own MongoDB gets statements, people and awards, loses some, and has people erased, while a process keeps the lake as the worker
-does, with small batches and constant sorting so that a kill finds it at every step. After every tenth kill, and at
-the end, `verify` must find no difference and no byte of the folder may name who was erased. Exit code 1 where
-that is not so.
+An own MongoDB gets statements, people and awards, loses some, and has people erased, while a process keeps
+the lake as the worker does, with small batches and constant sorting so that a kill finds it at every step.
+After every tenth kill, and at the end, `verify` must find no difference and no byte of the folder may name
+who was erased. Exit code 1 where that is not so.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def told(module, name):
         print(name, flush=True)
         return done(*args, **options)
     setattr(module, name, telling)
-told(tending, "compact"), told(tending, "forget"), told(filling.Filler, "_apply"), told(filling.Filler, "follow")
+told(tending, "compact"), told(tending, "forget")
+told(filling.Filler, "_apply"), told(filling.Filler, "follow")
 print("ready", flush=True)
 while True:
     tending.keep(db, sys.argv[3], utc_now)
@@ -105,9 +106,8 @@ class Life:
         n, now = self.chance.randrange(50), utc_now()
         period = {"n": 1, "kind": "award", "awarded_at": now, "valid_from": now, "awarded": "2026-01-01"}
         award = {"org": "vendor", "person": f"learner{n:06d}", "certification": "pro", "ordinal": 1}
-        self.db.awards.replace_one(
-            {"_id": f"a{n}"}, {**award, "awarded_at": now, "periods": [period]}, upsert=True
-        )
+        award |= {"awarded_at": now, "periods": [period]}
+        self.db.awards.replace_one({"_id": f"a{n}"}, award, upsert=True)
 
 
 def main() -> int:
@@ -174,9 +174,8 @@ def judged(db: Any, url: str, life: Life, n: int) -> int:
         found = [str(one) for one in tending.verify(db, filler)]
         gone = set(life.erased) - set(db.people.distinct("_id"))
         found += [f"{file} names somebody erased" for file in Path(url).rglob("*") if names(file, gone)]
-        print(
-            f"{n} kills: {filler.statements.count()} statements, {len(gone)} people erased, {found or 'no difference'}"
-        )
+        print(f"{n} kills: {filler.statements.count()} statements, {len(gone)} people erased", flush=True)
+        print(f"    {found or 'no difference'}", flush=True)
     return len(found)
 
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 import pyarrow as pa
@@ -44,6 +44,24 @@ _AT_ONCE: Final = {
 def never() -> bool:
     """Be no writer."""
     return False
+
+
+class _Storage(DeltaStorageHandler):
+    """A bucket by delta-rs, which takes nothing but bytes; pyarrow writes buffers."""
+
+    def open_output_stream(self, path: str, metadata: dict[str, str] | None = None) -> pa.PythonFile:
+        return pa.PythonFile(_Bytes(self._handler.open_output_stream(path, metadata)), mode="w")
+
+
+class _Bytes:
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, data: Any) -> int:
+        return int(self._stream.write(bytes(data)))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class LakeTable:
@@ -121,7 +139,7 @@ class LakeTable:
         """Return the file system whose root is the table's folder."""
         if self.is_local:
             return pafs.SubTreeFileSystem(self.uri, pafs.LocalFileSystem())
-        return pafs.PyFileSystem(DeltaStorageHandler(self.uri))
+        return pafs.PyFileSystem(_Storage(self.uri))
 
     def paths(self) -> list[str]:
         """Return the files of the newest version, as paths below the table's folder."""

@@ -20,11 +20,15 @@ Names = Callable[[str], Mapping[int, str]]  # the texts of a table by their numb
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """An SQL expression, and how its result is read; `whole` is SQL that tells integers from doubles."""
+    """An SQL expression, and how its result is read; `whole` is SQL that tells integers from doubles.
+
+    Of a key that stands in several columns `beside` names the others, and `read` takes the list of all.
+    """
 
     sql: str
     read: Callable[[Any, Names], Any]
     whole: str | None = None
+    beside: tuple[str, ...] = ()
 
 
 def value_of_field(field: Field, column: str = "") -> Value:
@@ -48,6 +52,14 @@ OBJECT_ID: Final = (
     "CASE WHEN s.object_activity IS NULL AND s.object_actor IS NULL AND s.object_statement IS NULL THEN NULL "
     "ELSE {'a': s.object_activity, 'p': s.object_actor, 's': s.object_statement} END"
 )
+
+
+OBJECT_KEY: Final = Value(
+    "s.object_activity",
+    lambda found, names: _object(dict(zip("aps", found, strict=True)), names),
+    beside=("s.object_actor", "s.object_statement"),
+)
+"""The object as a key: three columns are grouped three times as fast as a structure of them."""
 
 
 def _object(value: Any, names: Names) -> Any:

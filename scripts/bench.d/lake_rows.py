@@ -30,7 +30,7 @@ def mailbox(n: int) -> str:
 
 
 def fill(db: Any, url: str, count: int) -> Filler:
-    """Make a lake of `count` rows of 20,000 people and 500 activities over two years, sorted; and the people."""
+    """Make a lake of `count` rows of 20,000 people and 500 activities over two years; and the people."""
     began = utc_now() - dt.timedelta(days=DAYS)
     people = [(mailbox(n), new_person(person_id(mailbox(n)), mailbox(n), began)) for n in range(PEOPLE)]
     db.people.insert_many([person for _, person in people], ordered=False)

@@ -36,7 +36,9 @@ TIMES_LARGER = 10
 ASKED = 7
 LOCAL = "date_trunc('month', timezone('Europe/Berlin', \"timestamp\"))"
 QUESTIONS: dict[str, tuple[str, Figures, str]] = {
-    "month trend in a time zone": ("vendor", {"group": [MONTH]}, f"SELECT {LOCAL}, count(*) FROM t GROUP BY 1"),
+    "month trend in a time zone": (
+        "vendor", {"group": [MONTH]}, f"SELECT {LOCAL}, count(*) FROM t GROUP BY 1",
+    ),
     "the same with exact distinct people": (
         "vendor",
         {"group": [MONTH], "measures": {"people": {"distinct": "person"}}},
@@ -131,7 +133,7 @@ def of_lake(run: Run, db: Any, folder: Path) -> tuple[dict[str, float], float]:
 
 
 def of_plain(filler: Any) -> dict[str, float]:
-    """Return the median in ms of the SQL that somebody would write, on the same files with the same bounds."""
+    """Return the median in ms of the SQL that somebody would write, on the same files, as bounded."""
     with reading.connection() as db:
         db.execute(f"CREATE TEMP VIEW t AS SELECT * FROM {reading.relation(db, filler.statements)}")
         return {question: timed(partial(fetched, db, sql)) for question, (*_, sql) in QUESTIONS.items()}
