@@ -23,6 +23,7 @@ from werkzeug.test import Client, run_wsgi_app
 from worker_rounds import until_quiet
 
 FORM: Final = "application/x-www-form-urlencoded"
+ENDLESS: Final = "text/event-stream"
 LONGEST: Final = 1 << 20
 EVERY: Final = 50  # requests after which what callers need to be known is put back
 KEPT: Final = ("sessions", "users", "clients", "orgs")
@@ -172,6 +173,11 @@ def send(one: Sent) -> tuple[int, str, bytes]:
         **one.environ, "wsgi.input": io.BytesIO(one.body), "wsgi.errors": io.StringIO(), "wsgi.version": (1, 0),
         "wsgi.multithread": False, "wsgi.multiprocess": False, "wsgi.run_once": False,
     }  # fmt: skip
-    pieces, status, headers = run_wsgi_app(one.app, environ, buffered=True)
-    body = b"".join(pieces)
-    return int(status.split()[0]), headers.get("Content-Type", "").partition(";")[0], body
+    pieces, status, headers = run_wsgi_app(one.app, environ)
+    kind = headers.get("Content-Type", "").partition(";")[0]
+    try:
+        body = b"" if kind == ENDLESS else b"".join(pieces)
+    finally:
+        if hasattr(pieces, "close"):
+            pieces.close()
+    return int(status.split()[0]), kind, body

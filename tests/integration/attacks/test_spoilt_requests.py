@@ -51,6 +51,7 @@ def test_no_spoilt_request_is_answered_by_a_failure(spoiler: Spoiler) -> None:
         statuses[status] = statuses.get(status, 0) + 1
         if status >= 500:
             failed.append(f"{status} {one}: {body[:200]!r}")
+            print(failed[-1], flush=True)
         elif kind in {"application/json", "application/problem+json"} and body:
             json.loads(body, parse_constant=_refuse)
     print(f"{len(spoiler.by_route())} routes, answers {dict(sorted(statuses.items()))}")
