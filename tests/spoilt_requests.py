@@ -107,7 +107,7 @@ class Spoiler:
 def spoilt(one: Sent, chance: random.Random, names: list[str]) -> Sent:
     """Return a request with something else in its path, query, body or headers."""
     environ, body = dict(one.environ), one.body
-    kinds = ["path", "query", *(["body"] * 4 if body else []), "headers"]
+    kinds = ["path", "query", "query", "query", *(["body"] * 6 if body else []), "headers"]
     for kind in chance.sample(kinds, chance.choice((1, 1, 2))):
         if kind == "path":
             environ["PATH_INFO"] = _path(environ["PATH_INFO"], chance)

@@ -44,6 +44,9 @@ def spoiler(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         client.drop_database(name)
 
 
+@pytest.mark.filterwarnings(
+    "ignore:.*SpooledTemporaryFile"
+)  # of a broken multipart body, as werkzeug leaves it
 def test_no_spoilt_request_is_answered_by_a_failure(spoiler: Spoiler) -> None:
     failed, statuses = [], dict[int, int]()
     for one in spoiler.requests(SEED, COUNT):
