@@ -69,9 +69,13 @@ def fuzz(name: str, seconds: int, folder: Path) -> tuple[bool, str]:
     if target.words:  # libFuzzer takes no empty dictionary
         options.append(f"-dict={words}")
     command = [sys.executable, __file__, "--target", name, "--", *options, str(corpus)]
-    ran = subprocess.run(
-        command, capture_output=True, text=True, errors="replace", timeout=seconds + 300, check=False
-    )
+    try:
+        ran = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=seconds + 120, check=False
+        )
+    except subprocess.TimeoutExpired as hung:
+        (folder / f"{name}.log").write_bytes(hung.stderr or b"")
+        return False, f"{name}: FAILED, no end, log {folder / name}.log"
     told = dict(re.findall(r"stat::(\w+):\s+(\d+)", ran.stderr))
     coverage = re.findall(r"cov: (\d+)", ran.stderr)
     figures = (

@@ -26,6 +26,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from bson import json_util
 from pymongo import MongoClient
 
 ROOT: Final = Path(__file__).parents[1]
@@ -47,11 +48,16 @@ LATER: Final = timedelta(hours=1)  # after the end: what waits for a clock has i
 Say = Callable[[str], None]
 
 
-def torture(count: int, seed: int, pause: float, minutes: float = 600.0, say: Say = print) -> list[str]:
-    """Let `count` faults happen, in so many minutes at most; return what does not hold."""
+def torture(
+    count: int, seed: int, pause: float, minutes: float = 600.0, only: str = "", say: Say = print
+) -> list[str]:
+    """Let `count` faults happen, in so many minutes at most; return what does not hold.
+
+    Of all kinds, or those whose name matches `only`.
+    """
     chance, began = random.Random(seed), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="torture-") as name, standing(Path(name)) as stand:
-        faults, history = Faults(stand, chance, pause), History(stand.machines)
+        faults, history = Faults(stand, chance, pause, only), History(stand.machines)
         say(f"kinds of faults: {', '.join(faults.known)}")
         writers, done = history.threads(seed), Counter[str]()
         for writer in writers:
@@ -62,7 +68,9 @@ def torture(count: int, seed: int, pause: float, minutes: float = 600.0, say: Sa
                 fault = faults.next()
                 done[fault] += 1
                 found, at = len(history.findings), time.monotonic() - began
-                say(f"{at:5.0f} s {done.total()}/{count} {fault}; {history.requests} requests, {found} findings")
+                say(
+                    f"{at:5.0f} s {done.total()}/{count} {fault}; {history.requests} requests, {found} findings"
+                )
         finally:
             history.over.set()
             stand.all_well()
@@ -74,6 +82,7 @@ def torture(count: int, seed: int, pause: float, minutes: float = 600.0, say: Sa
             kept = Path(tempfile.mkdtemp(prefix="torture-kept-"))
             for machine in stand.machines:
                 (kept / f"{machine.host.name}.log").write_text(machine.serve.text)
+            keep(stand, kept)
             say(f"what the servers said is in {kept}")
     return found
 
@@ -117,6 +126,14 @@ def judge(stand: Stand, history: History, say: Say) -> list[str]:
     return judging.shortened(found)
 
 
+def keep(stand: Stand, folder: Path) -> None:
+    """Keep what was stored, for whoever looks into findings."""
+    with MongoClient[dict[str, Any]](stand.members.uri, uuidRepresentation="standard") as client:
+        for name in ("facts", "outbox", "awards", "credentials", "mails", "work", "people"):
+            rows = (json_util.dumps(row) for row in client.laurel[name].find().sort("_id"))
+            (folder / f"{name}.ndjson").write_text("\n".join(rows))
+
+
 def is_done(db: Any, passed: int) -> bool:
     """Tell whether everybody who passed was decided, told, and written to."""
     return bool(
@@ -151,11 +168,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
     parser.add_argument("--pause", type=float, default=2.0, help="seconds, at most, between two faults")
     parser.add_argument("--minutes", type=float, default=600.0, help="after which no more faults happen")
+    parser.add_argument("--only", default="", help="kinds of faults that match this expression")
     given = parser.parse_args()
     go_alone()
     print(f"seed {given.seed}", flush=True)
     said = lambda text: print(text, flush=True)  # noqa: E731
-    found = torture(given.faults, given.seed, given.pause, given.minutes, said)
+    found = torture(given.faults, given.seed, given.pause, given.minutes, given.only, said)
     print("\n".join(found))
     return 1 if found else 0
 

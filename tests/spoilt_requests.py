@@ -23,6 +23,7 @@ from werkzeug.test import Client, run_wsgi_app
 from worker_rounds import until_quiet
 
 FORM: Final = "application/x-www-form-urlencoded"
+ENDLESS: Final = "text/event-stream"
 LONGEST: Final = 1 << 20
 EVERY: Final = 50  # requests after which what callers need to be known is put back
 KEPT: Final = ("sessions", "users", "clients", "orgs")
@@ -106,7 +107,7 @@ class Spoiler:
 def spoilt(one: Sent, chance: random.Random, names: list[str]) -> Sent:
     """Return a request with something else in its path, query, body or headers."""
     environ, body = dict(one.environ), one.body
-    kinds = ["path", "query", *(["body"] * 4 if body else []), "headers"]
+    kinds = ["path", "query", "query", "query", *(["body"] * 6 if body else []), "headers"]
     for kind in chance.sample(kinds, chance.choice((1, 1, 2))):
         if kind == "path":
             environ["PATH_INFO"] = _path(environ["PATH_INFO"], chance)
@@ -172,6 +173,11 @@ def send(one: Sent) -> tuple[int, str, bytes]:
         **one.environ, "wsgi.input": io.BytesIO(one.body), "wsgi.errors": io.StringIO(), "wsgi.version": (1, 0),
         "wsgi.multithread": False, "wsgi.multiprocess": False, "wsgi.run_once": False,
     }  # fmt: skip
-    pieces, status, headers = run_wsgi_app(one.app, environ, buffered=True)
-    body = b"".join(pieces)
-    return int(status.split()[0]), headers.get("Content-Type", "").partition(";")[0], body
+    pieces, status, headers = run_wsgi_app(one.app, environ)
+    kind = headers.get("Content-Type", "").partition(";")[0]
+    try:
+        body = b"" if kind == ENDLESS else b"".join(pieces)
+    finally:
+        if hasattr(pieces, "close"):
+            pieces.close()
+    return int(status.split()[0]), kind, body

@@ -148,12 +148,11 @@ def client_is_live(client: Mapping[str, Any], now: dt.datetime) -> bool:
 
 
 def live_hashes(client: Mapping[str, Any], now: dt.datetime) -> list[str]:
-    """Return the hashes of the secrets that are valid at `now`; two while a rotation overlaps."""
-    return [
-        entry["hash"]
-        for entry in client["secrets"]
-        if entry["from"] <= now and (entry["until"] is None or now < entry["until"])
-    ]
+    """Return the hashes of the secrets that are valid at `now`; two while a rotation overlaps.
+
+    One is valid from when it is stored: the clock of the machine that made it may be ahead of this one's.
+    """
+    return [entry["hash"] for entry in client["secrets"] if entry["until"] is None or now < entry["until"]]
 
 
 def get_client(db: Database[Document], key: str, session: ClientSession | None = None) -> Document:

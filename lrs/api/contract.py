@@ -28,6 +28,10 @@ View = Callable[..., Any]
 # what the document says of answers that are no JSON
 TEXT: Final = {"type": "string"}
 BYTES: Final = {"type": "string", "format": "binary"}
+IF_MATCH: Final = {
+    "in": "header", "name": "If-Match", "required": True, "schema": {"type": "string"},
+    "description": "The ETag that it was read with, or `*`.",
+}  # fmt: skip
 
 
 class StrictParser(FlaskParser):
@@ -43,6 +47,15 @@ class StrictParser(FlaskParser):
             return json.loads(body)
         except ValueError as error:  # Python reads no number of more than 4,300 digits
             raise InvalidStatement("body", "holds a number with too many digits") from error
+
+
+class Flag(fields.Boolean):
+    """A yes or no: `true` or `false` in JSON, the same words in a query, and nothing that resembles them."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, bool) and value not in ("true", "false"):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class Instant(fields.AwareDateTime):
@@ -85,6 +98,19 @@ class Blueprint(guard.Blueprint, flask_smorest.Blueprint):  # type: ignore[misc]
         for status in _refusals(rule, options.get("methods", ()), scope):
             view_func = self.alt_response(status, response=HTTPStatus(status).name)(view_func)
         super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, scope=scope, **options)
+
+    def arguments(self, schema: Any, *, location: str = "json", **options: Any) -> Callable[[View], View]:
+        """Read arguments, as flask-smorest; a body of which nothing is required may be left out."""
+        if location == "json":
+            made = schema() if isinstance(schema, type) else schema
+            options.setdefault("required", any(one.required for one in made.fields.values()))
+        found: Callable[[View], View] = super().arguments(schema, location=location, **options)
+        return found
+
+    def conditional(self, view: View) -> View:
+        """Say that a route changes what `If-Match` names (`check_match`)."""
+        made: View = self.doc(parameters=[IF_MATCH])(view)
+        return made
 
 
 def streaming(view: View) -> View:

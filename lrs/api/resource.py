@@ -117,8 +117,9 @@ class Resource:
             return tagged(self.present(after), after)
 
         return self._route(
-            "PATCH", f"{self.root}{self.path}", changing, body, answers=self.schema, vendor=vendor
-        )
+            "PATCH", f"{self.root}{self.path}", changing, body, answers=self.schema, vendor=vendor,
+            conditional=True,
+        )  # fmt: skip
 
     def acts(
         self,
@@ -143,7 +144,8 @@ class Resource:
             check_match(self.kind, found)
             view(found)
 
-        return self._route("DELETE", f"{self.root}{self.path}", deleting, status=204)
+        place = f"{self.root}{self.path}"
+        return self._route("DELETE", place, deleting, status=204, conditional=True)
 
     def _of_one(
         self,
@@ -177,6 +179,7 @@ class Resource:
         status: int = 200,
         location: str = "json",
         vendor: bool = False,
+        conditional: bool = False,
     ) -> Decorator:
         """Return what registers a view: its scope first, then the vendor's right, then the shape."""
 
@@ -190,6 +193,8 @@ class Resource:
             routed = self.blp.response(status, answers)(handled)
             if arguments is not None:
                 routed = self.blp.arguments(arguments, location=location)(routed)
+            if conditional:
+                routed = self.blp.conditional(routed)
             self.blp.route(rule, methods=[method], scope=self.scope)(routed)
             return view
 

@@ -236,7 +236,8 @@ class Engine:
             for name, timeline in one.timelines.items():
                 if name not in touched and standings.is_empty(timeline) and name not in viewed:
                     continue
-                changes = changes_of(rules, stored_histories[person], timeline, now, organization)
+                at = stored_histories[person].not_before(now)
+                changes = changes_of(rules, stored_histories[person], timeline, at, organization)
                 writes.facts += changes.facts
                 writes.events += changes.events
                 self._view(

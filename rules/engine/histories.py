@@ -28,6 +28,7 @@ from rules.language.model import Certification
 from rules.stored import Document
 
 SECOND: Final = dt.timedelta(seconds=1)  # longer than the microseconds of any batch
+AHEAD: Final = dt.timedelta(hours=1)  # by which clocks of machines may differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,15 @@ class StoredHistory:
             newest = max((_known(row.document) for row in self.statements), default=now)
         merged = (row.known_at for row in self.statements)
         return max([now, newest, *merged, *(fact.decided_at for fact in self.facts)])
+
+    def not_before(self, now: dt.datetime) -> dt.datetime:
+        """Return now, or the instant of the last decision where it is a little later.
+
+        A worker whose clock is ahead made it; one whose clock is behind would take back what was told, and
+        tell it again. What lies more than AHEAD in the future was decided by a wrong clock, and is put right.
+        """
+        decided = (row["decided_at"] for row in self.recorded)
+        return max((at for at in decided if now < at <= now + AHEAD), default=now)
 
     def certifications(self) -> frozenset[str]:
         """Return the certifications that this person's evidence, facts or recorded decisions concern."""

@@ -249,7 +249,7 @@ def parameters() -> Target:
         if given is None:
             return
         asked = {
-            name: [one for one in values if isinstance(one, str)]
+            name: [one.encode(errors="replace").decode() for one in values if isinstance(one, str)]
             for name, values in given.items()
             if isinstance(values, list)
         }

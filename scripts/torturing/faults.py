@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable
 from typing import Final
@@ -18,7 +19,7 @@ Fault = Callable[[], None]
 class Faults:
     """Breaks a stand in an order that a seed fixes."""
 
-    def __init__(self, stand: Stand, chance: random.Random, pause: float) -> None:
+    def __init__(self, stand: Stand, chance: random.Random, pause: float, only: str = "") -> None:
         self.stand, self.chance, self.pause = stand, chance, pause
         self.deck: list[str] = []
         self.known: dict[str, Fault] = {
@@ -43,6 +44,7 @@ class Faults:
             }
         if stand.has_clocks:
             self.known["clock stepped"] = self.step_clock
+        self.known = {name: fault for name, fault in self.known.items() if re.search(only, name)}
 
     @property
     def machine(self) -> Machine:

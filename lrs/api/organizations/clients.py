@@ -11,7 +11,7 @@ from lrs.access import clients
 from lrs.access.auth import Principal, current_principal, forget
 from lrs.access.organizations import VENDOR
 from lrs.access.scopes import SCOPES, XAPI_SCOPES
-from lrs.api.contract import Blueprint, Instant, PageArgs
+from lrs.api.contract import Blueprint, Flag, Instant, PageArgs
 from lrs.api.resource import Resource, chosen, visible
 from lrs.api.rights import editor, visible_org
 from lrs.foundation.context import current_services
@@ -33,7 +33,7 @@ class ClientSchema(Schema):
     controlled_by = fields.String()
     scopes = fields.List(fields.String())
     handling = fields.List(fields.String())
-    vendor_wide = fields.Boolean()
+    vendor_wide = Flag()
     expires_at = Instant(allow_none=True)
     revoked_at = Instant(allow_none=True)
     last_used_at = Instant(allow_none=True)
@@ -59,7 +59,7 @@ class ClientChanges(Schema):
         fields.String(validate=validate.OneOf(clients.HANDLING)),
         metadata={"description": "`repair`, `partial`, `strict`: how its statements are taken."},
     )
-    vendor_wide = fields.Boolean(metadata={"description": "May read the stores of all organizations."})
+    vendor_wide = Flag(metadata={"description": "May read the stores of all organizations."})
     expires_at = Instant(allow_none=True)
 
 

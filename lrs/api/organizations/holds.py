@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from lrs.api.contract import Blueprint, Instant, PageArgs
+from lrs.api.contract import Blueprint, Flag, Instant, PageArgs
 from lrs.api.resource import Resource
 from lrs.api.rights import editor
 from lrs.foundation.context import current_services
@@ -41,7 +41,7 @@ class NewHold(Schema):
 class HoldFilter(PageArgs):
     """Which holds."""
 
-    lasting = fields.Boolean(load_default=False, metadata={"description": "Only those that last."})
+    lasting = Flag(load_default=False, metadata={"description": "Only those that last."})
 
 
 HOLDS = Resource(

@@ -10,7 +10,7 @@ from marshmallow import Schema, fields, validate
 from lrs.access.guard import PUBLIC
 from lrs.access.organizations import get_org
 from lrs.access.users import count_address
-from lrs.api.contract import Blueprint, tagged
+from lrs.api.contract import Blueprint, Flag, tagged
 from lrs.api.organizations.orgs import OrgSchema
 from lrs.api.organizations.people import TEXT, AffiliationSchema
 from lrs.api.rights import editor, vendor_only, visible_org, visible_orgs
@@ -42,7 +42,7 @@ class NewDomain(Schema):
 
     domain = fields.String(required=True, validate=validate.Length(1, 253))
     mailbox = fields.String(load_default="postmaster", validate=validate.OneOf(invitations.MAILBOXES))
-    trusted = fields.Boolean(
+    trusted = Flag(
         load_default=False,
         metadata={"description": "Count it as verified without a code; the vendor's right."},
     )

@@ -11,7 +11,7 @@ from flask import request
 from marshmallow import Schema, fields, validate
 
 from lrs.access.limits import Limits
-from lrs.api.contract import BYTES, Blueprint, Instant, PageArgs, page, page_schema
+from lrs.api.contract import BYTES, Blueprint, Flag, Instant, PageArgs, page, page_schema
 from lrs.api.resource import Resource, chosen
 from lrs.api.rights import directory, editor, vendor_only, visible_org, visible_orgs
 from lrs.api.streams import EXPORTS, streamed
@@ -47,7 +47,7 @@ class AffiliationSchema(Schema):
     org = fields.String()
     start = Instant(attribute="from", data_key="from", allow_none=True)
     until = Instant(allow_none=True)
-    primary = fields.Boolean()
+    primary = Flag()
     role = fields.String(allow_none=True)
     confirmed_at = Instant(allow_none=True)
     known_as = fields.String(allow_none=True)
@@ -59,7 +59,7 @@ class PersonSchema(Schema):
     id = fields.String(attribute="_id")
     name = fields.String(allow_none=True)
     email = fields.String(allow_none=True)
-    confirmed = fields.Boolean()
+    confirmed = Flag()
     ifis = fields.List(fields.Nested(IdentifierSchema))
     affiliations = fields.List(fields.Nested(AffiliationSchema))
     display = fields.Dict()
@@ -89,7 +89,7 @@ class PersonEdit(Schema):
     email = fields.Email(allow_none=True)
     display = fields.Dict(
         keys=fields.String(validate=validate.Regexp(r"\A[a-z_]{1,40}\Z")),
-        values=fields.Boolean(),
+        values=Flag(),
         metadata={"description": "What the holder lets the public registry show."},
     )
 
@@ -106,7 +106,7 @@ class NewAffiliation(Schema):
 
     org = fields.String(required=True)
     start = Instant(data_key="from", load_default=None, default_timezone=dt.UTC)
-    primary = fields.Boolean(load_default=True)
+    primary = Flag(load_default=True)
     role = fields.String(load_default=None, validate=TEXT)
 
 
@@ -120,7 +120,7 @@ class Merge(Schema):
     """Who is merged into the person of the address; first with `dry_run`."""
 
     gone = fields.String(required=True)
-    dry_run = fields.Boolean(load_default=True)
+    dry_run = Flag(load_default=True)
     basis = fields.String(load_default=None, metadata={"description": "The `basis` of the preview."})
 
 
@@ -130,7 +130,7 @@ class Split(Schema):
     ifis = fields.List(fields.String(validate=IFI), required=True, validate=validate.Length(1, 100))
     since = Instant(load_default=None, default_timezone=dt.UTC)
     name = fields.String(load_default=None, validate=TEXT)
-    dry_run = fields.Boolean(load_default=True)
+    dry_run = Flag(load_default=True)
     basis = fields.String(load_default=None)
 
 
@@ -139,14 +139,14 @@ class Erasure(Schema):
 
     mode = fields.String(load_default="pseudonymise", validate=validate.OneOf(erasure.MODES))
     reason = fields.String(required=True, validate=validate.Length(1, 1000))
-    dry_run = fields.Boolean(load_default=True)
+    dry_run = Flag(load_default=True)
 
 
 class RosterArgs(Schema):
     """For which organization a roster is."""
 
     org = fields.String(required=True)
-    dry_run = fields.Boolean(load_default=False)
+    dry_run = Flag(load_default=False)
     elsewhere = fields.String(
         load_default="ask",
         validate=validate.OneOf(ELSEWHERE),
@@ -157,7 +157,7 @@ class RosterArgs(Schema):
 class RosterReport(Schema):
     """What an import did: counts, and every row that was not as it was, with what it `does` in words."""
 
-    dry_run = fields.Boolean()
+    dry_run = Flag()
     counts = fields.Dict()
     rows = fields.List(fields.Dict())
 
@@ -165,7 +165,7 @@ class RosterReport(Schema):
 class Outcome(Schema):
     """Whether it was done, and what it does."""
 
-    done = fields.Boolean()
+    done = Flag()
     preview = fields.Dict()
 
 

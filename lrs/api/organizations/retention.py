@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from marshmallow import Schema, fields, validate
 
-from lrs.api.contract import Blueprint, Instant, check_match, tagged
+from lrs.api.contract import Blueprint, Flag, Instant, check_match, tagged
 from lrs.api.rights import editor, visible_org
 from lrs.foundation.context import current_services
 from lrs.people.privacy import retention
@@ -40,7 +40,7 @@ class RetentionSchema(Schema):
         fields.Nested(RetentionRuleSchema), required=True, validate=validate.Length(max=retention.MAX_RULES)
     )
     evidence = fields.String(load_default="keep", validate=validate.OneOf(retention.EVIDENCE))
-    automatic = fields.Boolean(
+    automatic = Flag(
         load_default=False, metadata={"description": "Planned and applied by the worker once a day."}
     )
     updated_at = Instant(dump_only=True)
@@ -72,6 +72,7 @@ def get_policy(org: str) -> Any:
 
 
 @blp.put("/<org>/retention", scope="orgs")
+@blp.conditional
 @blp.arguments(RetentionSchema)
 @blp.response(200, RetentionSchema)
 def put_policy(body: Document, org: str) -> Any:

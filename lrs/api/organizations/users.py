@@ -8,7 +8,7 @@ from marshmallow import Schema, fields, validate
 
 from lrs.access import second_factor, users
 from lrs.access.auth import Principal, current_principal
-from lrs.api.contract import Blueprint, Instant
+from lrs.api.contract import Blueprint, Flag, Instant
 from lrs.api.resource import Resource, visible
 from lrs.api.rights import editor, visible_org
 from lrs.foundation.context import current_services
@@ -54,7 +54,7 @@ class UserEdit(Schema):
     name = fields.String(validate=validate.Length(1, 200))
     role = fields.String(validate=ROLE)
     password = fields.String(load_only=True, validate=validate.Length(users.SHORTEST, 1000))
-    disabled = fields.Boolean()
+    disabled = Flag()
 
 
 USERS = Resource(

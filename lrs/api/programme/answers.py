@@ -433,9 +433,9 @@ class CredentialRow(Schema):
     person = fields.String()
     state = fields.String()
     merged_into = fields.String(**NONE)
-    since = fields.DateTime()
+    since = fields.Date()
     awarded = fields.Date()
-    valid_until = fields.DateTime(**NONE)
+    valid_until = fields.Date(**NONE)
     displayed = fields.Boolean()
     in_registry = fields.Boolean()
 

@@ -9,7 +9,7 @@ from flask import Response
 from marshmallow import Schema, fields, validate
 from pymongo.client_session import ClientSession
 
-from lrs.api.contract import Blueprint, Instant, PageArgs, next_link, read_cursor
+from lrs.api.contract import Blueprint, Flag, Instant, PageArgs, next_link, read_cursor
 from lrs.api.programme import answers
 from lrs.api.programme.rules import answer, visible, who
 from lrs.api.rights import directory, editor, vendor_only, visible_org
@@ -67,7 +67,7 @@ class NewFact(Schema):
     until = Instant(default_timezone=dt.UTC, metadata={"description": "Exclusive end of a hold."})
     until_day = fields.Date(metadata={"description": "New last day of an extension."})
     revoke_at = Instant(default_timezone=dt.UTC)
-    allowed = fields.Boolean(
+    allowed = Flag(
         load_default=True, metadata={"description": "Approval, acceptance or readmission; false denies."}
     )
     statement = fields.String(metadata={"description": "The statement that is accepted or ruled on."})

@@ -10,7 +10,7 @@ from flask import Response, jsonify
 from marshmallow import Schema, fields, validate
 
 from lrs.access.guard import AUTHENTICATED
-from lrs.api.contract import Blueprint, PageArgs, next_link, read_cursor
+from lrs.api.contract import Blueprint, Flag, PageArgs, next_link, read_cursor
 from lrs.api.programme import answers
 from lrs.api.programme.rules import visible
 from lrs.api.rights import directory, editor, vendor_only, visible_org
@@ -68,7 +68,7 @@ class BrandSchema(Schema):
         metadata={"description": "A PNG, JPEG or WebP picture in base64; the present one stays without it."},
     )
     ink = fields.String(dump_only=True)
-    has_logo = fields.Boolean(dump_only=True)
+    has_logo = Flag(dump_only=True)
 
 
 @blp.get("/credentials", scope=("people", "rules"))

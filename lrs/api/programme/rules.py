@@ -9,7 +9,7 @@ import orjson
 from flask import Response
 from marshmallow import Schema, fields, validate
 
-from lrs.api.contract import Blueprint, Instant
+from lrs.api.contract import Blueprint, Flag, Instant
 from lrs.api.programme import answers
 from lrs.api.rights import directory, vendor_only
 from lrs.content.fulfilling import courses_for
@@ -51,7 +51,7 @@ class Retirement(Schema):
     """Why a certification ends."""
 
     reason = fields.String(load_default=None, validate=validate.Length(max=500))
-    withdraw = fields.Boolean(
+    withdraw = Flag(
         load_default=False,
         metadata={"description": "Answer the plan that ends all running periods, to apply."},
     )

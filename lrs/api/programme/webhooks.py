@@ -8,7 +8,7 @@ from flask import g
 from marshmallow import Schema, fields, validate
 from pymongo import ReturnDocument
 
-from lrs.api.contract import Blueprint, PageArgs, page, page_schema
+from lrs.api.contract import Blueprint, Flag, PageArgs, page, page_schema
 from lrs.api.resource import Resource, chosen
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import Outdated
@@ -45,7 +45,7 @@ class WebhookChange(Schema):
 
     url = fields.String(validate=URL)
     types = fields.List(fields.String(validate=validate.OneOf(EVENT_TYPES)), allow_none=True)
-    enabled = fields.Boolean()
+    enabled = Flag()
     contact = fields.List(fields.String(validate=validate.OneOf(CONTACT)))
     consent = fields.String(validate=validate.OneOf(CONSENT))
 
@@ -58,7 +58,7 @@ class WebhookSchema(Schema):
     types = fields.List(fields.String(), allow_none=True)
     contact = fields.List(fields.String())
     consent = fields.String()
-    enabled = fields.Boolean()
+    enabled = Flag()
     disabled_reason = fields.String(allow_none=True)
     secret = fields.String()
     waiting = fields.Integer()

@@ -11,7 +11,7 @@ from marshmallow import Schema, fields, validate
 
 from lrs.access.auth import current_principal
 from lrs.access.organizations import get_org
-from lrs.api.contract import Blueprint, PageArgs, check_match, page, page_schema, streaming, tagged
+from lrs.api.contract import Blueprint, Flag, PageArgs, check_match, page, page_schema, streaming, tagged
 from lrs.api.rights import directory, editor, org_filter, visible_org, visible_orgs
 from lrs.content.library import housekeeping, intake, items
 from lrs.content.library.downloads import open_download
@@ -85,7 +85,7 @@ class EndpointSchema(Schema):
 
     url = fields.String()
     place = fields.String()
-    has_key = fields.Boolean()
+    has_key = Flag()
 
 
 class ContentVersionSchema(Schema):
@@ -147,7 +147,7 @@ class PolicySchema(Schema):
         validate=validate.OneOf(("unset", "always", "never")),
         metadata={"description": "When a mastery score outdoes the content's own verdict."},
     )
-    failed_completes = fields.Boolean(load_default=True)
+    failed_completes = Flag(load_default=True)
     attempts = fields.Integer(load_default=None, allow_none=True, validate=validate.Range(1, 1000))
     cool_down_hours = fields.Float(load_default=0.0, validate=validate.Range(0, 8784))
 
@@ -298,6 +298,7 @@ def get_item(item: str) -> Any:
 
 
 @blp.route("/<item>", methods=["PATCH"], scope="content/write")
+@blp.conditional
 @blp.arguments(EditContentItem)
 @blp.response(200, ContentItemSchema)
 def edit_item(body: Document, item: str) -> Any:

@@ -10,7 +10,7 @@ from marshmallow import Schema, fields, validate
 
 from lrs.access.auth import Principal, current_principal
 from lrs.access.organizations import VENDOR, get_org
-from lrs.api.contract import Blueprint
+from lrs.api.contract import Blueprint, Flag
 from lrs.api.records.content import seen_item
 from lrs.api.records.launches import check_agent, check_launcher
 from lrs.api.rights import directory, editor, visible_orgs
@@ -38,12 +38,12 @@ class OpenArgs(Schema):
     name = fields.String(load_default="", validate=validate.Length(max=200))
     language = fields.String(load_default="en", validate=validate.Length(1, 35))
     part = fields.String(metadata={"description": "The part to open; default: where the learner goes on."})
-    menu = fields.Boolean(
+    menu = Flag(
         load_default=False,
         metadata={"description": "A cmi5 course of several units opens at the list of them."},
     )
     return_url = fields.String(validate=validate.Length(max=4000))
-    new_attempt = fields.Boolean(load_default=False)
+    new_attempt = Flag(load_default=False)
     mode = fields.String(load_default="normal", validate=validate.OneOf(("normal", "browse", "review")))
 
 

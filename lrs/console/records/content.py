@@ -155,7 +155,9 @@ def item(item: str) -> Response:
     """Show an item: its versions, who learns with it and how it goes, and how it is opened."""
     services, found = current_services(), api.seen_item(item)
     versions = items.versions_of(services.db, item)
-    shown = next((one for one in versions if one["number"] == found["published"]), None)
+    shown = None  # a version that waits to be read has no number yet
+    if found["published"] is not None:
+        shown = next((one for one in versions if one["number"] == found["published"]), None)
     activities, stopped, parts = {found["activity"]}, [], {}
     if shown is not None:
         version = items.get_version(services.db, shown["_id"])

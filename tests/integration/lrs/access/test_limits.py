@@ -197,6 +197,15 @@ def test_a_key_is_locked_for_who_tries_wrong_secrets_and_not_for_who_is_at_work(
     assert client.get(ABOUT, headers=headers).status_code == 200
 
 
+def test_a_secret_counts_on_a_machine_whose_clock_is_behind_that_of_its_maker(
+    client: FlaskClient, db: Db
+) -> None:
+    headers = make_client(db, "vendor")
+    ahead = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=10)
+    db.clients.update_one({"_id": key_of(headers)}, {"$set": {"secrets.0.from": ahead}})
+    assert client.get("/xapi/statements", headers=headers).status_code == 200
+
+
 def test_a_key_is_locked_everywhere_after_many_wrong_secrets_from_many_addresses(
     client: FlaskClient, app: Flask, db: Db, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from conftest import basic
+from factories_access import make_person
 from flask import Flask, Response
+from flask.testing import FlaskClient
 from openapi_answers import Judge
 
 
@@ -49,6 +52,61 @@ def test_every_refusal_is_a_problem(document: dict[str, Any]) -> None:
                 assert found["content"].keys() == {"application/problem+json"}, (name, code)
     problem = document["components"]["schemas"]["Problem"]
     assert {"type", "title", "status", "detail", "path", "errorId"} == set(problem["required"])
+
+
+def test_what_asks_for_a_version_says_so(document: dict[str, Any], client: FlaskClient) -> None:
+    """Whatever answers 428 without If-Match names the header; nothing else requires it."""
+    told, needed = set(), set()
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if method in {"patch", "put", "delete"}:
+                names = {one["name"]: one for one in operation.get("parameters", ()) if "name" in one}
+                if "If-Match" in names:
+                    assert names["If-Match"]["required"]
+                    told.add(f"{method} {path}")
+    for name in (
+        "patch /api/v1/orgs/{org}",
+        "put /api/v1/orgs/{org}/retention",
+        "patch /api/v1/content/{item}",
+    ):
+        assert name in told
+    bodies = {
+        "patch /api/v1/orgs/{org}": {"name": "x"},
+        "put /api/v1/orgs/{org}/brand": {"colour": "#14584c"},
+    }
+    for name, body in bodies.items():
+        method, path = name.split()
+        answer = client.open(
+            path.replace("{org}", "vendor"), method=method.upper(), json=body, headers=basic()
+        )
+        if answer.status_code == 428:
+            needed.add(name)
+    assert needed == {"patch /api/v1/orgs/{org}"}
+    assert "put /api/v1/orgs/{org}/brand" not in told
+
+
+def test_a_body_of_which_nothing_is_required_may_be_left_out(
+    document: dict[str, Any], client: FlaskClient
+) -> None:
+    post = {
+        path: methods["post"].get("requestBody")
+        for path, methods in document["paths"].items()
+        if "post" in methods
+    }
+    assert not post["/api/v1/statements/query"]["required"]
+    assert post["/api/v1/orgs"]["required"]
+    assert client.post("/api/v1/statements/query", headers=basic()).status_code == 200
+    assert client.post("/api/v1/orgs", headers=basic()).status_code == 422
+
+
+@pytest.mark.parametrize("value", [0, 1, "yes", "1", "True", "on", None, []])
+def test_only_true_and_false_are_a_yes_or_no(client: FlaskClient, db: Any, value: Any) -> None:
+    """An erasure that is said to be `dry_run: 0` is none."""
+    person = make_person(db, "ana@north.example")
+    body = {"mode": "pseudonymise", "reason": "asked", "dry_run": value}
+    answer = client.post(f"/api/v1/people/{person}/erase", json=body, headers=basic())
+    assert (answer.status_code, answer.json["errors"][0]["path"]) == (422, "json.dry_run")
+    assert client.get(f"/api/v1/people/{person}", headers=basic()).json["email"] == "ana@north.example"
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,18 @@ def test_a_package_is_uploaded_read_published_opened_and_withdrawn(
     assert ada.open(place, "POST", data={"action": "odd"}).status_code == 422
 
 
+def test_an_item_without_a_published_version_is_shown_while_another_waits_to_be_read(
+    db: Db, settings: Settings, ada: Browser
+) -> None:
+    place = upload(ada, zipped(scorm_files())).location
+    intake.work(Intake(settings, db, utc_now))
+    (item,) = db.content_items.distinct("_id")
+    assert upload(ada, zipped(scorm_files(other=b"x")), item=item).status_code == 303
+    assert db.content_versions.count_documents({"item": item, "state": "waiting"}) == 1
+    assert ada.open(f"/console/content/{item}").status_code == 200
+    assert ada.open(place).status_code == 200
+
+
 def test_what_is_no_package_is_refused_with_its_findings_and_can_be_discarded(
     db: Db, settings: Settings, ada: Browser
 ) -> None:

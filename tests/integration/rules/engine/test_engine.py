@@ -86,3 +86,27 @@ def test_a_cmi5_unit_stored_before_publication_is_found_wherever_it_stands(world
     world.publish(CMI5)
     world.settle()
     assert evidence_key("mbox::mailto:ana@x.example") in world.db.statements.find_one()["keys"]
+
+
+@pytest.mark.parametrize(("behind", "is_taken_back"), [(10, False), (120, True)])
+def test_a_worker_whose_clock_is_behind_takes_back_nothing_that_another_told(
+    db: Any, behind: int, is_taken_back: bool
+) -> None:
+    """Ten minutes are two machines; two hours are a clock that was wrong, and its decisions are put right."""
+    world = World(db)
+    world.publish(simple())
+    world.clock.forward(minutes=behind)
+    world.send([exam("ana", world.clock())])
+    world.settle()
+    world.clock.forward(minutes=-behind)
+    world.send([exam("ana", world.clock(), scaled=0.1)])  # it counts for nothing, and she is looked at again
+    world.settle()
+    kinds = [row["kind"] for row in db.facts.find({"by_people": False})]
+    assert ("retraction" in kinds) == is_taken_back
+    world.clock.forward(minutes=behind + 1)
+    world.send([exam("ana", world.clock(), scaled=0.1)])
+    world.settle()
+    issued = [one["type"] for one in world.events()].count("award.issued")
+    assert issued == (2 if is_taken_back else 1)
+    assert db.credentials.count_documents({}) == issued
+    assert world.standing("ana").state == "active"
