@@ -75,7 +75,7 @@ def follow(session: Session, log: Log, statement: Statement) -> Log:
     listed = _categories(statement)
     verb = VERBS.get(statement["verb"]["id"])
     if CMI5 not in listed:
-        _check_allowed(log, listed, verb)
+        _check_allowed(session, log, statement, listed)
         return log
     if verb is None:
         raise SessionRefused("the cmi5 category is for verbs of cmi5 (9.6.2.1)")
@@ -110,11 +110,16 @@ def _check_timestamp(text: Any) -> None:
         raise SessionRefused("the timestamp is missing or not in UTC (9.7)")
 
 
-def _check_allowed(log: Log, listed: frozenset[str], verb: str | None) -> None:
-    """Check a cmi5-allowed statement (9.3, 9.6.2): any verb, but within the session and never as evidence."""
+def _check_allowed(session: Session, log: Log, statement: Statement, listed: frozenset[str]) -> None:
+    """Check a cmi5-allowed statement (9.3, 9.6.2): any verb, but within the session and never as evidence.
+
+    `initialized` is a verb of the video profile too, said of a video; of the unit itself cmi5 says it once.
+    """
     if MOVE_ON in listed:
         raise SessionRefused("the category moveon needs the category cmi5 (9.6.2.2)")
-    if verb == "initialized" or "initialized" not in log.session:
+    says_begin = VERBS.get(statement["verb"]["id"]) == "initialized"
+    is_of_unit = statement["object"].get("id") == session.activity
+    if (says_begin and is_of_unit) or "initialized" not in log.session:
         raise SessionRefused("a session begins with initialized, of category cmi5 (9.3.2)")
 
 

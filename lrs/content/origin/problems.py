@@ -137,7 +137,7 @@ def seen(db: Database[Document], org: str, item: str) -> list[Document]:
     groups: dict[tuple[str, ...], Document] = {}
     browsers: dict[tuple[str, ...], dict[str, int]] = defaultdict(dict)
     for row in db.content_problems.find({"org": org, "item": item}):
-        key = (row["version"], row["kind"], row["what"], row["place"])
+        key: tuple[str, ...] = (row["version"], row["kind"], row["what"], row["place"])
         group = groups.setdefault(key, {**row, "count": 0})
         group["count"] += row["count"]
         group["last_at"] = max(group["last_at"], row["last_at"])

@@ -146,6 +146,19 @@ def test_nothing_is_judged_outside_the_normal_mode(mode: str, verb: str) -> None
     assert refused(say(verb), "initialized", session=session)
 
 
+def test_a_video_may_be_initialized_but_the_unit_begins_once() -> None:
+    """CATAPULT's example courses say `initialized` of a video, by the video profile."""
+    of_video = say("initialized", object={"id": "https://example.com/vid/1924"})
+    of_unit = say("initialized")
+    for one in (of_video, of_unit):
+        one["context"]["contextActivities"]["category"] = [{"id": "https://w3id.org/xapi/video"}]
+    log = run("initialized")
+    assert follow(HELD, log, of_video) == log
+    assert "begins with initialized" in refused(of_video)
+    assert "begins with initialized" in refused(of_unit)
+    assert "begins with initialized" in refused(of_unit, "initialized")
+
+
 def test_an_allowed_statement_passes_within_the_session_only() -> None:
     allowed = change(
         say("initialized", verb={"id": ADL + "experienced"}), "context/contextActivities/category", []
