@@ -81,6 +81,9 @@ def test_pages_of_instructors_are_for_instructors_who_are_persons(world: Any, in
         assert world.ana.open(path).status_code == 403, path
         assert "Is this your mailbox?" in world.paul.open(path).text, "a password proves no mailbox"
         assert world.app.test_client().get(path).status_code == 302
+    policy = ines.open("/instructor").headers["Content-Security-Policy"]
+    assert "trusted-types laurel; worker-src 'self'" in policy
+    assert "worker-src" not in world.sven.open("/me").headers["Content-Security-Policy"]
     for path in ("/console/people", "/partner", "/api/v1/people"):
         assert ines.open(path).status_code == 403, path
 
