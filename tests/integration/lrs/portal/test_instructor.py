@@ -172,6 +172,20 @@ def test_a_session_of_a_partner_is_not_there_for_others(world: Any, xenia: Brows
     assert xenia.open("/instructor/sessions", "POST", data=bad).status_code == 422
 
 
+def test_a_step_that_a_session_meets_leads_to_the_next_one_with_a_seat(world: Any, ines: Browser) -> None:
+    demo = "https://acme.example/xapi/sales/demo"  # what ana misses
+    full = session_of(ines, seats=1, title="Full demo", activity=demo)
+    ines.open(f"/instructor/sessions/{full}/people", "POST", data={"email": "sven.dahl@borealis.example"})
+    assert f"/me/sessions/{full}" not in world.ana.open("/me").text
+    free = session_of(ines, seats=1, title="Free demo", activity=demo)
+    for path in ("/me", "/me/certifications/sales-pro"):
+        assert f'href="/me/sessions/{free}">Book<' in world.ana.open(path).text, path
+    world.ana.open(f"/me/sessions/{free}/book", "POST")
+    assert f'href="/me/sessions/{free}">Booked<' in world.ana.open("/me").text
+    ines.open(f"/instructor/sessions/{free}/cancel", "POST", data={"reason": "ill"})
+    assert f"/me/sessions/{free}" not in world.ana.open("/me").text
+
+
 def test_the_address_of_a_calendar_is_shown_once_and_needs_no_login(world: Any, ines: Browser) -> None:
     session = session_of(ines, title="In my calendar")
     assert world.sven.open(f"/me/sessions/{session}/book", "POST").status_code == 303
