@@ -28,7 +28,8 @@ def shortest_way(nodes: Sequence[Node]) -> tuple[Step, ...]:
 def _way(node: Node) -> tuple[Step, ...]:
     ways = [_way(part) for part in node.parts if not part.ok]
     if not ways:
-        return (Step(node.key, *map(engine, (node.label, node.observed, node.required)), node.activities),)
+        label, observed, required = map(engine, (node.label, node.observed, node.required))
+        return (Step(node.key, label, observed, required, node.activities),)
     wanted = node.lacking if 0 < node.lacking < len(ways) else len(ways)
     shortest = sorted(range(len(ways)), key=lambda at: (len(ways[at]), at))[:wanted]
     return tuple(step for at in sorted(shortest) for step in ways[at])
