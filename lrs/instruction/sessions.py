@@ -12,7 +12,7 @@ session stand in line by it.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -30,6 +30,7 @@ from rules.engine.affiliations import holding
 Document = dict[str, Any]
 MOST_SEATS: Final = 1000
 LONGEST: Final = dt.timedelta(days=14)
+SUGGESTED: Final = 50  # sessions that are looked at for one page
 TEXTS: Final = {"title": 200, "place": 300, "link": 1000}
 TOLD: Final = ("title", "begins_at", "ends_at", "timezone", "place", "link")  # whose change is mailed
 
@@ -38,6 +39,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("begins_at", ASCENDING)]),
         IndexModel([("org", ASCENDING), ("begins_at", ASCENDING)]),
         IndexModel([("audience", ASCENDING), ("cancelled_at", ASCENDING), ("begins_at", ASCENDING)]),
+        IndexModel([(one, ASCENDING) for one in ("audience", "cancelled_at", "activity", "begins_at")]),
         IndexModel([("instructor.person", ASCENDING), ("begins_at", ASCENDING)]),
     ]
 }
@@ -127,6 +129,28 @@ def open_to(db: Database[Document], person: str, now: dt.datetime, most: int = 1
         "audience": {"$in": audiences_of(db, person, now)}, "cancelled_at": None, "begins_at": {"$gt": now}
     }  # fmt: skip
     return list(db.training_sessions.find(wanted).sort("begins_at", ASCENDING).limit(most))
+
+
+def by_activity(
+    db: Database[Document], person: str, activities: Collection[str], now: dt.datetime
+) -> dict[str, Document]:
+    """Return the next session about each of some activities that a person booked, or may book.
+
+    Who may book one finds a seat. Each has `booked`, which tells the one from the other.
+    """
+    if not activities:
+        return {}
+    wanted = {
+        "audience": {"$in": audiences_of(db, person, now)}, "cancelled_at": None, "begins_at": {"$gt": now},
+        "activity": {"$in": sorted(activities)},
+    }  # fmt: skip
+    found = list(db.training_sessions.find(wanted).sort("begins_at", ASCENDING).limit(SUGGESTED))
+    mine, taken = bookings.of_person(db, person), bookings.counts(db, found)
+    free = [one for one in found if one["_id"] in mine or taken[one["_id"]]["booked"] < one["seats"]]
+    first: dict[str, Document] = {}
+    for one in sorted(free, key=lambda one: one["_id"] not in mine):
+        first.setdefault(one["activity"], {**one, "booked": one["_id"] in mine})
+    return first
 
 
 def of_ids(db: Database[Document], sessions: Sequence[str], now: dt.datetime) -> list[Document]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from flask import Response, g, request
 
+from lrs.access.organizations import VENDOR
 from lrs.api.rights import directory, visible_org, visible_orgs
 from lrs.console.shell import redirected
 from lrs.foundation.context import current_services
@@ -40,7 +41,8 @@ def form() -> Response:
     services, here = current_services(), g.principal.org
     now, asked = services.now(), {name: request.args.get(name, "").strip() for name in ("rubric", "of", "q")}
     context: Document = {
-        "rubrics": rubrics.usable(services.db, here), "orgs": orgs(), "asked": asked,
+        "rubrics": rubrics.usable(services.db, here), "asked": asked,
+        "orgs": [one for one in orgs() if one["_id"] != VENDOR],  # nobody belongs to it
         "sessions": sessions.kept_by(services.db, visible_orgs(), now - RECENT), "rubric": None,
         "mine": me()["_id"], "largest": evidence_files.LARGEST // 1024 // 1024, "most": signing.MOST,
     }  # fmt: skip
@@ -113,7 +115,10 @@ def files_of(person: str) -> list[tuple[str, Part]]:
     files = [one for one in request.files.getlist(name) if one.filename]
     if len(files) > evidence_files.MOST:
         raise InvalidField("file", f"at most {evidence_files.MOST} files of each person")
-    read = [(one.filename or "", evidence_files.read_file("file", one.stream.read())) for one in files]
+    read = [
+        (one.filename or "", evidence_files.read_file("file", one.stream.read(evidence_files.LARGEST + 1)))
+        for one in files
+    ]
     return list({part.sha2: (title, part) for title, part in read}.values())
 
 

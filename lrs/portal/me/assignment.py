@@ -10,7 +10,7 @@ from lrs.console.models.explained import told as told_of
 from lrs.content.fulfilling import courses_for
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import UnknownThing
-from lrs.portal.me.home import opens_to
+from lrs.portal.me.home import opens_to, sessions_of
 from lrs.portal.mine import Mine, me, page
 from lrs.portal.models.way import shortest_way
 from lrs.words.engine import named
@@ -32,8 +32,10 @@ def assignment(assignment: str) -> Response:
     if standing is None or standing.evaluated:
         raise UnknownThing("assignment", assignment)
     courses = courses_for(services.db, found, services.settings.public_url, opens_to(person, now))
+    steps = shortest_way(found.tree)
     return page(
         "assignment.html",
         title=title, one=row_of(person, standing), branches=told_of(found).branches,
-        steps=shortest_way(found.tree), courses={each["requirement"]: each for each in reversed(courses)},
+        steps=steps, sessions=sessions_of(steps, now),
+        courses={each["requirement"]: each for each in reversed(courses)},
     )  # fmt: skip

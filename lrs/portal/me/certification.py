@@ -19,7 +19,7 @@ from lrs.foundation.errors import InvalidField, UnknownThing
 from lrs.people.accounts import proven_mailbox
 from lrs.people.directory import Directory
 from lrs.portal.letters import VENDORS, managers_of, write_to
-from lrs.portal.me.home import credentials_of, opens_to
+from lrs.portal.me.home import credentials_of, opens_to, sessions_of
 from lrs.portal.mine import Mine, me, myself, page
 from lrs.portal.models.way import shortest_way
 from rules import queries
@@ -37,11 +37,12 @@ def certification(certification: str) -> Response:
     person, now = me()["_id"], services.now()
     found = queries.explain(services.db, person, certification, None, now)
     courses = courses_for(services.db, found, services.settings.public_url, opens_to(person, now))
+    steps = shortest_way(found.tree)
     history = history_of(states_of(person, certification, None), now)
     return page(
         "certification.html",
         certification=certification, title=titles().get(certification, certification), told=told_of(found),
-        explanation=found, steps=shortest_way(found.tree), history=history,
+        explanation=found, steps=steps, sessions=sessions_of(steps, now), history=history,
         asked="asked" in request.args, longest=LONGEST,
         courses={one["requirement"]: one for one in reversed(courses)},
         credentials=[one for one in credentials_of(person, now).values() if one.id in awards_of(history)],

@@ -23,6 +23,7 @@ from lrs.credentials.issuer import links_of
 from lrs.credentials.public.pages import linkedin
 from lrs.credentials.public.view import until_of
 from lrs.foundation.context import current_services
+from lrs.instruction import sessions
 from lrs.portal.mine import Mine, me, page
 from lrs.portal.models.standing import One, Overview, overview
 from lrs.portal.models.way import Step, shortest_way
@@ -76,14 +77,26 @@ def home() -> Response:
     paths = paths_of(person["_id"], now)
     shown = seen.next[:EXPLAINED]
     told = queries.explain_each(services.db, person["_id"], [one.certification for one in shown], now)
+    cards = cards_of(person["_id"], shown, told, now)
     return page(
         "home.html",
         person=person, titles=titles(), paths=paths, seen=seen, further=seen.next[EXPLAINED:],
-        cards=cards_of(person["_id"], shown, told, now),
+        cards=cards, sessions=sessions_for([*cards, *paths], now),
         credentials=credentials_of(person["_id"], now),
         linkedin=linkedin, others=other_titles(seen), welcome="welcome" in request.args,
         soon=now.date() + dt.timedelta(days=90),
     )  # fmt: skip
+
+
+def sessions_for(cards: Sequence[Card | PathCard], now: dt.datetime) -> dict[str, Document]:
+    """Return the next session for each activity that steps of these cards name."""
+    return sessions_of([step for one in cards for step in one.steps], now)
+
+
+def sessions_of(steps: Sequence[Step], now: dt.datetime) -> dict[str, Document]:
+    """Return the next session for each activity that these steps name, of those that the person may book."""
+    named = {activity for step in steps for activity in step.activities}
+    return sessions.by_activity(current_services().db, me()["_id"], named, now)
 
 
 def other_titles(seen: Overview) -> list[tuple[str, str]]:

@@ -11,12 +11,13 @@ from rules.explaining.explanation import Node
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that still has to be done: what was seen of it, and what is needed."""
+    """One thing that still has to be done: what was seen of it, what is needed, by which activities."""
 
     key: str
     label: str
     observed: str
     required: str
+    activities: tuple[str, ...] = ()
 
 
 def shortest_way(nodes: Sequence[Node]) -> tuple[Step, ...]:
@@ -27,7 +28,8 @@ def shortest_way(nodes: Sequence[Node]) -> tuple[Step, ...]:
 def _way(node: Node) -> tuple[Step, ...]:
     ways = [_way(part) for part in node.parts if not part.ok]
     if not ways:
-        return (Step(node.key, *map(engine, (node.label, node.observed, node.required))),)
+        label, observed, required = map(engine, (node.label, node.observed, node.required))
+        return (Step(node.key, label, observed, required, node.activities),)
     wanted = node.lacking if 0 < node.lacking < len(ways) else len(ways)
     shortest = sorted(range(len(ways)), key=lambda at: (len(ways[at]), at))[:wanted]
     return tuple(step for at in sorted(shortest) for step in ways[at])

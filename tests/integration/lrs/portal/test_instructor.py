@@ -81,6 +81,9 @@ def test_pages_of_instructors_are_for_instructors_who_are_persons(world: Any, in
         assert world.ana.open(path).status_code == 403, path
         assert "Is this your mailbox?" in world.paul.open(path).text, "a password proves no mailbox"
         assert world.app.test_client().get(path).status_code == 302
+    policy = ines.open("/instructor").headers["Content-Security-Policy"]
+    assert "trusted-types laurel; worker-src 'self'" in policy
+    assert "worker-src" not in world.sven.open("/me").headers["Content-Security-Policy"]
     for path in ("/console/people", "/partner", "/api/v1/people"):
         assert ines.open(path).status_code == 403, path
 
@@ -167,6 +170,20 @@ def test_a_session_of_a_partner_is_not_there_for_others(world: Any, xenia: Brows
     bad = {"title": "x", "begins": "2099-01-01T09:00", "ends": "2098-01-01T09:00", "timezone": "UTC",
            "place": "x", "seats": "1"}  # fmt: skip
     assert xenia.open("/instructor/sessions", "POST", data=bad).status_code == 422
+
+
+def test_a_step_that_a_session_meets_leads_to_the_next_one_with_a_seat(world: Any, ines: Browser) -> None:
+    demo = "https://acme.example/xapi/sales/demo"  # what ana misses
+    full = session_of(ines, seats=1, title="Full demo", activity=demo)
+    ines.open(f"/instructor/sessions/{full}/people", "POST", data={"email": "sven.dahl@borealis.example"})
+    assert f"/me/sessions/{full}" not in world.ana.open("/me").text
+    free = session_of(ines, seats=1, title="Free demo", activity=demo)
+    for path in ("/me", "/me/certifications/sales-pro"):
+        assert f'href="/me/sessions/{free}">Book<' in world.ana.open(path).text, path
+    world.ana.open(f"/me/sessions/{free}/book", "POST")
+    assert f'href="/me/sessions/{free}">Booked<' in world.ana.open("/me").text
+    ines.open(f"/instructor/sessions/{free}/cancel", "POST", data={"reason": "ill"})
+    assert f"/me/sessions/{free}" not in world.ana.open("/me").text
 
 
 def test_the_address_of_a_calendar_is_shown_once_and_needs_no_login(world: Any, ines: Browser) -> None:
