@@ -17,8 +17,8 @@ from rules.testing.files import run_files
 ADDRESS = st.from_regex(r"https://[a-z]{1,8}\.example/[a-z0-9~'!$&()+,;=@%-]{1,12}", fullmatch=True)
 ID = st.from_regex(r"[a-z][a-z0-9_-]{0,20}", fullmatch=True)
 NUMBERS = {
-    "percent": (2, 100), "months": (3, 240), "opens": (8, 90), "grace": (0, 365), "many": (1, 3), "within": (1, 365),
-    "minimum": (1, 300),
+    "percent": (2, 100), "months": (6, 240), "opens": (8, 90), "grace": (0, 365), "many": (1, 3), "within": (1, 90),
+    "minimum": (60, 300),
 }  # fmt: skip
 
 
