@@ -37,7 +37,8 @@ def _number(low: int, high: int) -> fields.Field[Any]:
 
 
 def _text(pattern: str, said: str, longest: int) -> fields.Field[Any]:
-    checks = [validate.Regexp(rf"(?s:{pattern})\Z", error=said), validate.Length(max=longest)]
+    literal = said.replace("{", "{{").replace("}", "}}")  # marshmallow fills the words of a check
+    checks = [validate.Regexp(rf"(?s:{pattern})\Z", error=literal), validate.Length(max=longest)]
     return fields.String(required=True, validate=checks, error_messages={"required": said})
 
 
