@@ -39,7 +39,7 @@ def _number(low: int, high: int) -> fields.Field[Any]:
 def _text(pattern: str, said: str, longest: int) -> fields.Field[Any]:
     literal = said.replace("{", "{{").replace("}", "}}")  # marshmallow fills the words of a check
     checks = [validate.Regexp(rf"(?s:{pattern})\Z", error=literal), validate.Length(max=longest)]
-    return fields.String(required=True, validate=checks, error_messages={"required": said})
+    return fields.String(required=True, validate=checks, error_messages={"required": literal})
 
 
 @dataclass(frozen=True, slots=True)

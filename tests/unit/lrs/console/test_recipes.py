@@ -81,6 +81,9 @@ def test_what_makes_no_sound_rule_is_refused_by_its_field(name: str, field: str,
     with pytest.raises(ValidationError) as refused:
         RECIPES[name].schema().load({**form, field: value})
     assert set(refused.value.messages_dict) == {field}
+    with pytest.raises(ValidationError) as refused:  # an empty field is not sent on
+        RECIPES[name].schema().load({key: one for key, one in form.items() if key != field})
+    assert set(refused.value.messages_dict) == {field}
 
 
 @pytest.mark.parametrize(
