@@ -94,7 +94,9 @@ def _unknown(db: Database[Document], rule_id: str, version: str | None, kind: st
     return UnknownRule(kind, rule_id, f"did you mean {close}?" if close else None)
 
 
-def diff_versions(db: Database[Document], rule_id: str, old: str | None, new: str | None) -> Iterator[str]:
+def diff_versions(
+    db: Database[Document], rule_id: str, old: str | None, new: str | None, kind: str | None = None
+) -> Iterator[str]:
     """Yield the unified difference of two versions' source texts; without names, of the two newest."""
     if old is None or new is None:
         rows = [row for row in RuleStore(db).rows(rule_id=rule_id) if row["action"] == "publish"]
@@ -104,7 +106,7 @@ def diff_versions(db: Database[Document], rule_id: str, old: str | None, new: st
             raise OnlyVersion(rule_id, rows[0]["version"])
         rows.sort(key=lambda row: (row["effective_at"], row["seq"]))
         old, new = old or rows[-2]["version"], new or rows[-1]["version"]
-    before, after = get_record(db, rule_id, old), get_record(db, rule_id, new)
+    before, after = get_record(db, rule_id, old, kind), get_record(db, rule_id, new, kind)
     yield from difflib.unified_diff(
         before["source"].splitlines(), after["source"].splitlines(),
         f"{rule_id} v{old}", f"{rule_id} v{new}", before["effective_from"], after["effective_from"],

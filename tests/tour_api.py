@@ -529,6 +529,7 @@ def console_recipes(tour: Tour, browser: Browser, author: dict[str, Any]) -> Non
     tour.go("GET /console/editor/<name>.js", client=browser.client, ok=404)
     wanted = {"kind": "Certification", "id": "sales-pro", "version": "3"}
     tour.go("POST /console/rules/restore", data=wanted, **author)
+    tour.go("GET /console/rules/versions", client=browser.client, query_string={"id": "acme-partners"})
 
 
 def planned_person(tour: Tour, browser: Browser) -> None:

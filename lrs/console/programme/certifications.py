@@ -148,15 +148,16 @@ def versions(certification: str) -> Response:
     new, old = request.args.get("new") or names[0], request.args.get("old") or names[min(1, len(names) - 1)]
     return show(
         "versions.html",
-        title=titles().get(certification, certification), certification=certification, versions=known,
-        old=old, new=new, hunks=compared(certification, old, new),
+        title=titles().get(certification, certification), versions=known, old=old, new=new,
+        kind="Certification", id=certification, back=f"/console/certifications/{certification}",
+        hunks=compared("Certification", certification, old, new),
     )  # fmt: skip
 
 
-def compared(certification: str, old: str, new: str) -> list[Hunk]:
+def compared(kind: str, rule_id: str, old: str, new: str) -> list[Hunk]:
     """Return what differs between two versions; nothing for one and the same. Raises UnknownRule."""
     db = current_services().db
-    return [] if old == new else hunks(queries.diff_versions(db, certification, old, new))
+    return [] if old == new else hunks(queries.diff_versions(db, rule_id, old, new, kind))
 
 
 @listed(

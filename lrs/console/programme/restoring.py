@@ -11,8 +11,10 @@ from pymongo.database import Database
 
 from lrs.api.rights import vendor_only
 from lrs.console.forms import sent
+from lrs.console.lists import asked
 from lrs.console.programme import drafts
-from lrs.console.shell import Pages, redirected
+from lrs.console.programme.certifications import compared
+from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
 from rules import queries
 from rules.catalogue.store import RuleStore
@@ -20,6 +22,24 @@ from rules.catalogue.store import RuleStore
 Document = dict[str, Any]
 
 blueprint = Pages("console_restoring", __name__)
+
+
+@blueprint.get("/console/rules/versions", scope="rules")
+def versions() -> Response:
+    """Compare two versions of a rule of any kind (`kind`, `id`); without `old` and `new` the two newest."""
+    vendor_only()
+    given, db = asked("kind", "id", "old", "new"), current_services().db
+    newest = queries.get_record(db, given.get("id", ""), kind=given.get("kind"))
+    rows = [one for one in RuleStore(db).rows(rule_id=newest["id"]) if one["action"] == "publish"]
+    known = [one for one in rows if one["kind"] == newest["kind"]]
+    known.sort(key=lambda one: (one["effective_at"], one["seq"]), reverse=True)
+    names = [one["version"] for one in known]
+    new, old = given.get("new") or names[0], given.get("old") or names[min(1, len(names) - 1)]
+    return show(
+        "versions.html",
+        title=newest["id"], versions=known, old=old, new=new, kind=newest["kind"], id=newest["id"],
+        back="/console/rules", hunks=compared(newest["kind"], newest["id"], old, new),
+    )  # fmt: skip
 
 
 @blueprint.post("/console/rules/restore", scope="rules")

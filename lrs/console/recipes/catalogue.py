@@ -37,8 +37,9 @@ def _number(low: int, high: int) -> fields.Field[Any]:
 
 
 def _text(pattern: str, said: str, longest: int) -> fields.Field[Any]:
-    checks = [validate.Regexp(rf"(?s:{pattern})\Z", error=said), validate.Length(max=longest)]
-    return fields.String(required=True, validate=checks, error_messages={"required": said})
+    literal = said.replace("{", "{{").replace("}", "}}")  # marshmallow fills the words of a check
+    checks = [validate.Regexp(rf"(?s:{pattern})\Z", error=literal), validate.Length(max=longest)]
+    return fields.String(required=True, validate=checks, error_messages={"required": literal})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ COURSE: Final = _activity("course", mark("Address of the course"), "course")
 EXAM: Final = _activity("exam", mark("Address of the exam"), "exam")
 PERCENT: Final = _count("percent", mark("Pass mark in percent"), 80, (2, 100))
 MONTHS: Final = _count("months", mark("Valid for so many months"), 12, (0, 240), mark("0: it never ends"))
-RENEWED: Final = _count("months", mark("Valid for so many months"), 12, (3, 240))
+RENEWED: Final = _count("months", mark("Valid for so many months"), 12, (6, 240))
 LIST: Final = Field(
     "courses", mark("Addresses of the courses, one a line"),
     "https://example.com/course-1\nhttps://example.com/course-2\nhttps://example.com/course-3",
@@ -183,7 +184,7 @@ RECIPES: Final = {
             (
                 COURSE,
                 Field("fixed", mark("The common day"), "2026-12-31", _day(), kind="date"),
-                _count("minimum", mark("Who begins fewer days before has the next year too"), 90, (1, 300)),
+                _count("minimum", mark("Who begins fewer days before has the next year too"), 90, (60, 300)),
             ),
         ),
         Recipe(
@@ -205,8 +206,8 @@ RECIPES: Final = {
                     _text(RELEASED, "is an address with {release} for the number of the release", 2000),
                     help=mark("{release} stands for the number of the release."),
                 ),
-                _count("within", mark("Days to do it"), 30, (1, 365)),
-                MONTHS,
+                _count("within", mark("Days to do it"), 30, (1, 90)),
+                RENEWED,
             ),
         ),
     )

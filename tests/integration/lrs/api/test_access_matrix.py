@@ -418,6 +418,7 @@ LINES = [
     line("GET /console/rules/recipes/<recipe>", "rules", kind="page"),
     line("POST /console/rules/recipes/<recipe>", "rules", kind="page"),
     line("GET /console/rules/suggestions", "rules", kind="page", query={"of": "organization"}),
+    line("GET /console/rules/versions", "rules", kind="page", query={"id": "none"}),
     line("POST /console/rules/restore", "rules", kind="page"),
     line("GET /console/editor/<name>.js", kind="public", why="the editor's script, the same for everybody"),
     line("GET /console/plan-runs/<run>", "rules", kind="page"),

@@ -261,6 +261,20 @@ def test_a_former_version_comes_back_as_a_draft_with_the_next_number(app: Flask,
     assert post(ada, "/console/rules/restore", id="nothing").status_code == 404
 
 
+def test_versions_of_any_kind_are_compared_and_restored(ada: Browser) -> None:
+    release = "kind: Release\nid: core-7\nversion: '1'\ntitle: Core 7\nproduct: core\nrelease: '7'\nlevel: major\npublished: 2026-01-01\n"
+    for text in (release, release.replace("'1'", "'2'").replace("Core 7", "Core Seven")):
+        assert post(ada, f"{plan(ada, text)}/apply").status_code == 303
+    assert "/console/rules/versions?kind=Release&id=core-7" in ada.open("/console/rules").text
+    page = ada.open("/console/rules/versions?kind=Release&id=core-7").text
+    assert "title: Core Seven" in page
+    assert "Restore version 1 as a draft" in page
+    assert ada.open("/console/rules/versions?kind=Gate&id=core-7").status_code == 404
+    assert ada.open("/console/rules/versions?kind=Release&id=core-7&old=9").status_code == 404
+    draft = post(ada, "/console/rules/restore", kind="Release", id="core-7", version="1").location
+    assert 'version: "3"' in text_of(ada.open(draft).text)
+
+
 def test_an_applied_plan_is_undone_by_a_plan(app: Flask, db: Db, ada: Browser) -> None:
     post(ada, f"{plan(ada, RULE)}/apply")
     holder(app, db)

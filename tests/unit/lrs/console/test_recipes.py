@@ -17,8 +17,8 @@ from rules.testing.files import run_files
 ADDRESS = st.from_regex(r"https://[a-z]{1,8}\.example/[a-z0-9~'!$&()+,;=@%-]{1,12}", fullmatch=True)
 ID = st.from_regex(r"[a-z][a-z0-9_-]{0,20}", fullmatch=True)
 NUMBERS = {
-    "percent": (2, 100), "months": (3, 240), "opens": (8, 90), "grace": (0, 365), "many": (1, 3), "within": (1, 365),
-    "minimum": (1, 300),
+    "percent": (2, 100), "months": (6, 240), "opens": (8, 90), "grace": (0, 365), "many": (1, 3), "within": (1, 90),
+    "minimum": (60, 300),
 }  # fmt: skip
 
 
@@ -80,6 +80,9 @@ def test_what_makes_no_sound_rule_is_refused_by_its_field(name: str, field: str,
     RECIPES[name].schema().load(form)
     with pytest.raises(ValidationError) as refused:
         RECIPES[name].schema().load({**form, field: value})
+    assert set(refused.value.messages_dict) == {field}
+    with pytest.raises(ValidationError) as refused:  # an empty field is not sent on
+        RECIPES[name].schema().load({key: one for key, one in form.items() if key != field})
     assert set(refused.value.messages_dict) == {field}
 
 
