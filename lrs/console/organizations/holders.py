@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from pymongo.database import Database
 
-from lrs.console.figures import Figures
 from lrs.foundation.context import Services
+from lrs.foundation.figures import Figures
 from rules.engine.affiliations import holding
 from rules.evaluation.timeline import HELD_STATES
 from rules.stored import VENDOR

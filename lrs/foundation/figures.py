@@ -1,7 +1,7 @@
 """Figures over everybody that cost more than a page may take: remembered in a process, made anew beside it.
 
-While making them is quick they are made for every page that is older than sixty times what that took; where
-it is not, a page gets what is remembered, and a thread makes it anew. Each says when it was made.
+Figures are good for twenty times what their making takes, a minute at most. Where that is quick, a page waits
+for it; where it is not, a page gets what is remembered, and a thread makes it anew.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from lrs.foundation.context import Services
 
 Document = dict[str, Any]
 T = TypeVar("T")
-log = logging.getLogger("lrs.console")
+log = logging.getLogger("lrs.figures")
 
-SHARE: Final = 60  # times what the making takes, figures are good for
+SHARE: Final = 20  # times what the making takes, figures are good for
 FRESH: Final = dt.timedelta(seconds=60)  # they are good for, at most
 OLDEST: Final = dt.timedelta(minutes=10)  # that are shown while they are made anew
 QUICK: Final = 0.1  # seconds of making that a page waits for

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lrs.console import figures
-from lrs.console.figures import Figures
+from lrs.foundation import figures
+from lrs.foundation.figures import Figures
 
 
 class Clock:
