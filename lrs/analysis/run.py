@@ -23,12 +23,13 @@ from lrs.analysis.readable_stores import Scope
 from lrs.lake.errors import Unanswerable
 from statements.errors import InvalidQuery, QueryTimeout
 from statements.parsing.search_keys import key
+from statements.parsing.times import microseconds
 from statements.query.analyst_query import AnalystQuery, GroupKey
 from statements.query.fields import Kind, read_instant
 from statements.query.grouping import Row, group_stages, merge_rows, needs_actor, number
 from statements.query.long_values import filled
 from statements.query.mongo_filter import STANDING, render
-from statements.query.predicate import All, Compare, Not, Predicate
+from statements.query.predicate import All, AnyOf, Compare, Not, Predicate
 
 if TYPE_CHECKING:
     from lrs.lake.asking import Lake, LakeQuestion
@@ -39,6 +40,7 @@ LARGE_STORE = 200_000  # statements beyond which a query without an index is adv
 KEY_OF = {"actor": "a", "verb": "v", "object.id": "o", "registration": "r"}
 MAX_CHOICES = 1000  # values of an `in` that are worth a range each in the index
 KILLED = 11601
+MILLISECOND = 1000  # microseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class Analyst:
 
     def filter(self, query: AnalystQuery) -> Document:
         """Return the MongoDB filter: the stores, search keys for the index, then the whole predicate."""
-        indexed = key_condition(query.where)
+        indexed = {**key_condition(query.where), **order_range(query.where)}
         return {**self.scope.filter(), **indexed, **STANDING, "$and": [render(query.where)]}
 
     def _way(self, query: AnalystQuery) -> Document:
@@ -281,8 +283,54 @@ def _required(where: Predicate) -> Iterator[Compare]:
     """Yield the comparisons that every selected statement satisfies."""
     if isinstance(where, Compare):
         yield where
-    for part in where.conditions if isinstance(where, All) else ():
-        yield from _required(part)
+    elif isinstance(where, All):
+        for part in where.conditions:
+            yield from _required(part)
+    elif isinstance(where, AnyOf):
+        yield from _common(where)
+
+
+def _common(where: AnyOf) -> Iterator[Compare]:
+    """Yield the fields of which each alternative names values: every selected statement has one of these.
+
+    Without an alternative no statement is selected, and none has one of no values.
+    """
+    alternatives = [list(_required(part)) for part in where.conditions]
+    for field_name in KEY_OF:
+        named = [
+            [one for one in each if one.field == field_name and one.operator in {"eq", "in"}]
+            for each in alternatives
+        ]
+        if all(named):
+            values = {value for each in named for value in _values_of(each[0])}
+            yield Compare(field_name, "in", tuple(sorted(values)))
+
+
+def _values_of(one: Compare) -> tuple[str, ...]:
+    return tuple(map(str, one.value)) if one.operator == "in" else (str(one.value),)
+
+
+def order_range(where: Predicate) -> Document:
+    """Return the range of order keys that bounds on `stored` imply: statements lie in their order.
+
+    An order key begins with the microseconds of which `stored` is the whole milliseconds, so the range may
+    have some more; the bounds themselves decide.
+    """
+    found: Document = {}
+    for part in _required(where):
+        if part.field != "stored" or not isinstance(part.value, dt.datetime):
+            continue
+        at = microseconds(part.value)
+        if part.operator in {"gte", "gt"}:
+            found["$gte"] = max(found.get("$gte", b""), _order_key(at))
+        elif part.operator in {"lte", "lt"}:
+            found["$lt"] = min(found.get("$lt", b"\xff" * 16), _order_key(at + MILLISECOND))
+    return {"_id": found} if found else {}
+
+
+def _order_key(at: int) -> bytes:
+    """Return the least order key of an instant in microseconds."""
+    return max(0, min(at, 2**63 - 1)).to_bytes(8, "big") + bytes(8)
 
 
 def _bounds_stored(where: Predicate) -> bool:

@@ -649,6 +649,45 @@ def test_a_running_query_is_cancelled_by_its_name(db: Any) -> None:
     assert cancel(db, "me:q1") is False
 
 
+def test_the_statements_of_a_person_are_found_by_their_identifiers(db: Any) -> None:
+    fill(db, [row(actor=n % 5, minute=n) for n in range(60)])
+    ifis = [{"ifi": f"mbox::mailto:p{n}@x.example", "from": None, "until": None} for n in (1, 2)]
+    db.people.insert_one({"_id": "p_1", "org": "vendor", "ifis": ifis})
+    db.people.insert_one(
+        {"_id": "p_3", "org": "vendor", "ifis": [{**ifis[0], "ifi": "mbox::mailto:p3@x.example"}]}
+    )
+    for wanted, count in (({"eq": "p_1"}, 24), ({"in": ["p_1", "p_3"]}, 36), ({"eq": "p_none"}, 0)):
+        asked = {"filter": {"field": "person", **wanted}, "limit": 100}
+        stats = analyst(db, ("north",)).explain(asked)["executionStats"]
+        assert stats["totalDocsExamined"] == stats["nReturned"] == count
+        assert len(analyst(db, ("north",)).ask({**asked, "select": ["id"]}).rows) == count
+
+
+def test_alternatives_that_each_name_an_actor_walk_the_index(db: Any) -> None:
+    fill(db, [row(actor=n % 5, minute=n) for n in range(60)])
+    one, two = ({"field": "actor", "eq": f"mbox::mailto:p{n}@x.example"} for n in (1, 2))
+    passed = {"field": "verb", "eq": "passed"}
+    plan = analyst(db, ("north",)).explain({"filter": {"any": [one, {"all": [two, passed]}]}, "limit": 100})
+    assert plan["executionStats"]["totalDocsExamined"] == plan["executionStats"]["nReturned"] == 24
+    apart = analyst(db, ("north",)).ask({"filter": {"any": [one, passed]}, "select": ["id"], "limit": 100})
+    assert len(apart.rows) == 60, "one alternative names no actor: everything is looked at"
+
+
+def test_bounds_on_stored_read_no_more_than_lies_between(db: Any) -> None:
+    fill(db, [row(minute=n) for n in range(20)])
+    stored = sorted(one["stored"] for one in db.statements.find({"org": "north"}))
+    for operator, bound, count in (
+        ("gt", stored[-1], 0), ("gte", stored[0], 20), ("lt", stored[0], 0), ("lte", stored[-1], 20),
+        ("gte", stored[-1] + dt.timedelta(seconds=1), 0), ("lt", stored[0] - dt.timedelta(days=1), 0),
+    ):  # fmt: skip
+        asked = {"filter": {"field": "stored", operator: bound.isoformat()}, "limit": 100}
+        assert len(analyst(db, ("north",)).ask({**asked, "select": ["id"]}).rows) == count, (operator, bound)
+        if (bound - stored[0]) % dt.timedelta(seconds=1):
+            continue
+        examined = analyst(db, ("north",)).explain(asked)["executionStats"]["totalDocsExamined"]
+        assert examined <= max(count, 20 if operator in {"gt", "lt"} and bound in stored else count)
+
+
 def test_an_indexed_query_walks_the_index(db: Any) -> None:
     fill(db, [row(actor=n % 5, minute=n) for n in range(60)])
     plan = analyst(db, ("north",)).explain({"filter": {"field": "actor", "eq": "mbox::mailto:p1@x.example"}})
