@@ -15,3 +15,11 @@ def address(path: str, **more: str) -> str:
     kept = [(name, one) for name, one in request.args.items(multi=True) if name != "after" and one]
     query = urlencode([*kept, *more.items()], errors="replace")
     return f"{request.script_root}{quote(path)}?{query}" if query else f"{request.script_root}{quote(path)}"
+
+
+def beside(**changed: str | None) -> str:
+    """Return the address of the present list from its beginning, with filters changed or left out (None)."""
+    changed = {"after": None, **changed}
+    kept = [(name, one) for name, one in request.args.items(multi=True) if name not in changed and one]
+    given = [(name, one) for name, one in changed.items() if one]
+    return f"{request.script_root}{quote(request.path)}?{urlencode([*kept, *given], errors='replace')}"

@@ -12,7 +12,7 @@ import datetime as dt
 import logging
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -271,6 +271,27 @@ def step_at(view: Mapping[str, Any], at: dt.datetime) -> Step:
     steps = view["steps"]
     found = steps[max(bisect_right(steps, at, key=lambda one: one["at"]) - 1, 0)]
     return Step(found["at"], found["tier"], found.get("reached"), found.get("falls_at"), found.get("version"))
+
+
+def steps_at(
+    db: Database[Document], wanted: Document, at: dt.datetime, since: dt.datetime
+) -> Iterator[Document]:
+    """Yield, for each view that fits, {programme, organization, now, then, next}: steps without their people.
+
+    `now` holds at an instant, `then` at `since`, `next` is the first after `at` with another tier. What a
+    view keeps of years of steps stays in the database.
+    """
+
+    def last(until: dt.datetime) -> Document:
+        return {"$last": {"$filter": {"input": "$steps", "cond": {"$lte": ["$$this.at", until]}}}}
+
+    later = {"$and": [{"$gt": ["$$this.at", at]}, {"$ne": ["$$this.tier", "$now.tier"]}]}
+    yield from db.tiers.aggregate([
+        {"$match": wanted},
+        {"$project": {"programme": 1, "organization": 1, "steps": 1, "now": last(at), "then": last(since)}},
+        {"$set": {"next": {"$first": {"$filter": {"input": "$steps", "cond": later}}}}},
+        {"$unset": ["steps", "now.matched", "then.matched", "next.matched"]},
+    ])  # fmt: skip
 
 
 def tier_at(

@@ -13,7 +13,7 @@ from lrs.api.rights import directory, org_filter, visible_orgs
 from lrs.console.entry.checklist import first_steps
 from lrs.console.language import mark
 from lrs.console.models.states import HELD
-from lrs.console.organizations.holders import ending
+from lrs.console.organizations.holders import all_ending
 from lrs.console.organizations.partners import tiers_now
 from lrs.console.organizations.people import org_names
 from lrs.console.programme.certifications import counts_now
@@ -64,9 +64,7 @@ def tiles() -> Iterator[Tile]:
     services = current_services()
     now = services.now()
     if may("people", "analytics"):
-        soon = list(
-            ending(services.db, now, now.date() + dt.timedelta(days=30), persons=directory().members())
-        )
+        soon = all_ending(services, now, now.date() + dt.timedelta(days=30), directory().members())
         yield Tile(len(soon), mark("end within 30 days"), "/console/expiries?days=30", "late" if soon else "")
     if may("people"):
         pending = services.db.affiliations.count_documents(directory().waiting(), limit=MANY)

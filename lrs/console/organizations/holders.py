@@ -5,21 +5,22 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pymongo.database import Database
 
 from lrs.foundation.context import Services
+from lrs.foundation.figures import Figures
 from rules.engine.affiliations import holding
-from rules.engine.standings import state_at
 from rules.evaluation.timeline import HELD_STATES
 from rules.stored import VENDOR
 
 Document = dict[str, Any]
 Counts = Mapping[str, Mapping[str, int]]
 MOST_GRACE: Final = dt.timedelta(days=400)  # after its end, something may still be held for so long
-FRESH: Final = dt.timedelta(seconds=60)
+YEAR: Final = dt.timedelta(days=366)
+End = tuple[str, str, str, str]
+"""What ends: the day, the person, the certification, the state until then."""
 
 
 def count_states(db: Database[Document], now: dt.datetime, persons: Collection[str] | None = None) -> Counts:
@@ -39,24 +40,9 @@ def count_states(db: Database[Document], now: dt.datetime, persons: Collection[s
     return found
 
 
-@dataclass(slots=True)
-class Remembered:
-    """The counts over everybody, made anew at most once a minute in a process."""
-
-    services: Services
-    made_at: dt.datetime | None = None
-    counts: Counts = field(default_factory=dict)
-
-    def get(self, now: dt.datetime) -> tuple[Counts, dt.datetime]:
-        """Return the counts and when they were made."""
-        if self.made_at is None or not dt.timedelta(0) <= now - self.made_at < FRESH:
-            self.counts, self.made_at = count_states(self.services.db, now), now
-        return self.counts, self.made_at
-
-
-def remembered(services: Services) -> Remembered:
-    """Return the part of an application that remembers counts."""
-    return Remembered(services)
+def counted(services: Services) -> Figures[Counts]:
+    """Return the part of an application that counts the states of everybody."""
+    return Figures(services, count_states)
 
 
 def count_people(db: Database[Document], orgs: Sequence[str], now: dt.datetime) -> dict[str, int]:
@@ -76,21 +62,71 @@ def ending(
     certification: str | None = None,
 ) -> Iterator[Document]:
     """Yield what is held now and ends until a day: person, certification, state, expires, days left."""
-    today = now.date()
-    since = today - MOST_GRACE
-    ends = {"$gte": since.isoformat(), "$lte": until.isoformat()}
-    wanted: Document = {"org": VENDOR, "states": {"$elemMatch": {"expires": ends}}}
+    for one in _ends(db, now, until, _of(persons, certification)):
+        yield row_of_end(one, now)
+
+
+def _of(persons: Collection[str] | None, certification: str | None) -> Document:
+    wanted: Document = {"org": VENDOR}
     if persons is not None:
         wanted["person"] = {"$in": sorted(persons)}
     if certification is not None:
         wanted["certification"] = certification
-    fields = {"person": 1, "certification": 1, "states": 1}
-    for row in db.standings.find(wanted, fields):
-        held = state_at(row, now)
-        if held is None or held.state not in HELD_STATES or not held.counts or not held.expires:
-            continue
-        if held.expires <= until.isoformat():
-            yield {
-                "person": row["person"], "certification": row["certification"], "state": held.state,
-                "expires": held.expires, "days": (dt.date.fromisoformat(held.expires) - today).days,
-            }  # fmt: skip
+    return wanted
+
+
+def ends_of_all(services: Services) -> Figures[list[End]]:
+    """Return the part of an application that knows what of everybody ends within a year."""
+    return Figures(services, _ends_within_a_year)
+
+
+def all_ending(
+    services: Services,
+    now: dt.datetime,
+    until: dt.date,
+    persons: Collection[str] | None = None,
+    certification: str | None = None,
+) -> list[End]:
+    """Return in order what ends until a day, at most a year ahead; of everybody (None) what is remembered."""
+    if persons is not None:
+        return sorted(_ends(services.db, now, until, _of(persons, certification)))
+    found, _ = services.part(ends_of_all).get()
+    last = until.isoformat()
+    return [one for one in found if one[0] <= last and certification in {None, one[2]}]
+
+
+def _ends_within_a_year(db: Database[Document], now: dt.datetime) -> list[End]:
+    names: dict[str, str] = {}  # each text once in memory, however many hold it
+    found = _ends(db, now, now.date() + YEAR, {"org": VENDOR})
+    return sorted(
+        (names.setdefault(expires, expires), person, names.setdefault(of, of), names.setdefault(state, state))
+        for expires, person, of, state in found
+    )
+
+
+def _ends(db: Database[Document], now: dt.datetime, until: dt.date, wanted: Document) -> Iterator[End]:
+    """Yield (expires, person, certification, state) of what is held now and ends until a day."""
+    ends = {"$gte": (now.date() - MOST_GRACE).isoformat(), "$lte": until.isoformat()}
+    begun = {"$filter": {"input": "$states", "cond": {"$lte": ["$$this.at", now]}}}
+    held = {
+        "last.state": {"$in": sorted(HELD_STATES)}, "last.expires": ends, "last.evaluated": {"$ne": True},
+    }  # fmt: skip
+    for row in db.standings.aggregate(
+        [
+            {"$match": {**wanted, "states": {"$elemMatch": {"expires": ends}}}},
+            {"$project": {"_id": 0, "person": 1, "certification": 1, "last": {"$last": begun}}},
+            {"$match": held},
+            {"$project": {"person": 1, "certification": 1, "last.state": 1, "last.expires": 1}},
+        ],
+        batchSize=10_000,
+    ):
+        yield row["last"]["expires"], row["person"], row["certification"], row["last"]["state"]
+
+
+def row_of_end(end: End, now: dt.datetime) -> Document:
+    """Return what ends as a row, with the days that are left."""
+    expires, person, certification, state = end
+    return {
+        "person": person, "certification": certification, "state": state, "expires": expires,
+        "days": (dt.date.fromisoformat(expires) - now.date()).days,
+    }  # fmt: skip

@@ -22,6 +22,7 @@ from rules.catalogue.store import cache_of
 from rules.engine.standings import state_at
 from rules.language.model import Gate, PartnerTiers
 from rules.programmes import gate_checks, partners
+from rules.programmes.tier_recording import steps_at
 from rules.programmes.tier_timeline import TierTimeline, tier_timeline
 from rules.programmes.tiers import Standing, reached
 
@@ -77,14 +78,14 @@ def tiers_now(orgs: Collection[str], now: dt.datetime) -> dict[str, list[Documen
     services = current_services()
     programmes = {one.id: one for one in cache_of(services.db).get().of_kind(PartnerTiers)}
     found: dict[str, list[Document]] = {}
-    for row in services.db.tiers.find({"org": VENDOR, "organization": {"$in": sorted(orgs)}}):
-        past = [one for one in row["steps"] if one["at"] <= now]
-        known = programmes.get(row["programme"])
-        if past and known is not None and past[-1]["tier"] is not None:
+    wanted = {"org": VENDOR, "organization": {"$in": sorted(orgs)}}
+    for row in steps_at(services.db, wanted, now, now):
+        known, step = programmes.get(row["programme"]), row.get("now") or {}
+        if known is not None and step.get("tier") is not None:
             found.setdefault(row["organization"], []).append({
                 "programme": row["programme"], "title": title_of(known),
-                "tier": past[-1]["tier"], "falls_at": past[-1].get("falls_at"),
-                "rank": known.order.index(past[-1]["tier"]) if past[-1]["tier"] in known.order else 0,
+                "tier": step["tier"], "falls_at": step.get("falls_at"),
+                "rank": known.order.index(step["tier"]) if step["tier"] in known.order else 0,
             })  # fmt: skip
     return found
 

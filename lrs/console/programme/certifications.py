@@ -12,7 +12,7 @@ from lrs.console.lists import Rows, Span, asked, cut, listed
 from lrs.console.models.diff import Hunk, hunks
 from lrs.console.models.rule_words import rule_words
 from lrs.console.models.states import HELD
-from lrs.console.organizations.holders import Counts, count_states, ending, remembered
+from lrs.console.organizations.holders import Counts, count_states, counted, ending
 from lrs.console.organizations.partners import names_of
 from lrs.console.organizations.people import org_names, titles
 from lrs.console.shell import Pages, may, show
@@ -49,7 +49,7 @@ def counts_now() -> tuple[Counts, dt.datetime]:
     """Return who is in which state, of the people whose state the user sees, and when that was counted."""
     services, members = current_services(), directory().members()
     if members is None:
-        return services.part(remembered).get(services.now())
+        return services.part(counted).get()
     return count_states(services.db, services.now(), members), services.now()
 
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_right
 from typing import Any, Final
-from urllib.parse import urlencode
-
-from flask import request
 
 from lrs.api.rights import directory, visible_org
-from lrs.console.lists import Rows, Span, asked, cut, listed
+from lrs.console.lists import Rows, Span, asked, listed
 from lrs.console.models.calendar import months
-from lrs.console.organizations.holders import ending
+from lrs.console.organizations.holders import all_ending, row_of_end
 from lrs.console.organizations.partners import names_of
 from lrs.console.organizations.people import org_names, titles
 from lrs.console.shell import Pages
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
+from lrs.http.addresses import beside
 from rules.engine.affiliations import holding
 
 Document = dict[str, Any]
@@ -39,16 +38,25 @@ def expiries(span: Span) -> Rows:
         members = directory().members_of(visible_org(filters["org"]))
         persons = members if persons is None else sorted(set(persons) & set(members))
     until = now.date() + dt.timedelta(days=int(days))
-    found = list(ending(services.db, now, until, persons=persons, certification=filters.get("certification")))
-    shown = [one for one in found if one["expires"] == filters["on"]] if "on" in filters else found
-    items, last = cut(shown, span, lambda one: [one["expires"], one["person"], one["certification"]])
+    found = all_ending(services, now, until, persons, filters.get("certification"))
+    shown = [one for one in found if one[0] == filters["on"]] if "on" in filters else found
+    page = shown[bisect_right(shown, _position(span), key=lambda one: one[:3]) :][: span.limit + 1]
+    items = [row_of_end(one, now) for one in page[: span.limit]]
+    last = list(page[span.limit - 1][:3]) if len(page) > span.limit else None
     context = {
         "filters": filters, "days": days, "choices": CHOICES, "total": len(shown),
-        "months": months([dt.date.fromisoformat(one["expires"]) for one in found], now.date(), until),
-        "orgs": org_names(), "titles": titles(), "day_link": lambda one: _with_day(one.isoformat()),
-        "here_without_day": _with_day(None),
+        "months": months((dt.date.fromisoformat(one[0]) for one in found), now.date(), until),
+        "orgs": org_names(), "titles": titles(), "beside": beside,
     }  # fmt: skip
     return Rows(COLUMNS, dressed(items, now), last, context)
+
+
+def _position(span: Span) -> tuple[str, ...]:
+    """Return the place after which a page begins; raises InvalidField."""
+    after = span.after or []
+    if len(after) not in {0, 3} or any(one is None for one in after):
+        raise InvalidField("after", "is not a position of this list")
+    return tuple(after)
 
 
 def dressed(items: list[Document], now: dt.datetime) -> list[Document]:
@@ -64,9 +72,3 @@ def dressed(items: list[Document], now: dt.datetime) -> list[Document]:
         }
         for one in items
     ]  # fmt: skip
-
-
-def _with_day(day: str | None) -> str:
-    """Return the address of this list on one day, or on all."""
-    kept = [(name, one) for name, one in request.args.items() if name not in {"after", "on"} and one]
-    return "/console/expiries?" + urlencode([*kept, *([("on", day)] if day else [])], errors="replace")

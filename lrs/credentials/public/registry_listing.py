@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lrs.credentials.consent import DisplayStore, shown_name
 from lrs.credentials.issuer import issuer_of
 from lrs.foundation.context import Services
+from lrs.foundation.figures import Figures
 from rules.catalogue.rule_set import RuleSet
 from rules.catalogue.store import cache_of
 from rules.engine import identity as persons
 from rules.engine.standings import state_at
 from rules.evaluation.timeline import ACTIVE_STATES
 from rules.language.model import Certification, PartnerTiers, Skill
-from rules.programmes.tier_recording import tier_at
+from rules.programmes.tier_recording import steps_at, tier_at
 from rules.wording.phrases import spoken
 
 Document = dict[str, Any]
-FRESH_FOR = dt.timedelta(seconds=60)
 UNNAMED = "A certified professional"
 
 
@@ -82,17 +82,6 @@ class Search:
         """Say whether every word is found in one of the texts."""
         whole = " ".join(text.casefold() for text in texts if text)
         return all(word in whole for word in self.q.casefold().split())
-
-
-@dataclass(slots=True)
-class Shelf:
-    """Partners as last computed, kept for a minute by each process."""
-
-    at: dt.datetime | None = None
-    partners: tuple[ListedPartner, ...] = field(default=())
-
-
-SHELVES: dict[tuple[Any, str], Shelf] = {}
 
 
 def find_people(services: Services, search: Search) -> list[ListedPerson]:
@@ -246,13 +235,14 @@ def tier_value(programme: str, tier: str) -> str:
     return f"{programme}:{tier}"
 
 
+def listed_partners(services: Services) -> Figures[tuple[ListedPartner, ...]]:
+    """Return the part of an application that remembers every listed partner."""
+    return Figures(services, lambda _db, now: compute_partners(services, now))
+
+
 def all_partners(services: Services) -> tuple[ListedPartner, ...]:
-    """Return every listed partner, computed at most once a minute in each process."""
-    shelf = SHELVES.setdefault((services.db.client, services.db.name), Shelf())
-    now = services.now()
-    if shelf.at is None or not shelf.at <= now < shelf.at + FRESH_FOR:
-        shelf.partners, shelf.at = compute_partners(services, now), now
-    return shelf.partners
+    """Return every listed partner, as of a minute ago at most where they are many."""
+    return services.part(listed_partners).get()[0]
 
 
 def compute_partners(services: Services, now: dt.datetime) -> tuple[ListedPartner, ...]:
@@ -260,20 +250,27 @@ def compute_partners(services: Services, now: dt.datetime) -> tuple[ListedPartne
     rules = cache_of(services.db).get()
     orgs = organizations(services)
     holders: dict[str, list[Held]] = defaultdict(list)
-    for award in services.db["awards"].find({"org": "vendor", "final": None, "evaluated": {"$ne": True}}):
-        state = state_at(award, now) if award.get("states") else None
-        if state is not None and state.state in ACTIVE_STATES:
-            holders[award["person"]].append(
-                to_held(rules, award, state.version or award["version"], state.expires)
-            )
+    for award in active_awards(services, now):
+        state = award["last"]
+        version = state.get("version") or award["version"]
+        holders[award["person"]].append(to_held(rules, award, version, state.get("expires")))
     people_of: dict[str, list[str]] = defaultdict(list)
     for person, org in homes_of(services, holders, now).items():
         people_of[org].append(person)
     shown = [one.id for one in programmes(rules)]
 
+    wanted = {"org": "vendor", "programme": {"$in": shown}, "organization": {"$in": sorted(orgs)}}
+    steps = {
+        (one["programme"], one["organization"]): one["now"] for one in steps_at(services.db, wanted, now, now)
+    }
+
     def tiers(org: str) -> tuple[tuple[str, str], ...]:
-        steps = ((one, tier_at(services.db, rules, one, org, now).tier) for one in shown)
-        return tuple((one, tier) for one, tier in steps if tier is not None)
+        held = (
+            (one, steps[one, org]["tier"] if (one, org) in steps
+             else tier_at(services.db, rules, one, org, now).tier)
+            for one in shown
+        )  # fmt: skip
+        return tuple((one, tier) for one, tier in held if tier is not None)
 
     return tuple(
         to_partner(
@@ -282,6 +279,19 @@ def compute_partners(services: Services, now: dt.datetime) -> tuple[ListedPartne
             tiers(name),
         )
         for name, org in orgs.items()
+    )
+
+
+def active_awards(services: Services, now: dt.datetime) -> Iterator[Document]:
+    """Yield {_id, person, certification, version, last} of awards held now, `last` being their state."""
+    begun = {"$filter": {"input": "$states", "cond": {"$lte": ["$$this.at", now]}}}
+    yield from services.db["awards"].aggregate(
+        [
+            {"$match": {"org": "vendor", "final": None, "evaluated": {"$ne": True}}},
+            {"$project": {"person": 1, "certification": 1, "version": 1, "last": {"$last": begun}}},
+            {"$match": {"last.state": {"$in": sorted(ACTIVE_STATES)}}},
+        ],
+        batchSize=10_000,
     )
 
 

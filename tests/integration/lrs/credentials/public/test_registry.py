@@ -45,9 +45,8 @@ class Registry(World):
         self.partner("south")
         db.orgs.update_one({"_id": "north"}, {"$set": {"name": "North <Sea>", "region": "Europe"}})
         app = create_app(dataclasses.replace(settings, key_passphrase="of the tests"), db)
-        app.extensions["laurel"] = Services(settings, db, self.clock)
+        self.shown_by = app.extensions["laurel"] = Services(settings, db, self.clock)
         self.client = app.test_client()
-        registry_listing.SHELVES.clear()
 
     def certify(self, who, name, org="north"):
         self.send([exam(who, self.clock())])
@@ -61,7 +60,7 @@ class Registry(World):
         )  # fmt: skip
         tier_queue.enqueue(self.db, [org], self.clock())
         self.settle()
-        registry_listing.SHELVES.clear()
+        self.shown_by.parts.pop(registry_listing.listed_partners, None)
         return person
 
     def list(self, person, choice=LISTED):
