@@ -7,7 +7,7 @@ changed or removed afterwards: a hold ends by a `lift`, another fact.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -65,24 +65,39 @@ def decide_manually(
     `also` is done in the same transaction, as by an audit. `fact.by` is the person who decided where that
     matters (approvals), else whoever recorded it. Raises InvalidFact, UnknownRule.
     """
-    checked = _checked(db, rules, person, fact, now)
-    row = from_fact(replace(checked, decided_at=now), person) | {"recorded_by": recorded_by}
+    checked = checked_fact(db, rules, person, fact, now)
+    (row,) = append_facts(db, {person: checked}, now, appeal=appeal, recorded_by=recorded_by, also=also)
+    return row
+
+
+def append_facts(
+    db: Database[Document],
+    facts: Mapping[str, Fact],
+    now: dt.datetime,
+    *,
+    appeal: Appeal | None = None,
+    recorded_by: str | None = None,
+    also: Callable[[ClientSession], None] | None = None,
+) -> list[Document]:
+    """Append a checked fact of each person and make them due, all of it or nothing; returns the documents."""
+    extra: Document = {"recorded_by": recorded_by}
     if appeal is not None:
-        row["appeal"] = {"note": appeal.note, "due": appeal.due.isoformat()}
+        extra["appeal"] = {"note": appeal.note, "due": appeal.due.isoformat()}
+    rows = [from_fact(replace(fact, decided_at=now), person) | extra for person, fact in facts.items()]
 
     def change(session: ClientSession) -> None:
-        db.facts.insert_one(row, session=session)
-        evaluation_queue.enqueue(db, [person], now, session=session)
+        db.facts.insert_many(rows, session=session)
+        evaluation_queue.enqueue(db, facts, now, session=session)
         if also is not None:
             also(session)
 
     with db.client.start_session() as session:
         session.with_transaction(change)
-    return row
+    return rows
 
 
-def _checked(db: Database[Document], rules: RuleSet, person: str, fact: Fact, now: dt.datetime) -> Fact:
-    """Return the fact complete, or raise what is wrong with it."""
+def checked_fact(db: Database[Document], rules: RuleSet, person: str, fact: Fact, now: dt.datetime) -> Fact:
+    """Return the fact complete, or raise what is wrong with it: InvalidFact, UnknownRule."""
     if fact.certification is not None and fact.certification not in rules.certifications:
         raise rules.unknown("Certification", fact.certification)
     if fact.certification is None and fact.kind not in WITHOUT_CERTIFICATION:

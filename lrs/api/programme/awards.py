@@ -127,20 +127,14 @@ def decide(body: dict[str, Any], person: str, certification: str) -> dict[str, A
     `body` is a loaded NewFact. Raises what `decide_manually` does, UnknownThing and Forbidden.
     """
     principal, services = vendor_only(), current_services()
-    appeal, decider = body.pop("appeal", None), body.pop("by", None)
-    now, whom = services.now(), visible(person)
+    appeal, whom = body.pop("appeal", None), visible(person)
     about = None if certification == "-" else certification
-    fact = Fact(
-        **{"at": now, **body},
-        decided_at=now,
-        certification=about,
-        by=find_person(services.db, decider, now) if decider else None,
-    )
+    now, fact = services.now(), fact_of(body, about)
     noted = editor()
     row = services.db.standings.find_one({"org": VENDOR, "person": whom, "certification": about})
     state = state_at(row, now) if row else None
     before = {"state": state.state if state else None}
-    after = {"state": f"{fact.kind} decided", "certification": about, **_told(body)}
+    after = {"state": f"{fact.kind} decided", "certification": about, **told(body)}
 
     def audit(session: ClientSession) -> None:
         noted.session = session
@@ -158,7 +152,19 @@ def decide(body: dict[str, Any], person: str, certification: str) -> dict[str, A
     )
 
 
-def _told(body: dict[str, Any]) -> dict[str, Any]:
+def fact_of(body: dict[str, Any], certification: str | None) -> Fact:
+    """Return the fact that a loaded NewFact without an appeal says, decided now; raises UnknownPerson."""
+    services = current_services()
+    now, decider = services.now(), body.pop("by", None)
+    return Fact(
+        **{"at": now, **body},
+        decided_at=now,
+        certification=certification,
+        by=find_person(services.db, decider, now) if decider else None,
+    )
+
+
+def told(body: dict[str, Any]) -> dict[str, Any]:
     """Return what of a decision the audit keeps beside its note: dates as text, which MongoDB has not."""
     return {
         name: value.isoformat() if isinstance(value, dt.date) else value
