@@ -43,6 +43,7 @@ HEADERS: Final = {
 }
 MIB: Final = 1024 * 1024
 LONGEST_FORM: Final = MIB  # bytes
+LONGEST_STATEMENTS: Final = 32 * MIB  # a file of statements
 THEMES: Final = ("system", "light", "dark")
 THEME_COOKIE: Final = "laurel-theme"
 STATUS: Final[Statuses] = {
@@ -109,11 +110,12 @@ class Pages(Blueprint):
 
 
 def bound() -> None:
-    """Let a form be no longer than the longest rule file and its encoding need, or a package and its form."""
-    if request.endpoint == "console_content.upload":
-        request.max_content_length = LONGEST_FORM + current_services().settings.content_max_mb * MIB
-    else:
-        request.max_content_length = LONGEST_FORM
+    """Let a form be no longer than the longest rule file and its encoding need, or a file and its form."""
+    file = {
+        "console_content.upload": current_services().settings.content_max_mb * MIB,
+        "console_uploads.bring": LONGEST_STATEMENTS,
+    }
+    request.max_content_length = LONGEST_FORM + file.get(request.endpoint or "", 0)
 
 
 def harden(response: Response) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,23 +29,16 @@ from lrs.exchange.arriving.importing import (
     BATCH,
     ImportProgress,
     Refusal,
-    Store,
-    actors_of,
     import_statements,
 )
 from lrs.exchange.arriving.moved_documents import documents_of, import_documents
 from lrs.exchange.arriving.other_lrs import OtherLrs
+from lrs.exchange.arriving.storing import quietly, store_into
 from lrs.exchange.live_tail import tail as follow
 from lrs.foundation.context import Services, utc_now
 from lrs.messaging.old_news import silence
-from lrs.xapi.consistent_through import Consistency, board, board_path
-from rules.catalogue.relevance import relevance
 from statements.errors import StatementError
-from statements.ingest import Part, Writer, store_statements
-from statements.parsing.parse import Parsed
-from statements.parsing.times import Version
 from statements.storage.documents import DocumentStore
-from statements.storage.store import StatementStore
 
 
 @click.group()
@@ -145,9 +138,9 @@ def import_(
     with one_line_errors():
         origin = _source(source, key, secret_file, since, page)
         report = ImportProgress(position=_saved_position(db, source, org) if resume else "")
-        store = _store(services, org, controlled_by="partner" if partner else "vendor")
+        store = store_into(services, org, "partner" if partner else "vendor")
         if quiet:
-            store = _quietly(services, store)
+            store = quietly(store, lambda ifis: silence(db, ifis, services.now()))
         _run_import(db, origin, store, report, (source, org))
         documents = _import_documents(services, source, org)
     _print_report(report)
@@ -172,36 +165,6 @@ def _source(source: str, key: str | None, secret_file: Any, since: str, page: in
     if not path.exists():
         raise ValueError(f"{source}: no such file or folder, and not an address")
     return open_source(path)
-
-
-def _store(services: Services, org: str, *, controlled_by: Any) -> Store:
-    store = StatementStore(services.db, org, longest_chain=services.settings.longest_chain)
-    account = {"homePage": services.settings.public_url, "name": "import"}
-    authority = {"objectType": "Agent", "account": account}
-    writer = Writer("import", "import", controlled_by, authority, keeps_origin=True)
-    is_relevant = relevance(services.db)
-
-    place = board(board_path(services.settings.mongodb_uri, services.settings.database))
-    consistency = Consistency(services.db, place, services.now)
-
-    def store_batch(batch: Sequence[Parsed], parts: Mapping[str, Part], version: Version) -> Any:
-        with consistency.writing() as now:
-            return store_statements(
-                store, batch, writer=writer, version=version, now=now, attachments=parts,
-                is_relevant=is_relevant,
-            )  # fmt: skip
-
-    return store_batch
-
-
-def _quietly(services: Services, store: Store) -> Store:
-    """Return what stores a batch so that nobody is told of what it says about its actors up to now."""
-
-    def store_batch(batch: Sequence[Parsed], parts: Mapping[str, Part], version: Version) -> Any:
-        silence(services.db, actors_of(parsed.value for parsed in batch), services.now())
-        return store(batch, parts, version)
-
-    return store_batch
 
 
 def _saved_position(db: Any, source: str, org: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from typing import Any, Final
+from uuid import UUID
 
 import orjson
 from flask import Response, g
@@ -12,6 +14,7 @@ from lrs.analysis.readable_stores import scope_of
 from lrs.analysis.run import Analyst
 from lrs.api.rights import directory
 from lrs.console.instants import beginning
+from lrs.console.language import mark
 from lrs.console.lists import Rows, Span, asked, listed
 from lrs.console.models import asked_statements as model
 from lrs.console.organizations.people import org_names, titles
@@ -24,6 +27,7 @@ Document = dict[str, Any]
 FILTERS: Final = ("actor", "verb", "object", "client", "registration", "since", "until", "filter")
 SECONDS: Final = 5.0  # an answer for a page comes at once, or the filter has to be narrower
 RELATED: Final = 20
+ARRIVED: Final[Document] = {"stub": {"$exists": False}}  # not only spoken of by another statement
 VERBS: Final = (
     "completed",
     "passed",
@@ -62,16 +66,36 @@ def statement(statement: str) -> Response:
     """Show one statement: as it was sent, who sent it, what refers to it, and what it decided."""
     services = current_services()
     scope, wanted = scope_of(services.db, g.principal), read_id(statement)
-    rows = list(services.db.statements.find({**scope.filter(), "id": wanted}).limit(RELATED))
+    rows = list(services.db.statements.find({**scope.filter(), "id": wanted, **ARRIVED}).limit(RELATED))
     if not rows:
         raise UnknownThing("statement", statement)
     row = rows[0]
     return show(
         "statement.html",
         id=statement, row=row, others=rows[1:], text=pretty(row["raw"]), orgs=org_names(), titles=titles(),
-        person=person_of(row["actor"]), decided=decided_by(row),
+        person=person_of(row["actor"]), decided=decided_by(row), chain=list(chain_of(row)),
         short=model.short, short_actor=model.short_actor,
     )  # fmt: skip
+
+
+def chain_of(row: Document) -> Iterator[tuple[str, UUID, Document | None]]:
+    """Yield what a statement hangs together with in its store: what voided it, what it speaks of, in turn.
+
+    Each with how it does and its id; None for a statement that is not in the store.
+    """
+    statements = current_services().db.statements
+    if "voided_by" in row:
+        voider = statements.find_one({"org": row["org"], "id": row["voided_by"]})
+        yield mark("Voided by"), row["voided_by"], voider
+    seen, at = {row["id"]}, row
+    while "target" in at and at["target"] not in seen and len(seen) <= RELATED:
+        target: UUID = at["target"]
+        found = statements.find_one({"org": row["org"], "id": target, **ARRIVED})
+        yield mark("Voids") if "voids" in at else mark("Speaks of"), target, found
+        if found is None:
+            return
+        seen.add(target)
+        at = found
 
 
 def read_id(text: str) -> uuid.UUID:

@@ -621,7 +621,7 @@ def test_an_import_tells_of_its_unfinished_writes(
         told.append(board(board_path(settings.mongodb_uri, settings.database)).oldest(later) < later)
         return store_statements(*words, **named)
 
-    monkeypatch.setattr("lrs.commands.records.statements.store_statements", watched)
+    monkeypatch.setattr("lrs.exchange.arriving.storing.store_statements", watched)
     file = tmp_path / "one.ndjson"
     file.write_bytes(orjson.dumps(body(1)))
     assert command("statements", "import", str(file), "--org", "north").exit_code == 0
