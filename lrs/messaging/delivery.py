@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ LEASE: Final = dt.timedelta(seconds=60)
 PAUSE_AFTER: Final = 3  # consecutive failures after which an endpoint is left alone for a while
 PAGE: Final = 200
 REPLY_BYTES: Final = 500
+TEST: Final = "webhook.test"  # the type of an event that only tests an endpoint
 
 
 def fan_out(db: Database[Document], endpoint: Document, now: dt.datetime) -> int:
@@ -132,6 +134,23 @@ def post(settings: Settings, endpoint: Document, event: Document, now: dt.dateti
         return Reply(None, refused.reason)
     except (urllib3.exceptions.HTTPError, OSError) as error:
         return Reply(None, type(error).__name__)
+
+
+def test(settings: Settings, db: Database[Document], endpoint: Document, now: dt.datetime) -> Reply:
+    """Send an event that says nothing but that it is a test, signed like all; the endpoint keeps the answer.
+
+    It is no part of the feed, is tried once, and neither holds up nor disables anything.
+    """
+    event = {
+        "_id": f"evt_test_{secrets.token_hex(12)}",
+        "type": TEST,
+        "timestamp": now,
+        "data": {"organization": endpoint["org"], "endpoint": endpoint["_id"]},
+    }
+    reply = post(settings, endpoint, event, now)
+    tested = {"at": now, "event": event["_id"], "status": reply.status, "reason": reply.reason[:REPLY_BYTES]}
+    db.endpoints.update_one({"_id": endpoint["_id"]}, {"$set": {"tested": tested}})
+    return reply
 
 
 def cloud_event(settings: Settings, event: Document) -> dict[str, str]:

@@ -110,6 +110,15 @@ def message(
     return made
 
 
+def preview(settings: Settings, kind: str, language: str, now: dt.datetime) -> EmailMessage:
+    """Return a notice as its recipient would get it, with made-up names."""
+    told = ("award.issued", "award.expired") if kind == "digest" else (kind,)
+    return message(
+        settings, to="ana@example.com", name=EXAMPLE["name"], language=language,
+        lines=[Line(one, EXAMPLE) for one in told], now=now, key="preview",
+    )  # fmt: skip
+
+
 def _shown(settings: Settings, words: Mapping[str, Any], line: Line, now: dt.datetime) -> dict[str, str]:
     entry = _entry(words, line.template)
     return {

@@ -2,7 +2,7 @@
 
 endpoints  {_id "ep_…", org, url, types, contact, consent, secrets [{sealed, until}], enabled,
             disabled_reason, cursor, failures, answers, next_at, leased_until, created_at, updated_at,
-            version}
+            version, tested? {at, event, status, reason}}
 deliveries {_id "<endpoint>/<event>", org, endpoint, event, seq, person, state waiting|delivered|dead,
             due_at, tries, last {at, status, reason}, delivered_at}
 

@@ -12,7 +12,7 @@ from lrs.api.contract import Blueprint, PageArgs, page, page_schema
 from lrs.api.resource import Resource, chosen
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import Outdated
-from lrs.messaging import webhooks
+from lrs.messaging import delivery, webhooks
 from lrs.messaging.event_data import CONSENT, CONTACT
 from rules.engine.queues.outbox import EVENT_TYPES
 
@@ -70,6 +70,13 @@ class SecretSchema(Schema):
     """A new secret; the old one signs beside it for a day."""
 
     secret = fields.String()
+
+
+class TestedSchema(Schema):
+    """What the receiver answered to a test event; `status` is null where it gave no answer."""
+
+    status = fields.Integer(allow_none=True)
+    reason = fields.String()
 
 
 class DeliveryArgs(PageArgs):
@@ -178,6 +185,15 @@ def rotate(endpoint: str) -> Document:
     """Give the endpoint a new secret; both sign for a day."""
     services = current_services()
     return {"secret": webhooks.rotate(services.settings, services.db, find(endpoint), services.now())}
+
+
+@blp.post("/<endpoint>/test", scope="orgs")
+@blp.response(200, TestedSchema)
+def test(endpoint: str) -> Document:
+    """Send a signed event of the type `webhook.test` once, now, and answer what the receiver said."""
+    services = current_services()
+    reply = delivery.test(services.settings, services.db, find(endpoint), services.now())
+    return {"status": reply.status, "reason": reply.reason}
 
 
 @blp.get("/<endpoint>/deliveries", scope="orgs")

@@ -9,8 +9,9 @@ import click
 from lrs.commands import json_option, print_rows, with_services
 from lrs.foundation.context import Services
 from lrs.foundation.errors import UnknownThing
+from lrs.messaging import notice_texts
 from lrs.messaging.mail_queue import resend as send_again
-from lrs.messaging.notice_texts import DEFAULT_LANGUAGE, EXAMPLE, LANGUAGES, Line, kinds, message
+from lrs.messaging.notice_texts import DEFAULT_LANGUAGE, LANGUAGES, kinds
 
 
 @click.group()
@@ -27,18 +28,7 @@ def group() -> None:
 @with_services
 def preview(services: Services, *, kind: str, language: str, html: Path | None) -> None:
     """Show a notice as its recipient would get it, with made-up names."""
-    lines = [
-        Line(name, EXAMPLE) for name in (("award.issued", "award.expired") if kind == "digest" else (kind,))
-    ]
-    made = message(
-        services.settings,
-        to="ana@example.com",
-        name=EXAMPLE["name"],
-        language=language,
-        lines=lines,
-        now=services.now(),
-        key="preview",
-    )
+    made = notice_texts.preview(services.settings, kind, language, services.now())
     click.echo(f"Subject: {made['Subject']}\n")
     for part in made.iter_parts():
         if part.get_content_type() == "text/plain":

@@ -52,3 +52,10 @@ def resend(endpoint: str) -> Response:
     services, found = current_services(), api.find(endpoint)
     resend_events(services.db, found["org"], endpoint, services.now(), sent("event").get("event"))
     return redirected(f"/console/webhooks/{endpoint}")
+
+
+@blueprint.post("/console/webhooks/<endpoint>/test", scope="orgs")
+def test(endpoint: str) -> Response:
+    """Send a test event now; the page tells what the receiver answered."""
+    api.test(endpoint)
+    return redirected(f"/console/webhooks/{endpoint}#tested")

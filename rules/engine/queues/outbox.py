@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
-from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
@@ -34,6 +34,10 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel(
             [("org", ASCENDING), ("seq", ASCENDING)],
             unique=True,
+            partialFilterExpression={"seq": {"$exists": True}},
+        ),
+        IndexModel(
+            [("org", ASCENDING), ("type", ASCENDING), ("seq", ASCENDING)],
             partialFilterExpression={"seq": {"$exists": True}},
         ),
         IndexModel(
@@ -156,6 +160,16 @@ def read_after(
         wanted["type"] = {"$in": list(types)}
     wanted |= {f"data.{name}": value for name, value in (match or {}).items()}
     return list(db.outbox.find(wanted).sort("seq", ASCENDING).limit(limit))
+
+
+def newest(
+    db: Database[Document], limit: int, event_type: str | None = None, before: int | None = None
+) -> list[Document]:
+    """Return numbered events of a type, or all, the newest first; `before` is a `seq` to go on from."""
+    wanted: Document = {"org": VENDOR, "seq": {"$exists": True} if before is None else {"$lt": before}}
+    if event_type is not None:
+        wanted["type"] = event_type
+    return list(db.outbox.find(wanted).sort("seq", DESCENDING).limit(limit))
 
 
 def body(row: Mapping[str, Any]) -> Document:

@@ -148,6 +148,23 @@ def test_an_event_arrives_signed_as_standard_webhooks_says(
     )
 
 
+def test_a_test_event_is_signed_goes_out_once_and_leaves_the_feed_as_it_is(
+    db: Any, local: Settings, receiver: Receiver
+) -> None:
+    made, secret = endpoint(db, local, receiver, types=["award.issued"])
+    at = dt.datetime.now(dt.UTC)
+    assert sending.test(local, db, made, at) == Reply(204, "")
+    ((_, headers, body),) = receiver.taken
+    assert Webhook(secret).verify(body.decode(), headers)["type"] == "webhook.test"
+    receiver.behave = lambda event, tries: 500
+    assert sending.test(local, db, made, at).status == 500
+    after = webhooks.get(db, "vendor", made["_id"])
+    assert (after["tested"]["status"], after["enabled"], after["failures"]) == (500, True, 0)
+    assert (db.outbox.count_documents({}), db.deliveries.count_documents({})) == (0, 0)
+    refused = sending.test(dataclasses.replace(local, allow_private_addresses=False), db, made, at)
+    assert refused.status is None, "a test goes nowhere that deliveries may not go"
+
+
 def test_what_a_cloud_event_says_of_itself_is_ascii(local: Settings) -> None:
     event = {"_id": "e_1", "type": "award.issued", "timestamp": NOW, "data": {"person": "p_ana\u00e9"}}
     told = attributes(dataclasses.replace(local, public_url="https://l\u00e9rnen.example"), event)
