@@ -123,3 +123,12 @@ for (const form of document.querySelectorAll("form.upload")) {
     sending.send(new FormData(form));
   });
 }
+
+// What is to be used elsewhere is copied by a button, which is only there where it works.
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = !navigator.clipboard;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    button.textContent = button.dataset.done;
+  });
+}
