@@ -28,6 +28,7 @@ from lrs.access import organizations, sessions, users
 from lrs.analysis import saved
 from lrs.analysis.readable_stores import whole_scope
 from lrs.foundation.audit import Editor
+from rules.engine.identity import person_id
 
 NAME: Final = "console"
 PARTNERS: Final = 500
@@ -72,7 +73,7 @@ def prepare(run: Run, db: Any) -> None:
     db.people.bulk_write(
         [
             UpdateOne(
-                {"ifis.ifi": f"mbox::{crowd.mailbox(n)}"},
+                {"_id": person_id(f"mbox::{crowd.mailbox(n)}")},
                 {"$set": {"name": f"Person {n}", "email": crowd.mailbox(n).removeprefix("mailto:")}},
             )
             for n in range(people)
@@ -155,6 +156,12 @@ def pages(db: Any) -> dict[str, list[str]]:
         "partners": ["/console/partners"],
         "one partner": partners,
         "roster": [f"{one}/roster" for one in partners],
+        "tier board": ["/console/tiers", "/console/tiers?at=2026-06-30"],
+        "partners of a tier": ["/console/tiers?tier=silver", "/console/tiers?moved=up"],
+        "decide about many": [
+            f"/console/decisions?certification=product-{n:02d}&state=active&org={partner(n)}" for n in range(20)
+        ],
+        "groups": ["/console/groups", "/console/groups/certified-assessors"],
         "expiries": ["/console/expiries?days=90"],
         "expiries of a year": ["/console/expiries?days=365"],
         "rules": ["/console/rules"],
@@ -166,6 +173,9 @@ def pages(db: Any) -> dict[str, list[str]]:
         "live": ["/console/live"],
         "live, what is newer": [f"/console/live.json?since={dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"],
         "refused": ["/console/inbound"],
+        "refused in groups": ["/console/inbound/groups"],
+        "events": ["/console/events", "/console/events?type=tier.changed"],
+        "upload": ["/console/statements/upload"],
         "ask": ["/console/ask"],
         "questions": ["/console/questions"],
         "one question": [f"/console/questions/{question['_id']}"],
@@ -175,7 +185,9 @@ def pages(db: Any) -> dict[str, list[str]]:
         "webhooks": ["/console/webhooks"],
         "audit": ["/console/audit"],
         "health": ["/console/health"],
+        "settings": ["/console/settings"],
         "content": ["/console/content"],
+        "registry": ["/registry", "/registry/partners", "/registry?q=person"],
     }  # fmt: skip
 
 
