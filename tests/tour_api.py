@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import io
+import json
 import re
 import uuid
 from dataclasses import asdict
@@ -378,6 +379,7 @@ def webhooks(tour: Tour) -> None:
     tour.go("PATCH /api/v1/webhooks/<endpoint>", json={"types": ["award.suspended", "award.reinstated"]})
     tour.go("PATCH /api/v1/webhooks/<endpoint>", json={"enabled": True})
     tour.go("POST /api/v1/webhooks/<endpoint>/secrets")
+    tour.go("POST /api/v1/webhooks/<endpoint>/test")
     tour.settle()
     tour.ids |= {"person": person_id(BEA), "certification": "sales-pro"}
     facts = "POST /api/v1/people/<person>/certifications/<certification>/facts"
@@ -494,7 +496,8 @@ def opened(tour: Tour, base: str) -> None:
 CONSOLE_LISTS = (
     "/certifications", "/certifications/<certification>/holders", "/assignments", "/assignments/<assignment>", "/expiries", "/people", "/partners",
     "/partners/<org>/roster", "/clients",
-    "/rules", "/statements", "/inbound", "/users", "/webhooks", "/audit",
+    "/rules", "/statements", "/inbound", "/inbound/groups", "/users", "/webhooks", "/audit", "/tiers",
+    "/events",
 )  # fmt: skip
 CONSOLE_PAGES = (
     "", "/certifications/<certification>", "/certifications/<certification>/versions", "/people/<person>",
@@ -596,12 +599,52 @@ def console(tour: Tour) -> None:
     for form_of in ("", ".json", ".csv"):
         tour.go(f"GET /console/webhooks/<endpoint>{form_of}", client=browser.client)
     tour.go("POST /console/webhooks/<endpoint>/resend", **author)
+    tour.go("POST /console/webhooks/<endpoint>/test", **author)
+    console_many(tour, author)
+    tour.go("GET /console/settings", client=browser.client)
+    tour.go("GET /console/settings/notices", client=browser.client)
+    tour.go("POST /console/settings/brand", data={"colour": "#14584c", "org": "aurora"}, **author)
+    tour.go("POST /console/settings/keys", data={"action": "add", "algorithm": "EdDSA"}, **author)
     invited(tour, author)
     second_factor(tour)
     tour.go("POST /preferences", client=browser.client, data={"theme": "dark"})
     tour.go("POST /preferences", data={"timezone": "Asia/Tokyo"}, **author)
     tour.go("GET /start/<item>", client=browser.client, ok=404)
     tour.go("POST /logout", client=browser.client, headers={CSRF_HEADER: browser.csrf})
+
+
+def console_many(tour: Tour, author: dict[str, Any]) -> None:
+    """Decide about many people at once, keep a group, and bring statements from a file."""
+    reading = {"client": author["client"]}
+    tour.ids["group"] = "tour-group"
+    tour.go("POST /console/groups", data={"name": "tour-group"}, **author)
+    for action in ("add", "end"):
+        tour.go(
+            "POST /console/groups/<group>",
+            data={"person": "ana.lima@drift.example", "action": action},
+            **author,
+        )
+    for form in ("", ".json", ".csv"):
+        tour.go(f"GET /console/groups{form}", **reading)
+        tour.go(f"GET /console/groups/<group>{form}", **reading)
+    tour.go("GET /console/decisions", query_string={"certification": "sales-pro"}, **reading)
+    active = tour.go(
+        "GET /api/v1/awards", query_string={"certification": "sales-pro", "state": "active"}
+    ).json
+    person = active["items"][0]["person"]
+    body = {"certification": "sales-pro", "person": person, "kind": "hold", "reason": "identity"}
+    page = tour.go("POST /console/decisions", data=body, **author).text
+    seen = re.findall(r'name="seen" value="(\w+)"', page)
+    done = {**body, "action": "apply", "count": "1", "seen": seen[0] if seen else ""}
+    tour.go("POST /console/decisions", data=done, **author)
+    tour.go("GET /console/statements/upload", **reading)
+    brought = {
+        "actor": {"mbox": "mailto:brought@console.example"}, "verb": {"id": "http://verbs.example/did"},
+        "object": {"id": "http://content.example/brought"},
+    }  # fmt: skip
+    for action in ("try", "import"):
+        file = {"text": json.dumps(brought), "action": action, "org": "vendor", "quiet": "on"}
+        tour.go("POST /console/statements/upload", data=file, **author)
 
 
 def invited(tour: Tour, author: dict[str, Any]) -> None:

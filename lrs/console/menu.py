@@ -37,6 +37,8 @@ MENU: Final[tuple[Group, ...]] = (
         (
             Entry(mark("People"), "/console/people", ("people",)),
             Entry(mark("Partners"), "/console/partners", ("orgs", "people", "analytics")),
+            Entry(mark("Tiers"), "/console/tiers", ("orgs", "people", "analytics")),
+            Entry(mark("Groups"), "/console/groups", ("people",), vendor=True),
         ),
     ),
     (
@@ -56,8 +58,10 @@ MENU: Final[tuple[Group, ...]] = (
         (
             Entry(mark("Clients"), "/console/clients", ("orgs",)),
             Entry(mark("Webhooks"), "/console/webhooks", ("orgs",)),
+            Entry(mark("Events"), "/console/events", ("rules", "analytics"), vendor=True),
             Entry(mark("Learning systems"), "/console/platforms", ("orgs",), vendor=True),
             Entry(mark("Users"), "/console/users", ("orgs",)),
+            Entry(mark("Settings"), "/console/settings", ("orgs",)),
             Entry(mark("Audit"), "/console/audit", ("orgs",)),
             Entry(mark("Health"), "/console/health", ("rules",), vendor=True),
         ),

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from lrs.console.entry import home, preferences, search, second_factor, sign_in, start
-from lrs.console.organizations import clients, identities, joining, partners, people, users
-from lrs.console.programme import assignments, certifications, deciding, expiries, explained, plans, rules
+from lrs.console.entry import home, preferences, search, second_factor, settings, sign_in, start
+from lrs.console.organizations import clients, groups, identities, joining, partners, people, tiers, users
+from lrs.console.programme import (
+    assignments,
+    bulk,
+    certifications,
+    deciding,
+    expiries,
+    explained,
+    plans,
+    rules,
+)
 from lrs.console.records import (
     ask,
     audit,
     content,
+    events,
     health,
     inbound,
     live,
@@ -18,6 +28,7 @@ from lrs.console.records import (
     questions,
     reports,
     statements,
+    uploads,
     webhooks,
 )
 from lrs.console.shell import Pages
@@ -38,9 +49,13 @@ BLUEPRINTS: Final[tuple[Pages, ...]] = (
     identities.blueprint,
     explained.blueprint,
     deciding.blueprint,
+    bulk.blueprint,
     partners.blueprint,
     joining.blueprint,
+    tiers.blueprint,
+    groups.blueprint,
     statements.blueprint,
+    uploads.blueprint,
     live.blueprint,
     content.blueprint,
     platforms.blueprint,
@@ -51,6 +66,8 @@ BLUEPRINTS: Final[tuple[Pages, ...]] = (
     clients.blueprint,
     users.blueprint,
     webhooks.blueprint,
+    events.blueprint,
     audit.blueprint,
     health.blueprint,
+    settings.blueprint,
 )

@@ -300,6 +300,7 @@ LINES = [
     line("POST /api/v1/webhooks/<endpoint>/deliveries/<event>/resend", "orgs", body={}),
     line("POST /api/v1/webhooks/<endpoint>/resend", "orgs", body={}),
     line("POST /api/v1/webhooks/<endpoint>/secrets", "orgs", body={}),
+    line("POST /api/v1/webhooks/<endpoint>/test", "orgs", body={}),
     line("GET /", kind="public", why="ways to the pages, and the issuer's name"),
     line("GET /registry", kind="public", why="what holders and partners publish"),
     line("GET /registry.json", kind="public", why="what holders and partners publish"),
@@ -342,6 +343,13 @@ LINES = [
     *listing("/console/partners", "orgs", "people", "analytics"),
     line("GET /console/partners/<org>", "orgs", "people", "analytics", kind="page"),
     *listing("/console/partners/<org>/roster", "people"),
+    *listing("/console/tiers", "orgs", "people", "analytics"),
+    *listing("/console/groups", "people"),
+    line("POST /console/groups", "people", kind="page"),
+    *listing("/console/groups/<group>", "people"),
+    line("POST /console/groups/<group>", "people", kind="page"),
+    line("GET /console/decisions", "people", "rules", kind="page"),
+    line("POST /console/decisions", "people", "rules", kind="page"),
     line("GET /console/partners/<org>/join", "people", kind="page"),
     line("POST /console/partners/<org>/roster", "people", kind="page"),
     line("POST /console/partners/<org>/invitations", "people", kind="page"),
@@ -379,7 +387,13 @@ LINES = [
     line("POST /console/webhooks", "orgs", kind="page"),
     *listing("/console/webhooks/<endpoint>", "orgs"),
     line("POST /console/webhooks/<endpoint>/resend", "orgs", kind="page"),
+    line("POST /console/webhooks/<endpoint>/test", "orgs", kind="page"),
+    *listing("/console/events", "rules", "analytics"),
     *listing("/console/audit", "orgs", query={"org": VICTIM}),
+    line("GET /console/settings", "orgs", kind="page", query={"org": VICTIM}),
+    line("POST /console/settings/brand", "orgs", kind="page"),
+    line("POST /console/settings/keys", "orgs", kind="page"),
+    line("GET /console/settings/notices", "orgs", kind="page"),
     line("GET /console/reports", "analytics", kind="page"),
     line("GET /console/reports/<name>", "analytics", kind="page", query={"organization": VICTIM}),
     line("GET /console/reports/<name>.json", "analytics", kind="page", query={"organization": VICTIM}),
@@ -396,6 +410,8 @@ LINES = [
     line("POST /console/plans/<plan>/reviews", "rules", kind="page"),
     *listing("/console/statements", "analytics", query={"org": VICTIM}),
     line("GET /console/statements/<statement>", "analytics", kind="page"),
+    line("GET /console/statements/upload", "statements/write", kind="page"),
+    line("POST /console/statements/upload", "statements/write", kind="page"),
     *listing("/console/live", "analytics", query={"org": VICTIM}),
     *(
         line(
@@ -422,6 +438,7 @@ LINES = [
     line("GET /console/questions/<query>", "analytics", kind="page"),
     line("POST /console/questions/<query>", "analytics", kind="page"),
     *listing("/console/inbound", "orgs", query={"org": VICTIM}),
+    *listing("/console/inbound/groups", "orgs", query={"org": VICTIM}),
     line("GET /console/inbound/<refusal>", "orgs", kind="page"),
     line("GET /partner", "people", kind="page", query={"org": VICTIM}),
     *listing("/partner/people", "people", query={"org": VICTIM}),
@@ -811,6 +828,12 @@ def test_a_launch_token_reaches_only_its_own_learner(world: World, one: Line) ->
         assert response.status_code == 403, response.text
 
 
+OF_VENDOR = (
+    "/console/platforms", "/console/groups", "/console/decisions", "/console/events",
+    "/console/statements/upload", "/console/settings/keys",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize("one", PAGES, ids=[one.rule for one in PAGES])
 def test_pages_are_for_users_of_the_realm(world: World, one: Line) -> None:
     for headers in (None, world.wrong, world.revoked, world.rival, world.launched):
@@ -818,9 +841,8 @@ def test_pages_are_for_users_of_the_realm(world: World, one: Line) -> None:
         assert (response.status_code, response.location.split("?")[0]) == (302, "/login")
         assert leaks(one, response, world.ids) == []
     response = world.ask_as_admin(one)
-    # a password of a partner's proves no person: it opens no course, and no page on one; learning systems are
-    # registered by the vendor alone
-    forbidden = one.rule.startswith(("/start/", "/me", "/console/platforms")) or not principal_may(one)
+    # a password of a partner's proves no person: it opens no course, and no page on one
+    forbidden = one.rule.startswith(("/start/", "/me", *OF_VENDOR)) or not principal_may(one)
     theirs = "<" in one.rule or "org" in one.query
     expected = 403 if forbidden else 404 if theirs else 422 if one.method == "POST" else 200
     assert response.status_code == expected, response.text

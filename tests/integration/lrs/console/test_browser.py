@@ -67,6 +67,9 @@ def paths(world: World) -> list[str]:
         f"{sven}/merge", f"{sven}/split", f"{sven}/certifications/sales-pro/decisions",
         "/console/ask?q=%7B%22group%22:[%22org%22,%22verb%22]%7D", "/console/questions",
         "/console/users", "/console/webhooks", "/console/audit", "/console/live", "/console/platforms",
+        "/console/tiers", "/console/tiers?tier=gold", "/console/groups", "/console/groups/certified-assessors",
+        "/console/settings", "/console/settings/notices", "/console/inbound/groups", "/console/events", "/console/statements/upload",
+        "/console/decisions?certification=sales-pro&state=active",
     ]  # fmt: skip
 
 
@@ -272,3 +275,58 @@ def test_a_page_is_walked_by_keyboard_alone(site: str, page: Page, path: str) ->
     assert missed == [], "there is no trap, and nothing is left out"
     assert [at for at, (near, _) in reached.items() if at.isdigit() and not near] == [], "covered"
     assert [at for at, (_, shown) in reached.items() if not shown] == [], "the focus is not seen"
+
+
+def looked_at(page: Page, name: str) -> None:
+    """Let axe look at the page that a form gave, in both themes and at 390 pixels."""
+    assert page.run("document.documentElement.scrollWidth <= innerWidth"), name
+    if not AXE.exists():
+        return
+    page.run(AXE.read_text("utf-8") + ";0")
+    script = f"axe.run({{runOnly: {json.dumps(TAGS)}}}).then(found => found.violations.map(v => v.id))"
+    for theme in ("light", "dark"):
+        page.run(f"document.documentElement.dataset.theme = {json.dumps(theme)}; 0")
+        for width in (390, 1280):
+            page.call(
+                "Emulation.setDeviceMetricsOverride",
+                width=width,
+                height=900,
+                deviceScaleFactor=1,
+                mobile=False,
+            )
+            assert page.run(script) == [], (name, theme, width)
+
+
+def test_two_holders_are_chosen_and_the_effect_of_a_decision_is_shown(
+    world: World, site: str, page: Page
+) -> None:
+    """From the list of holders to what a suspension of two would do; nothing is recorded."""
+    before = world.db.facts.count_documents({"by_people": True})
+    visit(page, f"{site}/console/certifications/sales-pro/holders?state=active")
+    page.run("[...document.querySelectorAll('td.pick input')].slice(0, 2).forEach(one => one.click()); 0")
+    page.run("document.querySelector('.row.after button').click()")
+    page.wait("location.pathname === '/console/decisions' && document.readyState === 'complete'")
+    assert page.run("document.getElementById('who').textContent").endswith("2 people are chosen")
+    page.run("document.querySelector('[name=kind][value=hold]').click()")
+    page.run("document.getElementById('reason').value = 'identity'")
+    page.run("document.querySelector('form.deeds button').click()")
+    page.wait("document.readyState === 'complete' && document.getElementById('effect') !== null")
+    assert page.run("document.getElementById('effect').textContent") == "Suspend: 2 people change"
+    assert page.run("document.querySelectorAll('tbody tr').length") == 2
+    looked_at(page, "the effect of a decision")
+    assert world.db.facts.count_documents({"by_people": True}) == before
+
+
+def test_a_file_of_statements_is_tried_on_the_page(world: World, site: str, page: Page) -> None:
+    before = world.db.statements.count_documents({})
+    visit(page, f"{site}/console/statements/upload")
+    text = json.dumps(make_statement()) + "\n{}\n"
+    page.run(f"document.getElementById('text').value = {json.dumps(text)}; 0")
+    page.run("document.querySelector('button[value=try]').click()")
+    page.wait("document.readyState === 'complete' && document.getElementById('outcome') !== null")
+    assert (
+        page.run("[...document.querySelectorAll('tbody th')].map(one => one.textContent).join()")
+        == "text.json:2"
+    )
+    looked_at(page, "the outcome of a trial")
+    assert world.db.statements.count_documents({}) == before
