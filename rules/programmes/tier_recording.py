@@ -12,7 +12,7 @@ import datetime as dt
 import logging
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -271,6 +271,12 @@ def step_at(view: Mapping[str, Any], at: dt.datetime) -> Step:
     steps = view["steps"]
     found = steps[max(bisect_right(steps, at, key=lambda one: one["at"]) - 1, 0)]
     return Step(found["at"], found["tier"], found.get("reached"), found.get("falls_at"), found.get("version"))
+
+
+def views_of(programmes: Iterable[str], organizations: Iterable[str]) -> Document:
+    """Return the filter of the views of these organizations in these programmes."""
+    orgs = sorted(organizations)
+    return {"_id": {"$in": [f"{programme}/{org}" for programme in programmes for org in orgs]}, "org": VENDOR}
 
 
 def steps_at(

@@ -17,8 +17,7 @@ from lrs.foundation.errors import InvalidField
 from lrs.http.addresses import beside
 from rules.catalogue.store import cache_of
 from rules.language.model import PartnerTiers
-from rules.programmes.tier_recording import steps_at
-from rules.stored import VENDOR
+from rules.programmes.tier_recording import steps_at, views_of
 
 Document = dict[str, Any]
 COLUMNS: Final = (
@@ -65,8 +64,7 @@ def rows_of(
     db = current_services().db
     asked_for = {**org_filter("_id"), **({"region": region} if region else {})}
     orgs = {one["_id"]: one for one in db.orgs.find(asked_for, {"name": 1, "region": 1})}
-    wanted = {"org": VENDOR, "programme": programme, "organization": {"$in": sorted(orgs)}}
-    rows = (model.row_of(one, order) for one in steps_at(db, wanted, at, since))
+    rows = (model.row_of(one, order) for one in steps_at(db, views_of([programme], orgs), at, since))
     return [
         {**one, "name": orgs[one["organization"]]["name"], "region": orgs[one["organization"]].get("region")}
         for one in rows

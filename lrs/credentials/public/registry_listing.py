@@ -21,7 +21,7 @@ from rules.engine import identity as persons
 from rules.engine.standings import state_at
 from rules.evaluation.timeline import ACTIVE_STATES
 from rules.language.model import Certification, PartnerTiers, Skill
-from rules.programmes.tier_recording import steps_at, tier_at
+from rules.programmes.tier_recording import steps_at, tier_at, views_of
 from rules.wording.phrases import spoken
 
 Document = dict[str, Any]
@@ -259,10 +259,8 @@ def compute_partners(services: Services, now: dt.datetime) -> tuple[ListedPartne
         people_of[org].append(person)
     shown = [one.id for one in programmes(rules)]
 
-    wanted = {"org": "vendor", "programme": {"$in": shown}, "organization": {"$in": sorted(orgs)}}
-    steps = {
-        (one["programme"], one["organization"]): one["now"] for one in steps_at(services.db, wanted, now, now)
-    }
+    views = steps_at(services.db, views_of(shown, orgs), now, now)
+    steps = {(one["programme"], one["organization"]): one["now"] for one in views}
 
     def tiers(org: str) -> tuple[tuple[str, str], ...]:
         held = (
