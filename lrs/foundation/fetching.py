@@ -65,23 +65,24 @@ class Fetcher:
         With a token to show (`bearer`) none is followed: it is for this address only.
         """
         shown = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
-        services = url
+        place = url
         for _ in range(MAX_REDIRECTS + 1):
-            parts = urlsplit(services)
-            address = checked_address(services, parts, allow_private=self.allow_private)
+            parts = urlsplit(place)
+            headers = {**request_headers(parts, accept), **shown}
+            address = checked_address(place, parts, allow_private=self.allow_private)
             with_pool = connect(parts, address)
             try:
                 with within(with_pool, self.longest):
                     answer = with_pool.request(
-                        "GET", target(parts), headers={**request_headers(parts, accept), **shown}, timeout=TIMEOUT,
-                        redirect=False, retries=False, preload_content=False,
+                        "GET", target(parts), headers=headers, timeout=TIMEOUT, redirect=False,
+                        retries=False, preload_content=False,
                     )  # fmt: skip
                     if answer.status in REDIRECTS and answer.headers.get("Location") and not shown:
-                        services = urljoin(services, answer.headers["Location"])
+                        place = urljoin(place, answer.headers["Location"])
                         continue
-                    return self._read(services, answer)
+                    return self._read(place, answer)
             except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-                raise FetchRefused(services, f"no answer: {type(error).__name__}") from error
+                raise FetchRefused(place, f"no answer: {type(error).__name__}") from error
             finally:
                 with_pool.close()
         raise FetchRefused(url, f"more than {MAX_REDIRECTS} redirects")

@@ -177,9 +177,9 @@ class Consistency:
 
     sleep: Callable[[float], None] = staticmethod(time.sleep)  # tests count instead
 
-    def __init__(self, db: Database[Document], services: Board, now: Callable[[], dt.datetime]) -> None:
+    def __init__(self, db: Database[Document], writes: Board, now: Callable[[], dt.datetime]) -> None:
         self._hosts = db.get_collection("hosts", write_concern=WriteConcern(1))
-        self._board = services
+        self._board = writes
         self._now = now
         self._lock = threading.Lock()
         self._others: int | None = None  # the least promise of the other machines; None without others
