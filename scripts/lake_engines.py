@@ -34,7 +34,8 @@ def files(url: str, table: str) -> list[str]:
 def of_duckdb(url: str) -> Rows:
     import duckdb
 
-    with duckdb.connect(config={"TimeZone": "UTC"}) as db:
+    with duckdb.connect() as db:
+        db.execute("SET TimeZone = 'UTC'")
         db.execute(f"CREATE VIEW statements AS SELECT * FROM read_parquet({files(url, 'statements')!r})")
         return db.execute(QUESTION).fetchall()
 

@@ -73,7 +73,7 @@ class Life:
         while not self.stop.is_set():
             with self.still:
                 self.chance.choice([self.come, self.come, self.come, self.void, self.erase, self.award])()
-            time.sleep(0.01)
+            time.sleep(0.1)  # so that the keeper comes to sort and to clean, too
 
     def come(self) -> None:
         """Store some statements of new and known people."""
