@@ -15,6 +15,7 @@ from dateutil.relativedelta import relativedelta
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from lrs.console.recipes.catalogue import Recipe
+from rules.language.yaml_tree import WORDS
 
 FIRST: Final = dt.datetime(2026, 1, 12, 9, tzinfo=dt.UTC)  # the day on which the tests begin
 
@@ -47,6 +48,15 @@ def _day(hours: int = 0, **far: Any) -> str:
     return f"{at + dt.timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}" if hours else f"{at:%Y-%m-%d}"
 
 
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _named(name: str) -> str:
+    """Return an id, in quotes where YAML would take it for something else than a text."""
+    return _quoted(name) if name in WORDS else name
+
+
 @cache
 def _template(name: str) -> Template:
     environment = Environment(  # noqa: S701 -- YAML whose values are quoted or of a narrow form
@@ -54,5 +64,5 @@ def _template(name: str) -> Template:
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    environment.filters["quoted"] = lambda text: json.dumps(text, ensure_ascii=False)
+    environment.filters.update(quoted=_quoted, named=_named)
     return environment.get_template(f"{name}.yaml")

@@ -15,7 +15,7 @@ from lrs.console.recipes.filling import filled, id_of
 from rules.testing.files import run_files
 
 ADDRESS = st.from_regex(r"https://[a-z]{1,8}\.example/[a-z0-9~'!$&()+,;=@%-]{1,12}", fullmatch=True)
-ID = st.from_regex(r"[a-z][a-z0-9_-]{0,20}", fullmatch=True)
+ID = st.from_regex(r"[a-z][a-z0-9_-]{0,20}", fullmatch=True) | st.sampled_from(["true", "null", "on"])
 NUMBERS = {
     "percent": (2, 100), "months": (6, 240), "opens": (8, 90), "grace": (0, 365), "many": (1, 3), "within": (1, 90),
     "minimum": (60, 300),
@@ -92,6 +92,15 @@ def test_what_makes_no_sound_rule_is_refused_by_its_field(name: str, field: str,
 )  # fmt: skip
 def test_an_id_is_made_of_the_title(title: str, name: str) -> None:
     assert id_of(title) == name
+
+
+@pytest.mark.parametrize("title", ["False", "null", "Yes", "#1: 'a' \"b\" & *c", "ß 日本 %(x)s {{ id }}"])
+def test_a_title_is_taken_as_it_is(title: str) -> None:
+    form = {one.name: one.example for one in (TITLE, *RECIPES["course"].fields)} | {"title": title}
+    (found,) = run_files([("recipe.yaml", filled(RECIPES["course"], RECIPES["course"].schema().load(form)))])
+    assert found.ok, found.problems
+    assert found.checked.document is not None
+    assert found.checked.loaded.data["title"] == title
 
 
 def test_fields_of_a_recipe_have_names_of_their_own() -> None:
