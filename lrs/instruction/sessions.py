@@ -38,8 +38,10 @@ INDEXES: dict[str, list[IndexModel]] = {
     "training_sessions": [
         IndexModel([("begins_at", ASCENDING)]),
         IndexModel([("org", ASCENDING), ("begins_at", ASCENDING)]),
-        IndexModel([("audience", ASCENDING), ("cancelled_at", ASCENDING), ("begins_at", ASCENDING)]),
-        IndexModel([(one, ASCENDING) for one in ("audience", "cancelled_at", "activity", "begins_at")]),
+        IndexModel([(one, ASCENDING) for one in ("audience", "cancelled_at", "begins_at")], name="open"),
+        IndexModel(
+            [(one, ASCENDING) for one in ("audience", "cancelled_at", "activity", "begins_at")], name="about"
+        ),
         IndexModel([("instructor.person", ASCENDING), ("begins_at", ASCENDING)]),
     ]
 }
@@ -128,7 +130,7 @@ def open_to(db: Database[Document], person: str, now: dt.datetime, most: int = 1
     wanted = {
         "audience": {"$in": audiences_of(db, person, now)}, "cancelled_at": None, "begins_at": {"$gt": now}
     }  # fmt: skip
-    return list(db.training_sessions.find(wanted).sort("begins_at", ASCENDING).limit(most))
+    return list(db.training_sessions.find(wanted, hint="open").sort("begins_at", ASCENDING).limit(most))
 
 
 def by_activity(
@@ -144,7 +146,9 @@ def by_activity(
         "audience": {"$in": audiences_of(db, person, now)}, "cancelled_at": None, "begins_at": {"$gt": now},
         "activity": {"$in": sorted(activities)},
     }  # fmt: skip
-    found = list(db.training_sessions.find(wanted).sort("begins_at", ASCENDING).limit(SUGGESTED))
+    found = list(
+        db.training_sessions.find(wanted, hint="about").sort("begins_at", ASCENDING).limit(SUGGESTED)
+    )
     mine, taken = bookings.of_person(db, person), bookings.counts(db, found)
     free = [one for one in found if one["_id"] in mine or taken[one["_id"]]["booked"] < one["seats"]]
     first: dict[str, Document] = {}
