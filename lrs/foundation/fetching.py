@@ -69,11 +69,12 @@ class Fetcher:
         for _ in range(MAX_REDIRECTS + 1):
             parts = urlsplit(services)
             address = checked_address(services, parts, allow_private=self.allow_private)
+            headers = {**request_headers(parts, accept), **shown}
             with_pool = connect(parts, address)
             try:
                 with within(with_pool, self.longest):
                     answer = with_pool.request(
-                        "GET", target(parts), headers={**request_headers(parts, accept), **shown}, timeout=TIMEOUT,
+                        "GET", target(parts), headers=headers, timeout=TIMEOUT,
                         redirect=False, retries=False, preload_content=False,
                     )  # fmt: skip
                     if answer.status in REDIRECTS and answer.headers.get("Location") and not shown:
