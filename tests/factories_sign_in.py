@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import hashlib
+import html
 import json
+import re
 import secrets
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -77,6 +79,16 @@ class Provider:
         }  # fmt: skip
         signed = jwt.encode(claims, KEY, algorithm="RS256", headers={"kid": "k1"})
         return {"access_token": "x", "token_type": "Bearer", "id_token": signed}, 200
+
+
+def led(answer: Any) -> str:
+    """Return where a page leads on, as its link and its refresh say."""
+    to = re.findall(r'(?:href="|;url=)([^"]+)"', answer.text.partition("http-equiv")[2])
+    assert len(to) >= 2, answer.text
+    link = re.search(r'id="onward" href="([^"]+)"', answer.text)
+    assert link is not None
+    assert to[0] == link[1]
+    return html.unescape(link[1])
 
 
 def b64(value: bytes) -> str:

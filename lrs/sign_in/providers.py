@@ -154,7 +154,7 @@ def of_address(db: Database[Document], email: str) -> Document | None:
 
 
 def speaks_for(db: Database[Document], provider: Mapping[str, Any], email: str) -> bool:
-    """Tell whether a provider is believed about an address: its domain is proved, its organization active."""
+    """Tell whether a provider is believed about an address: of a domain that its organization proved."""
     domain = email.rpartition("@")[2].lower()
     org = db.orgs.find_one({"_id": provider["org"], "status": "active"})
     return org is not None and domain in provider["domains"] and domain in verified_domains(org)

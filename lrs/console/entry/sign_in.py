@@ -13,7 +13,7 @@ from flask import Response, make_response, redirect, request
 from lrs.access import second_factor, sessions, users
 from lrs.access.guard import PUBLIC
 from lrs.console.language import mark, t
-from lrs.console.shell import Pages, redirected, show
+from lrs.console.shell import Pages, show
 from lrs.foundation.audit import Editor
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, TooManyTries, Unauthenticated, UnknownThing
@@ -69,7 +69,12 @@ def next_step() -> Response:
     if found is None:
         return show_login()
     onward = quote(sessions.own_path(request.form.get("onward"), ""))
-    return redirected(f"/login/{found['kind']}/{found['_id']}?onward={onward}")
+    return led(f"/login/{found['kind']}/{found['_id']}?onward={onward}")
+
+
+def led(to: str) -> Response:
+    """Return a page that leads on: a form's answer must not redirect elsewhere (the policy's form-action)."""
+    return show("going.html", to=to)
 
 
 @blueprint.post("/login", scope=PUBLIC, writes=False)

@@ -10,6 +10,7 @@ from flask import Response, g, request
 from lrs.access.organizations import get_org
 from lrs.api.rights import editor, org_filter, visible_org
 from lrs.console.entry.provider_sign_in import begin, oidc_provider
+from lrs.console.entry.sign_in import led
 from lrs.console.forms import once, sent
 from lrs.console.language import mark
 from lrs.console.lists import Rows, Span, listed, seek
@@ -137,7 +138,10 @@ def change(provider: str) -> Response:
     if action == "try":
         if found["kind"] == "oidc":
             oidc_provider(found).discover()
-        return begin(found, PLACE, g.session["_id"])
+        away = begin(found, PLACE, g.session["_id"])
+        page = led(away.location or PLACE)
+        page.headers.extend([("Set-Cookie", one) for one in away.headers.getlist("Set-Cookie")])
+        return page
     if action in {"enable", "disable"}:
         providers.enable(editor(), provider, enabled=action == "enable")
     elif action == "remove":

@@ -8,11 +8,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from browser import CHROMIUM, Page, browsing
 from factories_access import PASSWORD, editor, learner_of, log_in, make_org, make_person, make_user
 from factories_saml import SamlProvider
+from factories_sign_in import Provider
 from flask import Flask
 from pymongo.database import Database
 from served_pages import AXE, TAGS, served
@@ -99,6 +101,46 @@ def test_a_passkey_is_made_and_logs_in_alone_and_after_the_password(site: str, d
     page.run("document.querySelector('form[data-passkey=use] button').click()")
     page.wait("!document.querySelector('form[data-passkey=use] [role=alert]').hidden")
     assert page.run("location.pathname") == "/login", "who is not verified stays outside"
+
+
+def test_the_address_leads_to_the_provider_and_back_in_a_browser(
+    app: Flask, site: str, db: Db, page: Page
+) -> None:
+    """The policy lets no form be redirected elsewhere: a page leads on, also where scripts are off."""
+    make_org(db, "north")
+    who = editor(db)
+    who.change(lambda session: invitations.set_domain(who, "north", "north.example", session))
+    idp = Provider()
+    try:
+        services = app.extensions["laurel"]
+        settings = dataclasses.replace(services.settings, allow_private_addresses=True)
+        app.extensions["laurel"] = dataclasses.replace(services, settings=settings)
+        wish = Wish("oidc", "Okta", ("north.example",), issuer=idp.url, client_id="laurel")
+        one = providers.add(editor(db), settings, "north", wish, "s3cret")
+        providers.enable(editor(db), one["_id"], enabled=True)
+        page.call("Emulation.setScriptExecutionDisabled", value=True)
+        page.go(f"{site}/login")
+        page.call("Emulation.setScriptExecutionDisabled", value=False)
+        at(page, "/login")
+        submit(page, "form[action='/login/next']", email="ana@north.example")
+        page.wait(f"location.href.startsWith({json.dumps(f'{idp.url}/authorize?')})")
+        query = urlsplit(page.run("location.href")).query
+        idp.asked = {name: values[0] for name, values in parse_qs(query).items()}
+        idp.claims = {"sub": "42", "email": "ana@north.example", "email_verified": True}
+        page.run(
+            f"location.href = {json.dumps(f'{site}/login/callback?state=' + idp.asked['state'] + '&code=code-1')}"
+        )
+        at(page, "/me")
+        admin = log_in(app, make_user(db, "north", "partner_admin", "pat@north.example"))
+        cookie = admin.client.get_cookie("laurel", domain="localhost")
+        page.call("Network.setCookie", name="laurel", value=cookie.value if cookie else "", url=site)
+        page.go(f"{site}/console/sign-in/{one['_id']}")
+        at(page, f"/console/sign-in/{one['_id']}")
+        page.run("document.querySelector('button[value=try]').click()")
+        page.wait(f"location.href.startsWith({json.dumps(f'{idp.url}/authorize?')})")
+    finally:
+        idp.server.shutdown()
+        idp.server.server_close()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from factories_access import Browser, editor, log_in, make_org, make_person, make_user
-from factories_sign_in import Provider
+from factories_sign_in import Provider, led
 from flask import Flask
 from flask.testing import FlaskClient
 from pymongo.database import Database
@@ -66,8 +66,7 @@ def add(site: Flask, db: Db, idp: Provider, org: str = "north", **more: Any) -> 
 def come(browser: FlaskClient, idp: Provider, email: str = "ana@north.example") -> Any:
     """Give the address, follow to the provider and come back from there."""
     sent = browser.post("/login/next", data={"email": email, "onward": "/me"})
-    assert sent.status_code == 303, sent.text
-    away = browser.get(sent.location)
+    away = browser.get(led(sent))
     assert away.location.startswith(f"{idp.url}/authorize?"), away.text
     idp.asked = {name: values[0] for name, values in parse_qs(urlsplit(away.location).query).items()}
     return browser.get(f"/login/callback?state={idp.asked['state']}&code=code-1")
@@ -283,7 +282,7 @@ def test_an_answer_of_another_provider_than_was_asked_is_refused(site: Flask, db
     add(site, db, idp)
     browser = site.test_client()
     sent = browser.post("/login/next", data={"email": "ana@north.example"})
-    state = parse_qs(urlsplit(browser.get(sent.location).location).query)["state"][0]
+    state = parse_qs(urlsplit(browser.get(led(sent)).location).query)["state"][0]
     answer = browser.get(f"/login/callback?state={state}&code=code-1&iss=https://evil.example")
     assert answer.status_code == 401
     assert "nother login provider answered" in answer.text
@@ -321,8 +320,8 @@ def test_an_administrator_adds_tries_and_switches_on_a_provider(
     made = admin.open("/console/sign-in", "POST", data={**FORM, "issuer": idp.url})
     assert made.status_code == 303
     page = made.location
-    away = admin.open(page, "POST", data={"action": "try"})
-    idp.asked = {name: values[0] for name, values in parse_qs(urlsplit(away.location).query).items()}
+    away = led(admin.open(page, "POST", data={"action": "try"}))
+    idp.asked = {name: values[0] for name, values in parse_qs(urlsplit(away).query).items()}
     idp.claims["groups"] = ["<b>managers</b>"]
     back = admin.client.get(f"/login/callback?state={idp.asked['state']}&code=code-1")
     assert back.location.startswith(page)

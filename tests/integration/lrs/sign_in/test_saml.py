@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from factories_access import editor, log_in, make_org, make_user
 from factories_saml import NS, WRAPPED, SamlProvider, encoded, forged, parts
+from factories_sign_in import led
 from flask import Flask
 from flask.testing import FlaskClient
 from lxml import etree
@@ -53,7 +54,7 @@ def add(app: Flask, db: Db, idp: SamlProvider, **more: Any) -> str:
 def go(browser: FlaskClient, idp: SamlProvider) -> Any:
     """Give the address, and let the provider read the request."""
     sent = browser.post("/login/next", data={"email": "ana@north.example", "onward": "/me"})
-    away = browser.get(sent.location)
+    away = browser.get(led(sent))
     assert away.location.startswith("https://idp.example/sso?"), away.text
     idp.take(away.location)
     return away.location
@@ -351,8 +352,7 @@ def test_a_provider_is_added_by_its_pasted_metadata(
     assert (db.identity_providers.find_one() or {})["certificates"] == [idp.certificate], (
         "kept without new metadata"
     )
-    away = admin.open(made.location, "POST", data={"action": "try"})
-    idp.take(away.location)
+    idp.take(led(admin.open(made.location, "POST", data={"action": "try"})))
     back = come_back(admin.client, idp, idp.response())
     assert back.location.startswith(made.location)
     assert "would log in as: learner" in admin.client.get(made.location).text
