@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 from flask import Blueprint, Flask, Response, abort, current_app, request
+from pymongo.errors import PyMongoError
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.http import is_resource_modified, parse_range_header
 
@@ -52,8 +54,9 @@ def _note_missing(version: str, path: str) -> None:
     wanted = {"_id": version, "state": {"$in": list(READABLE)}, "kind": {"$nin": list(PLAYED)}}
     row = services.db.content_versions.find_one(wanted, {"org": 1, "item": 1})
     if row is not None and row.get("item"):
-        place = Place(row["org"], row["item"], version)
-        note_missing(services.db, place, path, request.headers.get("User-Agent", ""), services.now())
+        place, agent = Place(row["org"], row["item"], version), request.headers.get("User-Agent", "")
+        with suppress(PyMongoError):  # what cannot be counted is missing all the same
+            note_missing(services.db, place, path, agent, services.now())
 
 
 def _find(version: str, path: str) -> Document | None:

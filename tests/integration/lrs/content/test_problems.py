@@ -8,15 +8,18 @@ from urllib.parse import urlsplit
 
 import pytest
 from content_site import ANA, PACKAGES, someone, take_in, zipped
-from factories_access import make_org
 from flask.testing import FlaskClient
 from pymongo.database import Database
 
+from lrs.access import clients
 from lrs.content.library import housekeeping
+from lrs.content.library.intake import Intake, Upload, receive, work
 from lrs.content.opening import open_content
 from lrs.content.origin.problems import MOST_OF_LAUNCH, MOST_OF_VERSION, seen
+from lrs.content.packages.read import Wish
 from lrs.content.player.launches import Wanted
 from lrs.content_app import create_content_app
+from lrs.foundation.context import utc_now
 from lrs.foundation.settings import Settings
 
 Db = Database[dict[str, Any]]
@@ -110,7 +113,7 @@ def test_what_is_no_report_is_refused_and_nothing_kept(
 def test_files_that_content_without_our_player_asks_for_in_vain_are_counted(
     own: Settings, db: Db, content: FlaskClient
 ) -> None:
-    make_org(db, "vendor")
+    clients.bootstrap(db, "key", "secret", utc_now())
     version, url = opened(own, db, "tincan-tour")
     parts = urlsplit(url)
     base = f"{parts.scheme}://{parts.netloc}"
@@ -134,10 +137,6 @@ def test_what_the_player_tells_is_not_counted_twice(own: Settings, db: Db, conte
 
 
 def test_a_discarded_draft_takes_its_problems_along(own: Settings, db: Db) -> None:
-    from lrs.content.library.intake import Intake, Upload, receive, work
-    from lrs.content.packages.read import Wish
-    from lrs.foundation.context import utc_now
-
     intake = Intake(own, db, utc_now)
     upload = Upload("vendor", "course.zip", Wish(), None)
     version = receive(intake, someone(db), upload, [zipped(PACKAGES / "tincan-tour")])["_id"]
