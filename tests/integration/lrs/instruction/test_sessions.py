@@ -129,7 +129,10 @@ def test_many_at_once_never_get_more_seats_than_there_are(store: Any) -> None:
 def test_a_session_is_seen_by_its_audience_and_below_and_by_nobody_else(store: Any) -> None:
     now = utc_now()
     north, south = (make_person(store, f"x@{org}.example", org) for org in ("north", "south"))
-    for_all, for_north = made(store), made(store, "north", "north", title="North only")
+    for_all, for_north = (
+        made(store),
+        made(store, "north", "north", title="North only", begins="2099-03-01T10:00"),
+    )
     assert [one["_id"] for one in sessions.open_to(store, north, now)] == [for_all["_id"], for_north["_id"]]
     assert [one["_id"] for one in sessions.open_to(store, south, now)] == [for_all["_id"]]
     assert [one["_id"] for one in sessions.kept_by(store, ["north"], now)] == [for_north["_id"]]
