@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from lrs.credentials.issuer_keys import proof_key
 from lrs.credentials.verifying.verify import Failed, Inquiry, instant, issuer_id
 from rules.credentials.proving.proofs import SUITES, as_list, verify_proof
-from rules.credentials.proving.signing import unique_members
+from rules.credentials.proving.signing import read_json
 
 MAX_PROOFS = 10
 
@@ -17,7 +16,7 @@ MAX_PROOFS = 10
 def read_document(text: str) -> dict[str, Any]:
     """Return a JSON object, of which no member is repeated; raise Failed."""
     try:
-        found = json.loads(text, object_pairs_hook=unique_members)
+        found = read_json(text)
     except (ValueError, RecursionError) as error:
         raise Failed(f"the credential is not JSON: {error}"[:200]) from error
     if not isinstance(found, dict):

@@ -61,7 +61,9 @@ PROGRAMS: Final = frozenset(
         "htpasswd",
     }
 )
-DAMAGE: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError)
+DAMAGE: Final = (
+    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError, UnicodeDecodeError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,12 +248,19 @@ def encode_json(value: Mapping[str, Any]) -> bytes:
 def decode_object(part: str, name: str) -> dict[str, Any]:
     """Decode one base64url JSON object of a token; raise InvalidToken; a repeated member is refused."""
     try:
-        value = json.loads(unb64(part), object_pairs_hook=unique_members)
+        value = read_json(unb64(part))
     except (ValueError, RecursionError) as error:
         raise InvalidToken(f"the {name} is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise InvalidToken(f"the {name} is not a JSON object")
     return cast("dict[str, Any]", value)
+
+
+def read_json(text: bytes | str) -> Any:
+    """Return JSON; raise ValueError for a repeated member and for half of a pair of surrogates."""
+    value = json.loads(text, object_pairs_hook=unique_members)
+    json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
 def unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -197,3 +197,12 @@ def test_a_damaged_upload_is_taken_or_refused_but_never_fails(start: bytes, at: 
     at %= len(data)
     for each in (start, data[:at], data[:at] + change + data[at + len(change) :], start + data):
         assert outcome(each)
+
+
+def test_a_name_that_is_no_utf8_where_the_file_lies_is_damage() -> None:
+    """The directory says the name in ASCII; the header before the bytes says UTF-8 and is none."""
+    data = bytearray(zipped({"index.html": b"x", "tincan.xml": b"<tincan/>"}))
+    at = data.index(b"tincan.xml")
+    data[at] = 0xDB
+    data[at - 30 + 7] |= 0x08  # flag bit 11: the name is UTF-8
+    assert codes(bytes(data)) == {"damaged-file"}

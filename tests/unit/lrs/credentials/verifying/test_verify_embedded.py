@@ -267,3 +267,14 @@ def test_any_json_from_the_issuer_is_a_report(value):
         {DID: json.dumps({"id": ISSUER.did, "assertionMethod": [METHOD], "verificationMethod": [value]})},
     )
     report_of(GOOD, {LIST: json.dumps(json.loads(FILES[LIST]) | {"credentialSubject": value})})
+
+
+def nobody(url, _):
+    raise FetchRefused(url, "not there")
+
+
+def test_half_of_a_pair_of_surrogates_is_no_json():
+    for name in ("name", "\\ud800"):
+        text = json.dumps(GOOD).replace("{", '{"' + name + '": "\\ud800", ', 1)
+        report = verify_credential(text.encode(), Inquiry(nobody, NOW))
+        assert [(one.name, one.outcome) for one in report.checks] == [("form", "failed")]
