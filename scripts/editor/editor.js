@@ -109,7 +109,7 @@ function upgrade(area, { nonce, label, schema, suggest, onFix, onCheck }) {
         highlightActiveLine(), highlightSelectionMatches(), yaml(), syntaxHighlighting(HIGHLIGHT),
         autocompletion({ override: [completion(new Rules(schema), suggest)], icons: false, maxRenderedOptions: 10 }),
         keymap.of([check, ...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...completionKeymap, ...lintKeymap]),
-        EditorView.cspNonce.of(nonce), EditorView.contentAttributes.of({ "aria-label": label, "aria-describedby": "keys", spellcheck: "false" }),
+        EditorView.cspNonce.of(nonce), EditorView.contentAttributes.of({ "aria-label": label, "aria-describedby": "keys", spellcheck: "false", tabindex: "0" }),
         EditorView.lineWrapping, followed,
       ],
     }),

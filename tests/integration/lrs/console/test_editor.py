@@ -155,7 +155,7 @@ def test_it_keeps_to_the_policy_and_to_its_weight(world: World, page: Page) -> N
 
 def test_it_is_accessible_in_both_themes_and_narrow(page: Page) -> None:
     for theme in ("light", "dark"):
-        edit(page, "kind: Certification\ntitel: x\n¦", theme=theme)
+        edit(page, "kind: Certification\ntitel: x\n¦" + 80 * "\n# more than fits", theme=theme)
         page.wait("document.querySelector('.cm-lintRange-error') !== null")
         page.run("editor.complete()")
         page.wait("document.querySelector('.cm-tooltip-autocomplete') !== null")
