@@ -184,14 +184,14 @@ def test_an_error_is_a_page_that_says_what_to_do(world: World) -> None:
 def test_language_and_theme_are_kept_in_the_browser(world: World) -> None:
     client = world.app.test_client()
     page = client.get("/login", headers={"Accept-Language": "de"}).text
-    assert '<html lang="de" data-theme="system">' in page
+    assert '<html lang="de" dir="ltr" data-theme="system">' in page
     form = {"theme": "dark", "language": "en", "onward": "/login?onward=/console/people"}
     answer = client.post("/preferences", data=form)
     assert (answer.status_code, answer.location) == (303, "/login?onward=/console/people")
     page = client.get("/login", headers={"Accept-Language": "de"}).text
-    assert '<html lang="en" data-theme="dark">' in page
+    assert '<html lang="en" dir="ltr" data-theme="dark">' in page
     client.post("/preferences", data={"theme": "<x>", "language": "../de", "onward": "https://evil.example"})
-    assert '<html lang="en" data-theme="dark">' in client.get("/login").text
+    assert '<html lang="en" dir="ltr" data-theme="dark">' in client.get("/login").text
     evil = client.post("/preferences", data=form, headers={"Origin": "https://evil.example"})
     assert evil.status_code == 403
 
