@@ -8,6 +8,7 @@ from flask import Response, request
 
 from lrs.access import sessions, users
 from lrs.access.guard import PUBLIC
+from lrs.access.tries import take_back
 from lrs.console.entry.second_factor import step
 from lrs.console.entry.sign_in import STEP_COOKIE, enter, show_login
 from lrs.console.language import mark, t
@@ -88,5 +89,6 @@ def log_in_by_step() -> Response:
 
 
 def _entered(response: Response) -> Response:
+    take_back(current_services().db, f"passkey {request.remote_addr}")  # many log in from one office
     response.delete_cookie(COOKIE, path="/login")
     return response

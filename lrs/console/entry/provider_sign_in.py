@@ -9,6 +9,7 @@ from flask import Response, make_response, redirect, request
 
 from lrs.access import sessions, users
 from lrs.access.guard import PUBLIC
+from lrs.access.tries import take_back
 from lrs.console.entry.sign_in import enter, show_login
 from lrs.console.shell import Pages
 from lrs.foundation.audit import Editor
@@ -132,15 +133,16 @@ def saml_metadata() -> Response:
 
 def finished(cookie: str, answer: Any) -> Response:
     """Return what follows an answer of a provider: a session, the page of a trial, or why neither."""
-    services = current_services()
+    services, tried = current_services(), f"provider {request.remote_addr}"
     try:
-        users.count_address(services.db, f"provider {request.remote_addr}", services.now())
+        users.count_address(services.db, tried, services.now())
         login, kept, said = answer()
         response = settled(login, kept, said)
     except Unauthenticated as error:
         return show_login(str(error), 401)
     except TooManyTries as error:
         return show_login(str(error), 429)
+    take_back(services.db, tried)  # many log in from one office
     response.delete_cookie(cookie, path=PATH)
     return response
 

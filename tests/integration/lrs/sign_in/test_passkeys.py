@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from pymongo.database import Database
 
 from lrs.access.second_factor import code_of, step_of
+from lrs.access.users import TRIES
 from lrs.app import create_app
 from lrs.foundation.settings import Settings
 from lrs.sign_in import passkeys
@@ -213,6 +214,16 @@ def test_whoever_comes_by_a_passkey_or_a_provider_is_found_by_an_index(app: Flas
     for asked in ({"passkeys.id": "x"}, {"subject": "idp_x 42"}):
         plan = db.users.find(asked).explain()["queryPlanner"]["winningPlan"]
         assert "IXSCAN" in str(plan), asked
+
+
+def test_failures_of_an_address_are_counted_and_logins_are_not(site: Flask, db: Db, ada: Browser) -> None:
+    key = soft_key()
+    make(ada, key)
+    for _ in range(2):
+        assert use(site.test_client(), key).status_code == 303
+    assert [one["count"] for one in db.tries.find({"_id": "passkey 127.0.0.1"})] == [0]
+    db.tries.update_one({"_id": "passkey 127.0.0.1"}, {"$set": {"count": TRIES}})
+    assert post(site.test_client(), "/login/passkey/options").status_code == 429
 
 
 def test_passkeys_need_a_name_and_tls(settings: Settings) -> None:

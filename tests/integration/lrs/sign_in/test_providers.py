@@ -90,6 +90,7 @@ def test_the_address_leads_to_the_provider_and_the_first_login_makes_account_per
     assert browser.get("/me").status_code == 200
     assert (db.sessions.find_one({"user": user["_id"]}) or {})["provider"] == provider
     assert come(site.test_client(), idp).status_code == 303, "the second login finds all that"
+    assert [one["count"] for one in db.tries.find()] == [0], "only failures are counted"
     assert db.users.count_documents({}) == db.affiliations.count_documents({}) == 1
 
 
