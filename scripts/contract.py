@@ -21,8 +21,8 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 PINNED: Final = "schemathesis==4.32.5"
-# A wrong secret is answered 429 after twenty others, and the access matrix of the tests asks every route without
-# rights. /content/versions matches /content/{item} too, so its Allow names PATCH.
+# A wrong secret is answered 429 after twenty others; the access matrix of the tests asks each route without rights.
+# /content/versions matches /content/{item} too, so its Allow names PATCH.
 WITHOUT: Final = ("ignored_auth", "allow_header_conformance")
 KEY, SECRET = "contract-key", "contract-secret-of-some-length"
 
@@ -61,7 +61,8 @@ def main() -> int:
             command = [
                 program(given.venv), "--config-file", ROOT / "scripts" / "schemathesis.toml", "run",
                 f"http://127.0.0.1:{serve.port}/api/v1/openapi.json", "--auth", f"{KEY}:{SECRET}",
-                "--checks", "all", "--exclude-checks", ",".join(WITHOUT), "--max-examples", str(given.examples), "--seed", str(given.seed),
+                "--checks", "all", "--exclude-checks", ",".join(WITHOUT),
+                "--max-examples", str(given.examples), "--seed", str(given.seed),
                 "--phases", given.phases, "--continue-on-failure", "--suppress-health-check", "all",
                 "--no-color", "--generation-database", "none",
                 *(["--include-path-regex", given.only] if given.only else []),

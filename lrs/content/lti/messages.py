@@ -267,7 +267,7 @@ def read_message(platform: Platform, fields: Mapping[str, str], is_nonce: Any, k
         raise LaunchRefused(f"the platform's keys cannot be had: {error.reason}") from error
     except (LtiException, jwt.PyJWTError, JWException) as error:
         raise LaunchRefused(str(error)) from error
-    except (AttributeError, TypeError, ValueError, KeyError) as error:  # claims of an odd shape
+    except (AttributeError, TypeError, ValueError, LookupError) as error:  # claims of an odd shape
         raise LaunchRefused("the message is malformed") from error
 
 

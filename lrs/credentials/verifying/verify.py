@@ -178,7 +178,7 @@ def issuer_key(issuer: str, header: Mapping[str, Any], ask: Inquiry) -> Mapping[
         raise Failed(f"the DID document is that of {document.get('id')!r}, not of {issuer}")
     keys = assertion_keys(document)
     kid = header.get("kid")
-    if kid in keys:
+    if isinstance(kid, str) and kid in keys:
         return keys[kid]
     if isinstance(kid, str) and kid.startswith(("https://", "http://")):
         named = thumbprint_of(read_json(ask.get(kid, "application/jwk+json, application/json")))

@@ -15,7 +15,7 @@ from lrs.credentials.verifying.verify import Inquiry, did_url
 from lrs.foundation.fetching import Fetched, FetchRefused
 from rules.credentials.document import build_credential
 from rules.credentials.proving.multikey import encode_multikey
-from rules.credentials.proving.signing import b64, compact, public_jwk, read_compact
+from rules.credentials.proving.signing import b64, compact, public_jwk, read_compact, unb64
 from rules.credentials.proving.status_list import build_entry, build_list, empty, set_bits
 
 LIST = "https://lrs.example/status/1"
@@ -293,3 +293,11 @@ def test_every_kind_of_status_entry_is_judged_by_its_purpose(status, bits, words
     [found] = [one for one in report.checks if one.name == "status"]
     assert words in found.detail
     assert report.is_valid is good
+
+
+@pytest.mark.parametrize("kid", [{}, [], 7, None])
+def test_a_key_id_that_is_no_text_is_refused(kid):
+    head, claims, _ = credential().decode().split(".")
+    header = json.loads(unb64(head)) | {"kid": kid}
+    signed = f"{b64(json.dumps(header).encode())}.{claims}"
+    assert verify_credential(f"{signed}.eA".encode(), Inquiry(Web().get, NOW)).verdict == "not valid"
