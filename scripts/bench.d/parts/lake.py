@@ -200,7 +200,7 @@ def erase(run: Run, db: Any, folder: Path, filler: Any, who: int, org: str) -> F
             f"SELECT position_at, serial FROM {reading.relation(lake, filler.statements)} WHERE actor = ?",
             [who],
         ).fetchall()
-    wanted = [{"_id": order_key(*row), "org": org} for row in rows]
+    wanted = [{"_id": order_key(*row), "org": org, "id": str(row)} for row in rows]
     db.statements.insert_many(wanted)
     db.statements.delete_many({"_id": {"$in": [one["_id"] for one in wanted]}})
     command = [sys.executable, "-c", ERASE, run.place.mongod.uri, db.name, str(folder)]
