@@ -136,7 +136,7 @@ def judge_records(db: Any, passed: Collection[str]) -> list[str]:
 
 
 def in_force(facts: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return whose each transition is that was not retracted: evidence that came late may move a beginning."""
+    """Return whose transitions were not retracted: evidence that came late may move a beginning."""
     rows = list(facts)
     gone = {row["of"] for row in rows if row["kind"] == "retraction"}
     return [row["person"] for row in rows if row["kind"] == "transition" and row["_id"] not in gone]

@@ -154,6 +154,7 @@ HOSTILE: dict[str, tuple[Callable[[Lms, dict[str, Any], str], str], str]] = {
     "a deployment that is a list": (lambda lms, c, n: lms.sign({**c, f"{CLAIM}deployment_id": ["1"]}), "is not recognised"),
     "another issuer": (lambda lms, c, n: lms.sign({**c, "iss": "https://evil.example"}), "another platform"),
     "another client": (lambda lms, c, n: lms.sign({**c, "aud": "somebody"}), "another platform"),
+    "nobody": (lambda lms, c, n: lms.sign({**c, "aud": []}), "malformed"),
     "others too, without azp": (lambda lms, c, n: lms.sign({**c, "aud": [CLIENT, "x"]}), "somebody else too"),
     "LTI 1.1": (lambda lms, c, n: lms.sign({**c, f"{CLAIM}version": "1.1"}), "version"),
     "no subject": (lambda lms, c, n: lms.sign({k: v for k, v in c.items() if k != "sub"}), "sub"),
