@@ -131,7 +131,7 @@ def test_a_manager_exempts_within_what_the_vendor_lets_them_and_only_then() -> N
     back = replace(given, withdrawn_at=instant("2026-01-15"))
     assert [told(lets, at, back)[0] for at in ("2026-01-14", "2026-01-15")] == ["exempt", "overdue"]
     assert told(lets, "2026-01-20", replace(given, assignment="other"))[0] == "overdue"
-    assert "managers_may_exempt: 30 days" in dump(lets)
+    assert '"managers_may_exempt": "30 days"' in dump(lets)
 
 
 def test_a_tier_a_region_and_a_first_day_change_what_is_asked_by_themselves() -> None:
