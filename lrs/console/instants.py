@@ -6,9 +6,9 @@ import datetime as dt
 
 from flask import request
 
-from lrs.console.language import zone
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
+from lrs.words.reader import zone
 from rules import calendar
 
 TICK = dt.timedelta(microseconds=1)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from lrs.console.language import mark
+from lrs.words.reader import mark
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ from lrs.access.auth import Principal, session_principal
 from lrs.access.guard import Blueprint
 from lrs.api import errors as api_errors
 from lrs.console import menu
-from lrs.console.language import mark, t
 from lrs.console.models.states import LIFECYCLE, state_of, state_pairs
 from lrs.content import errors as content_errors
 from lrs.credentials import errors as credential_errors
@@ -29,6 +28,7 @@ from lrs.foundation.context import current_services
 from lrs.http.error_answers import Statuses, status_of
 from lrs.words import reader
 from lrs.words.engine import called, engine
+from lrs.words.reader import mark, t
 from lrs.xapi import errors as xapi_errors
 
 POLICY: Final = (

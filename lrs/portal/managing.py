@@ -8,10 +8,10 @@ from flask import Response, abort, g, request
 
 from lrs.access.organizations import VENDOR, get_org
 from lrs.api.rights import visible_org
-from lrs.console.language import mark
 from lrs.console.shell import redirected, show
 from lrs.credentials.public.branding import get_brand
 from lrs.foundation.context import current_services
+from lrs.words.reader import mark
 
 Document = dict[str, Any]
 

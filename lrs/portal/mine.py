@@ -7,11 +7,11 @@ from typing import Any, Final
 from flask import Response, abort, g
 
 from lrs.access.auth import Principal
-from lrs.console.language import mark, t
 from lrs.console.shell import Pages, logged_in, show
 from lrs.foundation.audit import Editor
 from lrs.foundation.context import current_services
 from lrs.people import accounts
+from lrs.words.reader import mark, t
 
 Document = dict[str, Any]
 

@@ -10,7 +10,6 @@ from uuid import UUID, uuid4
 from flask import Response, g, jsonify, request
 
 from lrs.api.rights import directory, visible_orgs
-from lrs.console.language import mark, t
 from lrs.console.shell import LONGEST_FORM, redirected, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, UnknownThing
@@ -18,6 +17,7 @@ from lrs.instruction import evidence_files
 from lrs.instruction.signing import MOST, Signer
 from lrs.people.accounts import proven_mailbox
 from lrs.portal.mine import Mine, me
+from lrs.words.reader import mark, t
 
 Document = dict[str, Any]
 

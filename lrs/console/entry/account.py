@@ -12,11 +12,11 @@ from flask import Response, g, request
 from lrs.access import sessions, users
 from lrs.access.guard import AUTHENTICATED
 from lrs.api.rights import editor
-from lrs.console.language import mark
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, UnknownThing
 from lrs.sign_in import passkeys
+from lrs.words.reader import mark
 
 Document = dict[str, Any]
 PAGE: Final = "/console/account"

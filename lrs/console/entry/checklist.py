@@ -8,9 +8,9 @@ from typing import Any
 
 from flask import g
 
-from lrs.console.language import mark
 from lrs.console.shell import may
 from lrs.foundation.context import current_services
+from lrs.words.reader import mark
 from rules.catalogue.store import cache_of
 from rules.language.model import Certification
 from rules.stored import VENDOR

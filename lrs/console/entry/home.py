@@ -11,7 +11,6 @@ from flask import Response
 
 from lrs.api.rights import directory, org_filter, visible_orgs
 from lrs.console.entry.checklist import first_steps
-from lrs.console.language import mark
 from lrs.console.models.states import HELD
 from lrs.console.organizations.holders import all_ending
 from lrs.console.organizations.partners import tiers_now
@@ -19,6 +18,7 @@ from lrs.console.organizations.people import org_names
 from lrs.console.programme.certifications import counts_now
 from lrs.console.shell import Pages, may, show
 from lrs.foundation.context import current_services
+from lrs.words.reader import mark
 from rules.catalogue.store import cache_of
 from rules.language.model import Certification
 from rules.stored import VENDOR

@@ -11,11 +11,11 @@ from lrs.access.guard import PUBLIC
 from lrs.access.tries import take_back
 from lrs.console.entry.second_factor import step
 from lrs.console.entry.sign_in import STEP_COOKIE, enter, show_login
-from lrs.console.language import mark, t
 from lrs.console.shell import Pages, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import TooManyTries, Unauthenticated
 from lrs.sign_in import passkeys
+from lrs.words.reader import mark, t
 
 COOKIE: Final = "laurel-passkey"
 WRONG: Final = mark("The passkey was not accepted. Try again, or log in otherwise.")

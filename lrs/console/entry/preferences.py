@@ -12,10 +12,10 @@ from flask import Response, make_response, redirect, request
 from lrs.access import sessions, users
 from lrs.access.auth import session_principal
 from lrs.access.guard import PUBLIC
-from lrs.console import language
 from lrs.console.shell import THEME_COOKIE, THEMES, Pages, checked_form
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import Forbidden
+from lrs.words import catalogues, reader
 
 YEAR: Final = 365 * 24 * 3600
 
@@ -28,11 +28,11 @@ def choose() -> Response:
     checked_form()
     if timezone := request.form.get("timezone", "").strip():
         keep_timezone(timezone)
-    if (chosen := request.form.get("language", "")) in language.LANGUAGES:
+    if (chosen := request.form.get("language", "")) in catalogues.LANGUAGES:
         keep_language(chosen)
     response = make_response(redirect(sessions.own_path(request.form.get("onward")), 303))
     for cookie, field, known in (
-        (language.COOKIE, "language", language.LANGUAGES),
+        (reader.COOKIE, "language", catalogues.LANGUAGES),
         (THEME_COOKIE, "theme", THEMES),
     ):
         chosen = request.form.get(field, "")

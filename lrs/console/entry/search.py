@@ -12,12 +12,12 @@ from flask import Response, g
 from lrs.access.guard import AUTHENTICATED
 from lrs.analysis.readable_stores import scope_of
 from lrs.api.rights import directory, org_filter
-from lrs.console.language import mark, t
 from lrs.console.lists import asked
 from lrs.console.organizations.partners import org_clause
 from lrs.console.organizations.people import BY_NAME, by_words, titles
 from lrs.console.shell import Pages, may, show
 from lrs.foundation.context import current_services
+from lrs.words.reader import mark, t
 
 Found = dict[str, Any]
 EACH: Final = 8

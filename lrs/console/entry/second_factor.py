@@ -12,10 +12,10 @@ from lrs.access import second_factor, sessions, users
 from lrs.access.guard import AUTHENTICATED, PUBLIC
 from lrs.api.rights import editor
 from lrs.console.entry.sign_in import STEP_COOKIE, enter
-from lrs.console.language import mark, t
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, TooManyTries, Unauthenticated
+from lrs.words.reader import mark, t
 
 Document = dict[str, Any]
 PAGE: Final = "/console/second-factor"

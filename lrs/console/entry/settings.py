@@ -10,7 +10,6 @@ from pymongo.client_session import ClientSession
 from lrs.access.organizations import VENDOR, get_org
 from lrs.api.rights import editor, vendor_only, visible_org
 from lrs.console.forms import sent
-from lrs.console.language import language, mark
 from lrs.console.lists import asked
 from lrs.console.organizations.people import org_names
 from lrs.console.shell import Pages, redirected, show
@@ -19,6 +18,7 @@ from lrs.credentials.public.branding import MAX_LOGO, get_brand, set_brand
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
 from lrs.messaging.notice_texts import LANGUAGES, kinds, preview
+from lrs.words.reader import language, mark
 from rules.credentials.proving.signing import ALGORITHMS
 
 Document = dict[str, Any]

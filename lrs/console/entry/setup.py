@@ -12,10 +12,10 @@ from lrs.access.auth import authenticate
 from lrs.access.guard import PUBLIC
 from lrs.console.entry.sign_in import anybody, go_on
 from lrs.console.forms import sent
-from lrs.console.language import t
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import Collision, InvalidField, TooManyTries, Unauthenticated
+from lrs.words.reader import t
 from rules.stored import VENDOR
 
 ROLE = "vendor_admin"

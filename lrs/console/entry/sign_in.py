@@ -12,7 +12,6 @@ from flask import Response, make_response, redirect, request
 
 from lrs.access import second_factor, sessions, users
 from lrs.access.guard import PUBLIC
-from lrs.console.language import mark, t
 from lrs.console.shell import Pages, show
 from lrs.foundation.audit import Editor
 from lrs.foundation.context import current_services
@@ -21,6 +20,7 @@ from lrs.foundation.mail import check_address, mailer
 from lrs.foundation.settings import Settings
 from lrs.people import accounts
 from lrs.sign_in import oidc, passkeys, providers
+from lrs.words.reader import mark, t
 
 Document = dict[str, Any]
 LONGEST_ADDRESS: Final = 320

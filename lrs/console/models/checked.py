@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lrs.console.language import n, t
 from lrs.console.models.rule_words import Section, rule_words
+from lrs.words.reader import n, t
 from rules.checking.load import Loaded
 from rules.errors import Problem
 from rules.testing.files import FileTests

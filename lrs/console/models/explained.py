@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from lrs.console.language import t
 from lrs.words.engine import engine
+from lrs.words.reader import t
 from rules.explaining.explain import Explanation, Node
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import chain
 from typing import Any, Final
 
-from lrs.console.language import mark
 from lrs.console.models.asked_statements import short, short_actor
+from lrs.words.reader import mark
 
 Document = dict[str, Any]
 VERDICTS: Final = {

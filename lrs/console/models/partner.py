@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lrs.console.language import t
 from lrs.console.models.rule_words import demand_text
+from lrs.words.reader import t
 from rules.language.demands import Demand, Holding, PeopleHolding, SubmitterHolds, TierAtLeast
 from rules.language.forms import walk
 from rules.language.model import Gate, PartnerTiers

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lrs.console.language import mark, n, spoken_day, t
 from lrs.words.engine import engine
+from lrs.words.reader import mark, n, spoken_day, t
 from rules.checking.load import load
 from rules.language.demands import AllDemands, AnyDemand, Demand, TierAtLeast
 from rules.language.model import Gate

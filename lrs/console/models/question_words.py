@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from lrs.console.language import mark, t
 from lrs.console.models.asked_statements import short
 from lrs.console.models.question_form import choice_of, key_of
+from lrs.words.reader import mark, t
 
 Names = Mapping[str, str]
 FIELD_WORDS: Final = {

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from lrs.console.language import mark, spoken_day, t
 from lrs.words.engine import engine
+from lrs.words.reader import mark, spoken_day, t
 from rules.credentials.criteria import Criterion, criteria_of
 from rules.language.demands import (
     AllDemands,

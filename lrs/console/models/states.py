@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from lrs.console.language import mark, t
+from lrs.words.reader import mark, t
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ from lrs.api.organizations import invitations as invitations_api
 from lrs.api.organizations import people as api
 from lrs.api.rights import directory, editor, visible_org, visible_orgs
 from lrs.console.forms import read, sent
-from lrs.console.language import mark
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
 from lrs.foundation.mail import mailer
 from lrs.people import invitations, roster
+from lrs.words.reader import mark
 
 Document = dict[str, Any]
 SHOWN: Final = 500  # rows of a report on a page

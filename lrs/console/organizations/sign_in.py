@@ -12,7 +12,6 @@ from lrs.api.rights import editor, org_filter, visible_org
 from lrs.console.entry.provider_sign_in import begin, oidc_provider
 from lrs.console.entry.sign_in import led
 from lrs.console.forms import once, sent
-from lrs.console.language import mark
 from lrs.console.lists import Rows, Span, listed, seek
 from lrs.console.organizations.people import org_names
 from lrs.console.shell import Pages, redirected, show
@@ -23,6 +22,7 @@ from lrs.people.affiliations import verified_domains
 from lrs.scim import tokens
 from lrs.sign_in import providers, saml_metadata
 from lrs.sign_in.providers import Wish
+from lrs.words.reader import mark
 
 Document = dict[str, Any]
 PLACE: Final = "/console/sign-in"

@@ -10,12 +10,12 @@ from lrs.access.users import ROLES
 from lrs.api.organizations import users as api
 from lrs.api.rights import org_filter
 from lrs.console.forms import read, sent
-from lrs.console.language import mark
 from lrs.console.lists import Rows, Span, asked, listed, seek
 from lrs.console.organizations.people import org_names
 from lrs.console.shell import Pages, redirected
 from lrs.foundation.context import current_services
 from lrs.people import accounts
+from lrs.words.reader import mark
 
 Document = dict[str, Any]
 COLUMNS: Final = ("_id", "email", "name", "org", "role", "last_login_at", "disabled_at", "created_at")

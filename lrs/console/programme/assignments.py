@@ -9,7 +9,6 @@ from flask import g
 from lrs.access.organizations import VENDOR
 from lrs.analysis.assignments import STATES, assigned, row_of, summary, titles_of, urgency
 from lrs.api.rights import directory, visible_org
-from lrs.console.language import t
 from lrs.console.lists import Rows, Span, asked, cut, listed
 from lrs.console.models.states import state_of
 from lrs.console.organizations.people import org_names
@@ -17,6 +16,7 @@ from lrs.console.programme.expiries import dressed
 from lrs.console.shell import Pages
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
+from lrs.words.reader import t
 from rules.catalogue.store import cache_of
 from rules.programmes.assigned import versions_of
 

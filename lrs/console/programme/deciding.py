@@ -10,11 +10,11 @@ from lrs.api.programme import awards as api
 from lrs.api.rights import directory
 from lrs.console.forms import read, sent
 from lrs.console.instants import read_instant
-from lrs.console.language import mark
 from lrs.console.organizations.identities import seen
 from lrs.console.organizations.people import titles
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
+from lrs.words.reader import mark
 from rules import queries
 from rules.engine.manual_decisions import open_holds
 from rules.stored import VENDOR

@@ -14,7 +14,6 @@ from pymongo.database import Database
 from lrs.api.programme.rules import ReviewBody, who
 from lrs.api.rights import vendor_only
 from lrs.console.forms import read, sent
-from lrs.console.language import mark, t
 from lrs.console.lists import PAGE, Rows, Span, asked, listed
 from lrs.console.models.explained import told as tree
 from lrs.console.models.planned import GateMove, Source, gate_moves, head, source, state, why
@@ -24,6 +23,7 @@ from lrs.console.programme.restoring import restored_text
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, UnknownThing
+from lrs.words.reader import mark, t
 from rules import queries
 from rules.catalogue.store import cache_of
 from rules.errors import StalePlan

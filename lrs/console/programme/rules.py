@@ -10,7 +10,6 @@ from flask import Response, g, request
 from lrs.api.programme.rules import who
 from lrs.api.rights import vendor_only
 from lrs.console.forms import sent
-from lrs.console.language import t
 from lrs.console.lists import Rows, Span, asked, cut, listed
 from lrs.console.models.assignment_form import WHOM, as_yaml
 from lrs.console.models.checked import Checked, checked, fixed
@@ -19,6 +18,7 @@ from lrs.console.programme import drafts, planning, suggesting
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
+from lrs.words.reader import t
 from rules import queries
 from rules.publication.publishing import surroundings
 from rules.testing.files import run_files

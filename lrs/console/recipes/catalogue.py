@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from lrs.console.language import mark
+from lrs.words.reader import mark
 
 IRI: Final = r"[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20<>\"{}|\\^`*]+"
 RELEASED: Final = r"[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20<>\"{}|\\^`*]*\{release\}[^\x00-\x20<>\"{}|\\^`*]*"

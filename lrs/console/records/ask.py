@@ -19,7 +19,6 @@ from lrs.analysis.readable_stores import Scope, scope_of
 from lrs.analysis.reports.catalogue import as_picture
 from lrs.analysis.run import Analyst, Answer, written
 from lrs.api.rights import directory
-from lrs.console.language import mark
 from lrs.console.lists import asked
 from lrs.console.models import asked_statements, question_form, question_picture
 from lrs.console.models import question_words as words
@@ -28,6 +27,7 @@ from lrs.console.organizations.people import org_names, titles
 from lrs.console.shell import Pages, may, redirected, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
+from lrs.words.reader import mark
 from statements.errors import InvalidQuery, QueryTimeout
 
 Document = dict[str, Any]

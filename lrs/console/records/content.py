@@ -15,7 +15,6 @@ from lrs.access.organizations import get_org
 from lrs.api.records import content as api
 from lrs.api.rights import directory, editor, org_filter, visible_org
 from lrs.console.forms import read, sent
-from lrs.console.language import mark
 from lrs.console.lists import Rows, Span, asked, listed, seek
 from lrs.console.organizations.people import org_names
 from lrs.console.records.learning import Figures, figures
@@ -32,6 +31,7 @@ from lrs.content.player.records import attempts_of, raw_of
 from lrs.content.player.stopping import stopped_at
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import Collision, InvalidField, UnknownThing
+from lrs.words.reader import mark
 
 Document = dict[str, Any]
 COLUMNS: Final = ("id", "title", "org", "kind", "published", "latest", "learners", "updated_at")

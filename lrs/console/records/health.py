@@ -10,9 +10,9 @@ from typing import Any, Final
 from flask import Response
 
 from lrs.api.rights import vendor_only
-from lrs.console.language import mark
 from lrs.console.shell import Pages, show
 from lrs.foundation.context import current_services
+from lrs.words.reader import mark
 from rules.stored import VENDOR
 
 Document = dict[str, Any]

@@ -14,13 +14,13 @@ from lrs.analysis.readable_stores import scope_of
 from lrs.analysis.run import Analyst
 from lrs.api.rights import directory, org_filter, visible_org
 from lrs.console.instants import read_instant
-from lrs.console.language import n, t, when
 from lrs.console.lists import Rows, Span, asked, listed
 from lrs.console.models import asked_statements, live_lines
 from lrs.console.models.live_lines import VERDICTS
 from lrs.console.organizations.people import org_names, titles
 from lrs.console.shell import Pages, may
 from lrs.foundation.context import current_services
+from lrs.words.reader import n, t, when
 from rules.catalogue.relevance import relevance_of
 from rules.catalogue.store import cache_of
 from rules.stored import VENDOR

@@ -17,7 +17,6 @@ from lrs.analysis.readable_stores import scope_of
 from lrs.analysis.run import Analyst, Answer
 from lrs.api.records import analytics as api
 from lrs.console.forms import read, sent
-from lrs.console.language import language, mark
 from lrs.console.lists import Rows, Span, asked, listed, seek
 from lrs.console.models import asked_statements
 from lrs.console.models import question_words as words
@@ -26,6 +25,7 @@ from lrs.console.records.ask import exports, given, names, people_in, shown_of, 
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
+from lrs.words.reader import language, mark
 from statements.errors import StatementError
 from statements.query.time_buckets import in_zone
 

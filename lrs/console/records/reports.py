@@ -15,7 +15,6 @@ from lrs.analysis.readable_stores import scope_of
 from lrs.analysis.reports.catalogue import REPORTS
 from lrs.analysis.reports.report import Report
 from lrs.console.instants import read_instant
-from lrs.console.language import mark
 from lrs.console.lists import asked
 from lrs.console.models.chart import drawing
 from lrs.console.organizations.partners import regions
@@ -23,6 +22,7 @@ from lrs.console.organizations.people import org_names, titles
 from lrs.console.shell import Pages, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import UnknownThing
+from lrs.words.reader import mark
 
 Document = dict[str, Any]
 FILTERS: Final = ("organization", "certification", "region", "role", "product", "tier")

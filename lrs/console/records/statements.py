@@ -14,13 +14,13 @@ from lrs.analysis.readable_stores import scope_of
 from lrs.analysis.run import Analyst
 from lrs.api.rights import directory
 from lrs.console.instants import beginning
-from lrs.console.language import mark
 from lrs.console.lists import Rows, Span, asked, listed
 from lrs.console.models import asked_statements as model
 from lrs.console.organizations.people import org_names, titles
 from lrs.console.shell import Pages, may, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, UnknownThing
+from lrs.words.reader import mark
 from rules.stored import VENDOR
 
 Document = dict[str, Any]

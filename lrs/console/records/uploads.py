@@ -19,7 +19,6 @@ from werkzeug.utils import secure_filename
 from lrs.access.organizations import VENDOR, get_org
 from lrs.api.rights import editor, vendor_only
 from lrs.console.forms import sent
-from lrs.console.language import mark, t
 from lrs.console.organizations.people import org_names
 from lrs.console.shell import LONGEST_STATEMENTS, MIB, Pages, show
 from lrs.exchange.arriving.import_files import open_source
@@ -29,6 +28,7 @@ from lrs.exchange.compressed import GZIP
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
 from lrs.messaging.old_news import silence
+from lrs.words.reader import mark, t
 from statements.errors import StatementError
 
 Document = dict[str, Any]

@@ -8,12 +8,12 @@ from flask import Response, g, request
 
 from lrs.api.rights import editor
 from lrs.console.forms import sent
-from lrs.console.language import mark
 from lrs.console.shell import redirected
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import Forbidden, InvalidField
 from lrs.instruction import rubrics
 from lrs.portal.teaching import Teaching, page
+from lrs.words.reader import mark
 
 Document = dict[str, Any]
 SAVED: Final = mark("Saved as a new version; what was signed before keeps the version that it was signed by.")

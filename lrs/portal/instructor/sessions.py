@@ -10,7 +10,6 @@ from flask import Response, current_app, g, request
 
 from lrs.api.rights import directory, editor, visible_orgs
 from lrs.console.forms import sent
-from lrs.console.language import mark
 from lrs.console.shell import redirected
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, UnknownThing
@@ -30,6 +29,7 @@ from lrs.portal.teaching import (
     statement_id,
     written,
 )
+from lrs.words.reader import mark
 
 Document = dict[str, Any]
 FIELDS: Final = ("title", "begins", "ends", "timezone", "place", "link", "seats", "activity")

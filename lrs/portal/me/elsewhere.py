@@ -8,7 +8,6 @@ from flask import Response, request
 
 from lrs.access.guard import AUTHENTICATED
 from lrs.access.tries import check_tries, count_try
-from lrs.console.language import mark
 from lrs.console.shell import redirected
 from lrs.credentials.recognising.importing import Importer, NotRecognised
 from lrs.credentials.recognising.policy import selectors
@@ -17,6 +16,7 @@ from lrs.credentials.verifying.verify import Inquiry
 from lrs.foundation.context import current_services
 from lrs.foundation.fetching import Fetcher
 from lrs.portal.mine import Mine, me, myself, page
+from lrs.words.reader import mark
 from rules.catalogue.store import cache_of
 
 Document = dict[str, Any]

@@ -8,7 +8,6 @@ from flask import Response, request
 
 from lrs.access.guard import AUTHENTICATED, PUBLIC, Blueprint
 from lrs.console.forms import once
-from lrs.console.language import mark
 from lrs.console.shell import redirected
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import UnknownThing
@@ -16,6 +15,7 @@ from lrs.instruction import bookings, calendars, sessions
 from lrs.instruction.evidence_files import find_file, signed_off
 from lrs.portal.instructor.signing import download
 from lrs.portal.mine import Mine, me, myself, page
+from lrs.words.reader import mark
 from statements.parsing.actor import ifi
 
 Document = dict[str, Any]

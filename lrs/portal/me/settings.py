@@ -12,7 +12,6 @@ from lrs.access.guard import AUTHENTICATED
 from lrs.access.organizations import VENDOR
 from lrs.access.tries import check_tries, count_try
 from lrs.console.entry import account
-from lrs.console.language import mark
 from lrs.console.shell import redirected
 from lrs.credentials.consent import DisplayStore
 from lrs.credentials.public.pages import read_choice
@@ -24,6 +23,7 @@ from lrs.people.affiliations import contact_address
 from lrs.people.records import MBOX, set_preferences
 from lrs.portal.letters import VENDORS, write_to
 from lrs.portal.mine import Mine, me, myself, page
+from lrs.words.reader import mark
 
 Document = dict[str, Any]
 KINDS: Final = {

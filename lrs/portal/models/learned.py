@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from lrs.console.language import mark
+from lrs.words.reader import mark
 
 OUTCOMES: Final = (
     ("passed", mark("passed")),

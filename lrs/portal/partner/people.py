@@ -13,7 +13,6 @@ from lrs.api.organizations.people import get_visible_affiliation
 from lrs.api.rights import directory, editor, visible_orgs
 from lrs.console.forms import read, sent
 from lrs.console.instants import read_instant
-from lrs.console.language import mark
 from lrs.console.lists import Rows, Span, asked, listed, seek
 from lrs.console.organizations.partners import states_of
 from lrs.console.organizations.people import BY_NAME, by_words, titles
@@ -31,6 +30,7 @@ from lrs.portal.models.standing import overview
 from lrs.portal.models.way import shortest_way
 from lrs.portal.partner.asked import asked_now
 from lrs.portal.partner.overview import standings_of
+from lrs.words.reader import mark
 from rules import queries
 
 Document = dict[str, Any]

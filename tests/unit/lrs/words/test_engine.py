@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flask import Flask, g
 
-from lrs.console import language
+from lrs.words import catalogues
 from lrs.words import engine as engine_words
 
 SAMPLES = {
@@ -43,7 +43,7 @@ def test_a_sentence_is_told_in_german(english: str, said: str) -> None:
 def test_every_form_is_found_again_in_what_it_says(form: str) -> None:
     names = engine_words.NAME.findall(form)
     text = form % {name: SAMPLES.get(name, "Sales exam") for name in names}
-    wanted = language.catalogue("de")[form]
+    wanted = catalogues.catalogue("de")[form]
     assert engine_words.NAME.findall(wanted) or not names
     assert german(text) != text or wanted == form
 
