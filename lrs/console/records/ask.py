@@ -20,9 +20,11 @@ from lrs.analysis.reports.catalogue import as_picture
 from lrs.analysis.run import Analyst, Answer, written
 from lrs.api.rights import directory
 from lrs.console.lists import asked
-from lrs.console.models import asked_statements, question_form, question_picture
-from lrs.console.models import question_words as words
+from lrs.console.models import asked_statements
 from lrs.console.models.chart import Drawing, drawing
+from lrs.console.models.questions import form as question_form
+from lrs.console.models.questions import picture as question_picture
+from lrs.console.models.questions import words
 from lrs.console.organizations.people import org_names, titles
 from lrs.console.shell import Pages, may, redirected, show
 from lrs.foundation.context import current_services

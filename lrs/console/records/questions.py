@@ -19,8 +19,8 @@ from lrs.api.records import analytics as api
 from lrs.console.forms import read, sent
 from lrs.console.lists import Rows, Span, asked, listed, seek
 from lrs.console.models import asked_statements
-from lrs.console.models import question_words as words
 from lrs.console.models.chart import Drawing, drawing
+from lrs.console.models.questions import words
 from lrs.console.records.ask import exports, given, names, people_in, shown_of, statements_of
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services

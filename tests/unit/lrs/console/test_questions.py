@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from lrs.console.models import question_form as form_of
-from lrs.console.models import question_picture
 from lrs.console.models.chart import drawing
-from lrs.console.models.question_form import Condition, Form
-from lrs.console.models.question_words import sentence
+from lrs.console.models.questions import form as form_of
+from lrs.console.models.questions import picture as question_picture
+from lrs.console.models.questions.form import Condition, Form
+from lrs.console.models.questions.words import sentence
 from statements.errors import InvalidQuery
 from statements.query.analyst_query import AnalystQuery
 from statements.query.predicate import All

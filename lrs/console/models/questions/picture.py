@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from lrs.analysis.reports.report import Chart, Kind, Report
 from lrs.console.models.asked_statements import short
-from lrs.console.models.question_form import node_of
-from lrs.console.models.question_words import Names, group_words, measure_words, sentence, value_words
+from lrs.console.models.questions.form import node_of
+from lrs.console.models.questions.words import Names, group_words, measure_words, sentence, value_words
 from statements.query import fields
 from statements.query.analyst_query import AnalystQuery, GroupKey
 from statements.query.time_buckets import bucket_end

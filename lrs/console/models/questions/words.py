@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from lrs.console.models.asked_statements import short
-from lrs.console.models.question_form import choice_of, key_of
+from lrs.console.models.questions.form import choice_of, key_of
 from lrs.words.reader import mark, t
 
 Names = Mapping[str, str]
