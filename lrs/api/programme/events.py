@@ -15,6 +15,7 @@ from lrs.api.rights import vendor_only
 from lrs.foundation.context import current_services
 from lrs.messaging.delivery import attributes
 from lrs.messaging.event_data import in_words
+from rules.engine.event_types import EVENT_TYPES
 from rules.engine.queues import outbox
 
 blp = Blueprint("events", __name__, url_prefix="/events", description="What happened, in order.")
@@ -28,7 +29,7 @@ class EventFilter(Schema):
 
     after = fields.Integer(load_default=0, validate=validate.Range(0, 2**62))
     limit = fields.Integer(load_default=100, validate=validate.Range(1, 1000))
-    type = fields.List(fields.String(validate=validate.OneOf(outbox.EVENT_TYPES)), load_default=None)
+    type = fields.List(fields.String(validate=validate.OneOf(EVENT_TYPES)), load_default=None)
 
 
 @blp.get("", scope=("rules", "analytics"))

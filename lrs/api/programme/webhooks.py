@@ -14,7 +14,7 @@ from lrs.foundation.context import current_services
 from lrs.foundation.errors import Outdated
 from lrs.messaging import delivery, webhooks
 from lrs.messaging.event_data import CONSENT, CONTACT
-from rules.engine.queues.outbox import EVENT_TYPES
+from rules.engine.event_types import EVENT_TYPES
 
 Document = dict[str, Any]
 blp = Blueprint("webhooks", __name__, url_prefix="/webhooks", description="Where events are delivered")

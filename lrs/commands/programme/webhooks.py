@@ -12,7 +12,7 @@ from lrs.foundation.context import Services
 from lrs.foundation.errors import AccessError
 from lrs.messaging import webhooks
 from lrs.messaging.event_data import CONSENT, CONTACT
-from rules.engine.queues.outbox import EVENT_TYPES
+from rules.engine.event_types import EVENT_TYPES
 
 ORG = click.option("--org", default=VENDOR, show_default=True, help="Whose webhooks.")
 

@@ -11,7 +11,8 @@ from lrs.console.organizations.people import org_names, titles
 from lrs.console.shell import Pages
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
-from rules.engine.queues.outbox import EVENT_TYPES, newest
+from rules.engine.event_types import EVENT_TYPES
+from rules.engine.queues.outbox import newest
 
 Document = dict[str, Any]
 COLUMNS: Final = ("id", "cursor", "type", "timestamp", "person", "organization", "certification", "data")

@@ -12,7 +12,7 @@ from lrs.console.lists import Rows, Span, asked, listed, seek
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
 from lrs.messaging.webhooks import resend as resend_events
-from rules.engine.queues.outbox import EVENT_TYPES
+from rules.engine.event_types import EVENT_TYPES
 
 Document = dict[str, Any]
 COLUMNS: Final = ("id", "url", "types", "enabled", "disabled_reason", "waiting", "dead", "created_at")

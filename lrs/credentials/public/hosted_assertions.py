@@ -15,7 +15,7 @@ from werkzeug.exceptions import NotFound
 
 from lrs.access.guard import PUBLIC, Blueprint
 from lrs.credentials.consent import Display
-from lrs.credentials.files import plain_png
+from lrs.credentials.formats import plain_png
 from lrs.credentials.keys import issuer
 from lrs.credentials.public.pages import OPEN, answer, public_json
 from lrs.credentials.public.view import OUT_OF_FORCE, CredentialView, UnknownCredential, find_view, view_of

@@ -21,7 +21,7 @@ from lrs.credentials.drawing.certificate_pdf import PIXELS, draw_certificate
 from lrs.credentials.drawing.glyph_outlines import OURS, Face, has_letters, web_font
 from lrs.credentials.embedded import embedded
 from lrs.credentials.endorsements import endorsements_of
-from lrs.credentials.files import baked_png, baked_svg, card_png, picture_path, plain_png
+from lrs.credentials.formats import baked_png, baked_svg, card_png, picture_path, plain_png
 from lrs.credentials.issuer import issuer_of, links_of
 from lrs.credentials.keys import did_document, issuer, key_store
 from lrs.credentials.public.achievement_page import achievement_page

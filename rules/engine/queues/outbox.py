@@ -12,22 +12,15 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
+from rules.engine.event_types import EVENT_TYPES
 from rules.stored import VENDOR, Document
 from statements.storage.transaction import SETTLED
-
-EVENT_TYPES: Final = (
-    "award.issued", "award.renewed", "award.renewal_open", "award.grace", "award.expired",
-    "award.suspended", "award.reinstated", "award.revoked", "award.withdrawn", "award.extended",
-    "award.corrected", "award.merged", "person.merged", "review.opened", "review.closed",
-    "credential.issued", "credential.status_changed",
-    "tier.at_risk", "tier.changed", "gate.answered", "rules.published", "release.published",
-)  # fmt: skip
 
 INDEXES: dict[str, list[IndexModel]] = {
     "outbox": [

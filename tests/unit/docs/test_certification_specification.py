@@ -14,8 +14,8 @@ from specification import FOLDER, Example, examples, rows, sections, text_of
 
 from rules import calendar
 from rules.credentials.document import hash_identity
+from rules.engine.event_types import EVENT_TYPES
 from rules.engine.facts import REASONS
-from rules.engine.queues.outbox import EVENT_TYPES
 from rules.evaluation.timeline import State
 from rules.language.model import Duration, Unit
 from rules.testing.files import FileTests, run_files

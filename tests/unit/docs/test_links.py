@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from specification import ROOT
 
-from rules.engine.queues.outbox import EVENT_TYPES
+from rules.engine.event_types import EVENT_TYPES
 
 NOT_OURS = {".venv", "node_modules", "data", "var", "build", ".pytest_cache", ".git"}
 PAGES = sorted(path for path in ROOT.rglob("*.md") if not NOT_OURS.intersection(path.relative_to(ROOT).parts))
