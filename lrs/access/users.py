@@ -200,13 +200,13 @@ def edit_user(editor: Editor, user: str, changes: Mapping[str, Any], version: in
 
 
 def prove(editor: Editor, user: Document, mailbox: str) -> Document:
-    """Note that a user reads an address; an earlier password is somebody else's: it and sessions end."""
+    """Note that a user reads an address; earlier passwords and passkeys are somebody else's: they end."""
 
     def act(session: ClientSession) -> Document:
         proven = {"mailbox": mailbox, "password": None, "updated_at": editor.now}
         after: Document | None = editor.db.users.find_one_and_update(
             {"_id": user["_id"], "disabled_at": None},
-            {"$set": proven, "$inc": {"version": 1}},
+            {"$set": proven, "$unset": {"passkeys": ""}, "$inc": {"version": 1}},
             return_document=ReturnDocument.AFTER,
             session=session,
         )

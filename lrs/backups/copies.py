@@ -22,9 +22,8 @@ from lrs.backups.repository import PARTIAL, NoBackup
 from lrs.backups.sealed_files import Damaged
 
 Say = Callable[[str], None]
-KEPT_HERE: Final = frozenset({"keys.json", "keys.new", "repository.new"})
 HEAD, LAST = "repository.json", "manifest.json"
-NAME: Final = re.compile(r"repository\.json|[\w.:-]+/(?:manifest\.json|\w+\.bson)")
+NAME: Final = re.compile(r"repository\.json|\w[\w.:-]*/(?:manifest\.json|\w+\.bson)")
 BLOCK: Final = 1 << 20
 
 
@@ -63,7 +62,8 @@ class Copies:
             with self._reached():
                 self._send(folder / name, name)
             say(f"{name} is copied")
-        for name in sorted(there.keys() - here.keys() if forget else (), key=manifests_last, reverse=True):
+        gone = {name for name in there.keys() - here.keys() if NAME.fullmatch(name)} if forget else set()
+        for name in sorted(gone, key=manifests_last, reverse=True):
             with self._reached():
                 self._system.delete_file(f"{self._root}/{name}")
             say(f"{name} is taken away")
@@ -77,10 +77,8 @@ class Copies:
         here = files_of(folder) if folder.exists() else {}
         if HEAD in here:
             self._check_same(folder, there)
-        missing = [name for name, size in there.items() if here.get(name) != size]
+        missing = [name for name, size in there.items() if here.get(name) != size and NAME.fullmatch(name)]
         for name in sorted(missing, key=manifests_last):
-            if not NAME.fullmatch(name):
-                raise NoBackup(f"{self.address} holds a file that is none of a backup: {name}")
             place = folder / name
             place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with self._reached(), place.open("wb") as file:
@@ -108,6 +106,7 @@ class Copies:
         for block in self._read(name):
             back.update(block)
         if sent.digest() != back.digest():
+            self._system.delete_file(place)  # it has the right size: the next run would take it for copied
             raise Damaged(name, f"came back from {self.address} as something else than was sent")
 
     def _read(self, name: str) -> Iterator[bytes]:
@@ -132,7 +131,9 @@ def files_of(folder: Path) -> dict[str, int]:
     return {
         path.relative_to(folder).as_posix(): path.stat().st_size
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in KEPT_HERE and not path.parent.name.endswith(PARTIAL)
+        if path.is_file()
+        and NAME.fullmatch(path.relative_to(folder).as_posix())
+        and not path.parent.name.endswith(PARTIAL)
     }
 
 

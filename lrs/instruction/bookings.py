@@ -78,12 +78,12 @@ def book(editor: Editor, of: Mapping[str, Any], person: str) -> Document:
         raise Collision("this session is over")
 
     def act(session: ClientSession) -> Document:
-        _touch(editor, of, session)
+        fresh = _touch(editor, of, session)
         db, place = editor.db, {**_of(of), "person": person}
         before = db.bookings.find_one(place, session=session)
         if before is not None and before["state"] in STANDING:
             return before
-        is_free = taken(db, of, session) < of["seats"]
+        is_free = taken(db, of, session) < fresh["seats"]
         waiting = {**_of(of), "state": "waiting"}
         if not is_free and db.bookings.count_documents(waiting, session=session) >= MOST_WAITING:
             raise Collision("the waiting list is full")
@@ -93,7 +93,7 @@ def book(editor: Editor, of: Mapping[str, Any], person: str) -> Document:
             "attended": before["attended"] if before else None, "updated_at": editor.now, "by": editor.who,
         }  # fmt: skip
         db.bookings.replace_one({"_id": row["_id"], "org": of["org"]}, row, upsert=True, session=session)
-        mails.tell(editor, f"session.{row['state']}", of, [row], session)
+        mails.tell(editor, f"session.{row['state']}", fresh, [row], session)
         _note(editor, "booking.add", row)
         return row
 

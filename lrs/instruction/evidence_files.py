@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -12,10 +13,11 @@ from pymongo.database import Database
 
 from lrs.access.organizations import VENDOR
 from lrs.foundation.errors import InvalidField, UnknownThing
+from rules.engine.identity import owner_at, owners_of
 from rules.stored import ASSESSMENTS
 from statements.errors import StatementNotFound
 from statements.intake.attachments import Part
-from statements.parsing.actor import agent_of
+from statements.parsing.actor import agent_of, ifi
 from statements.parsing.parse import parse_json
 from statements.query.parameters import StatementQuery
 from statements.storage.store import StatementStore
@@ -73,6 +75,13 @@ def find_file(db: Database[Document], org: str, statement: Mapping[str, Any], sh
     raise UnknownThing("file", sha2[:64])
 
 
+def is_about(db: Database[Document], statement: Mapping[str, Any], person: str) -> bool:
+    """Tell whether what was signed off is about a person: who owned the actor's identifier at that time."""
+    name, at = ifi(statement["actor"]) or "", dt.datetime.fromisoformat(str(statement["timestamp"]))
+    is_correction = "context" not in statement
+    return not is_correction and owner_at(owners_of(db, {name}), name, at) == person
+
+
 def signed_for(
     db: Database[Document], person: Mapping[str, Any], most: int = 30
 ) -> list[tuple[str, Document]]:
@@ -87,5 +96,5 @@ def signed_for(
             asked = {"agent": [json.dumps(agent_of(owned["ifi"]))], "limit": [str(most)]}
             page = store.find(StatementQuery.parse(asked, "1.0.3"))
             found += [(org, parse_json(raw)) for raw in page.statements]
-    seen = [(org, one) for org, one in found if "context" in one]  # a correction has none
+    seen = [(org, one) for org, one in found if is_about(db, one, person["_id"])]
     return sorted(seen, key=lambda one: str(one[1]["timestamp"]), reverse=True)[:most]

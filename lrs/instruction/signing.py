@@ -158,14 +158,16 @@ def agents_for(
     if signer.org != VENDOR:
         where = {"org": {"$in": subtree(db, signer.org)}, "person": {"$in": list(persons)}, **holding(now)}
         rows_there = db.affiliations.find({**where, "known_as": {"$ne": None}}).sort("_id", 1)
-        known = {one["person"]: one["known_as"] for one in rows_there}
+        known = {one["person"]: one["known_as"] for one in rows_there if one["known_as"] in _owned(rows, one)}
     found: dict[str, Document] = {}
     for person in persons:
         row: Document | None = rows.get(person)
         owned = [one["ifi"] for one in row["ifis"] if one["until"] is None] if row else []
-        chosen = known.get(person) or min(
-            owned, key=lambda one: (not one.startswith(MBOX), one), default=None
-        )
+        chosen = known.get(person)
+        if chosen is None and signer.org == VENDOR:
+            chosen = min(owned, key=lambda one: (not one.startswith(MBOX), one), default=None)
+        elif chosen is None and row is not None:
+            chosen = _account_here(db, signer, row)
         if row is None or chosen is None:
             raise InvalidField(
                 "people", "of somebody no identifier is known by which statements could name them"
@@ -173,6 +175,21 @@ def agents_for(
         named = {"name": row["name"]} if row.get("name") else {}
         found[person] = {**agent_of(chosen), **named}
     return found
+
+
+def _owned(rows: Mapping[str, Document], affiliation: Mapping[str, Any]) -> set[str]:
+    """Return the identifiers that the person of an affiliation owns now."""
+    row = rows.get(affiliation["person"])
+    return {one["ifi"] for one in row["ifis"] if one["until"] is None} if row else set()
+
+
+def _account_here(db: Database[Document], signer: Signer, person: Mapping[str, Any]) -> str:
+    """Return the account of this server by which a person is named to who knows no identifier of theirs."""
+    name = str(ifi({"account": {"homePage": signer.base, "name": person["_id"]}}))
+    if name not in {one["ifi"] for one in person["ifis"]}:
+        given = {"ifi": name, "from": None, "until": None}
+        db.people.update_one({"_id": person["_id"]}, {"$push": {"ifis": given}, "$inc": {"version": 1}})
+    return name
 
 
 def _instant(at: dt.datetime | None, now: dt.datetime) -> dt.datetime:

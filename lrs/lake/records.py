@@ -33,6 +33,7 @@ from lrs.lake.tables import (
     TIERS,
 )
 from rules.engine.affiliations import span_of
+from rules.programmes.gates import AFFILIATED
 
 Document = dict[str, Any]
 Row = dict[str, Any]
@@ -85,7 +86,9 @@ def _steps(document: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _gate(document: Mapping[str, Any]) -> Iterator[Row]:
-    yield {**document, "org": document.get("organization")}
+    known = AFFILIATED not in document.get("failed", ())  # a stranger's id is not for the asking organization
+    person = document.get("person") if known else None
+    yield {**document, "org": document.get("organization"), "person": person}
 
 
 def _spans(line: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], dt.datetime | None]]:
@@ -136,7 +139,7 @@ class Records:
         gone = len(ids) - len(documents)
         for name, source in SOURCES.items():
             if source.collection == collection:
-                self._replace(name, documents, ids, erases=gone > 0 or name == PEOPLE)
+                self._replace(name, documents, ids, erases=gone > 0)
         return gone
 
     def _replace(self, name: str, documents: Iterable[Document], ids: Sequence[Any], *, erases: bool) -> None:
@@ -149,10 +152,21 @@ class Records:
             return
         many = len(every) > MANY_FILES
         removed = every if many else removed
+        erases = erases or (name == PEOPLE and bool(_names(old) - _names(new)))
         if (erases and old.num_rows) or many:
             state.owe(self.db)  # before the commit, so that no crash forgets what old files hold
         kept = _rows(table, removed, keys, others=True)
         table.commit(table.write(chain(kept, [new])), removed)
+
+
+def _names(people: pa.Table) -> set[tuple[str, str]]:
+    """Return what names people in these rows: what is no longer there must not stay in old files."""
+    return {
+        (row["key"], text)
+        for row in people.to_pylist()
+        for text in (row["name"], row["email"], *(row["identifiers"] or ()))
+        if text
+    }
 
 
 def rows_of(name: str, documents: Iterable[Mapping[str, Any]]) -> pa.Table:

@@ -36,7 +36,9 @@ REMINDERS: Final = frozenset({
     "before_expiry", "before_due", "after_due", "award.renewal_open", "award.grace", "digest", "tier.at_risk",
     "reminder", "question",
 })  # fmt: skip
-DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
+DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+DAYS: Final = frozenset({"expires", "due", "falls_at"})
+WORD: Final = re.compile(r"[a-z_.]+|further notice|the holder")
 OURS: Final = frozenset({"reason", "expires", "event", "holder"})
 """Values that are words of the engine, where the catalogue has them among its `words`."""
 EXAMPLE: Final[Mapping[str, str]] = {
@@ -148,17 +150,18 @@ def _said(language: str, text: str | list[str], values: Mapping[str, str]) -> st
 
 def _value(language: str, name: str, value: str) -> str:
     """Return one value: a day or a word of ours in the language, anything else as it is."""
-    if DATE.fullmatch(value):
+    if name in DAYS and DATE.fullmatch(value):
         return writing.long_day(language, dt.date.fromisoformat(value))
-    if name in OURS:
+    is_name = name == "holder" and value != "the holder"
+    if name in OURS and not is_name and WORD.fullmatch(value):
         known = _catalogue(language).get("words", {})
         return str(known.get(value, value.replace("_", " ")))
     return value
 
 
 def _entry(words: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
-    """Return the words of a kind; an event that has none of its own is told by its name."""
-    entry: Mapping[str, Any] = words.get(kind) or words["event"]
+    """Return the words of a kind, in English where the language lacks it; an event without any by its name."""
+    entry: Mapping[str, Any] = words.get(kind) or _catalogue(DEFAULT_LANGUAGE).get(kind) or words["event"]
     return entry
 
 

@@ -24,6 +24,7 @@ from rules.evaluation.award_ids import award_id
 Document = dict[str, Any]
 FOREVER: Final = dt.datetime.max.replace(tzinfo=dt.UTC)
 BEFORE: Final = dt.datetime.min.replace(tzinfo=dt.UTC)
+SEATED: Final = ("booked", "waiting")  # of bookings: who has a seat, or will have one
 
 
 def basis(*persons: Document) -> str:
@@ -102,7 +103,8 @@ def merge(editor: Editor, kept: str, gone: str, expected: str | None = None) -> 
         editor.db.endorsements.update_many(brought, {"$set": {"person": one["_id"]}}, session=session)
         editor.db.recognitions.update_many(brought, {"$set": {"person": one["_id"]}}, session=session)
         theirs = {"person": other["_id"]}
-        editor.db.excuses.update_many(theirs, {"$set": {"person": one["_id"]}}, session=session)
+        for about in (editor.db.excuses, editor.db.scim_resources):
+            about.update_many(theirs, {"$set": {"person": one["_id"]}}, session=session)
         _move_bookings(editor, other["_id"], one["_id"], session)
         evaluation_queue.unite_stores(editor.db, [one["_id"], other["_id"]], editor.now, session=session)
         ifis = {row["ifi"] for row in after["ifis"]}
@@ -125,13 +127,21 @@ def merge(editor: Editor, kept: str, gone: str, expected: str | None = None) -> 
 
 
 def _move_bookings(editor: Editor, gone: str, kept: str, session: ClientSession) -> None:
-    """Give the seats of the one to the other, who keeps one where both have one; the feed of the one ends."""
+    """Give the seats of the one to the other, who keeps one where both have one; the feed of the one ends.
+
+    A seat that stands wins over one that was given up; sessions that the one holds are the other's.
+    """
     db = editor.db
+    standing = db.bookings.distinct("session", {"person": gone, "state": {"$in": SEATED}}, session=session)
+    given_up = {"person": kept, "session": {"$in": standing}, "state": {"$nin": SEATED}}
+    db.bookings.delete_many(given_up, session=session)
     have = db.bookings.distinct("session", {"person": kept}, session=session)
     theirs = {"person": gone, "session": {"$nin": have}}
     db.bookings.update_many(theirs, {"$set": {"person": kept}}, session=session)
     db.bookings.delete_many({"person": gone}, session=session)
     db.calendar_feeds.delete_many({"org": VENDOR, "person": gone}, session=session)
+    taught = {"instructor.person": gone}
+    db.training_sessions.update_many(taught, {"$set": {"instructor.person": kept}}, session=session)
 
 
 def _organization(editor: Editor, person: str, session: ClientSession) -> str | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pymongo.client_session import ClientSession
+from pymongo.database import Database
 
 from lrs.access import users
 from lrs.access.organizations import VENDOR, get_org
@@ -53,6 +54,8 @@ def settle(
         leave(editor, org, known, session)
         return {**known, "email": email}
     if trusted:
+        if not known.get("person"):
+            _refuse_anothers(editor.db, org, email, session)
         person, affiliation = settle_person(
             editor, org, email, member.name, session, role=member.role, known=known.get("person")
         )
@@ -84,7 +87,9 @@ def leave(editor: Editor, org: str, known: Mapping[str, Any], session: ClientSes
     db.sessions.delete_many({"user": user["_id"]}, session=session)
     if user["org"] == org and user["disabled_at"] is None and (org == VENDOR or user["role"] != "learner"):
         users.edit_user(editor, user["_id"], {"disabled_at": editor.now})
-    elif user["role"] == "learner" and user["subject"] is not None:
+        mark = {"disabled_by_directory": {"org": org, "at": editor.now}}
+        db.users.update_one({"_id": user["_id"]}, {"$set": mark}, session=session)
+    elif user["role"] == "learner" and _is_bound_by(db, org, user, session):
         change = {"$set": {"subject": None}, "$inc": {"version": 1}}
         db.users.update_one({"_id": user["_id"]}, change, session=session)
         editor.note(
@@ -95,16 +100,36 @@ def leave(editor: Editor, org: str, known: Mapping[str, Any], session: ClientSes
 def _account(editor: Editor, org: str, email: str, name: str | None, session: ClientSession) -> str | None:
     """Return the account of an address of the organization, made where there is none, able to log in.
 
-    One that administers another organization is left alone.
+    One that administers another organization is left alone, and one that somebody else disabled stays so.
     """
     user = editor.db.users.find_one({"email": email}, session=session)
     if user is None:
         user = users.add_user(editor, VENDOR, {"email": email, "name": name, "role": "learner"})
     if user["role"] != "learner" and user["org"] != org:
         return None
-    if user["disabled_at"] is not None:
+    own_doing = {"org": org, "at": user["disabled_at"]}
+    if user["disabled_at"] is not None and user.get("disabled_by_directory") == own_doing:
         users.edit_user(editor, user["_id"], {"disabled_at": None})
     return str(user["_id"])
+
+
+def _is_bound_by(db: Database[Document], org: str, user: Mapping[str, Any], session: ClientSession) -> bool:
+    """Tell whether a login provider of the organization signs a user in."""
+    provider = str(user["subject"] or "").partition(" ")[0]
+    return (
+        db.identity_providers.find_one({"_id": provider, "org": org}, {"_id": 1}, session=session) is not None
+    )
+
+
+def _refuse_anothers(db: Database[Document], org: str, email: str, session: ClientSession) -> None:
+    """Refuse a new user under an address that another one of the directory had: they are two people.
+
+    Raises Collision.
+    """
+    owner = accounts.owner_of(db, email)
+    held = {"org": org, "person": owner["_id"], "email": {"$ne": email}} if owner else None
+    if held is not None and db.scim_resources.find_one(held, {"_id": 1}, session=session) is not None:
+        raise Collision("the address was another user's of this directory, who is still known by it here")
 
 
 def _claimed(
@@ -148,7 +173,7 @@ def _readdress(
     user = (
         editor.db.users.find_one({"_id": known.get("user")}, session=session) if known.get("user") else None
     )
-    if user is not None:
+    if user is not None and (user["role"] == "learner" or user["org"] == org):
         if editor.db.users.find_one({"email": email, "_id": {"$ne": user["_id"]}}, session=session):
             raise Collision("another account has this mail address")
         after = {**user, "email": email, "mailbox": email if user["mailbox"] else None}

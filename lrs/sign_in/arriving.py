@@ -73,6 +73,8 @@ def arrive(editor: Editor, provider: Mapping[str, Any], said: Arrival) -> Docume
 
     def act(session: ClientSession) -> Document:
         user = editor.db.users.find_one({"subject": subject}, session=session)
+        if user is not None and not speaks_for(editor.db, provider, user["email"]):
+            raise Unauthenticated("the login provider may not speak for this account")
         if user is None:
             user = _bound(
                 editor, provider, subject=subject, email=email, name=said.name, role=role, session=session
@@ -147,7 +149,7 @@ def settle_person(
     Who counts for another organization belongs beside it: nobody is taken from there by logging in here. The
     vendor's own people are affiliated with nobody. `known` is the person where the caller knows.
     """
-    person = known
+    person = None if known is None else str(records.get_person(editor.db, known, session)["_id"])
     if person is None:
         owner = accounts.owner_of(editor.db, email)
         person = (owner or records.add_person(editor, [mbox_ifi(email)], name=name))["_id"]

@@ -87,10 +87,18 @@ def begin(kept: Document | None, onward: str, trial: str | None = None) -> Respo
 
 def begun(kept: Document | None) -> Response:
     """Send the browser to a provider, back to the login page where that fails."""
+    services, tried = current_services(), f"provider {request.remote_addr}"
     try:
-        return begin(kept, sessions.own_path(request.args.get("onward"), ""))
+        users.count_address(
+            services.db, tried, services.now()
+        )  # a provider that does not answer holds a thread
+        response = begin(kept, sessions.own_path(request.args.get("onward"), ""))
     except Unauthenticated as error:
         return show_login(str(error), 401)
+    except TooManyTries as error:
+        return show_login(str(error), 429)
+    take_back(services.db, tried)
+    return response
 
 
 @blueprint.get("/login/oidc", scope=PUBLIC)

@@ -40,6 +40,8 @@ ROLE_WORDS: Final = {
     "rule_author": mark("author of rules"),
     "analyst": mark("analyst"),
     "partner_admin": mark("administrator of the partner"),
+    "instructor": mark("instructor"),
+    "partner_instructor": mark("instructor of the partner"),
     "learner": mark("learner"),
     NOBODY: mark("nobody: they are sent away"),
 }

@@ -24,6 +24,8 @@ WORDS: Final = {
     "rule_author": mark("Author of rules"),
     "analyst": mark("Analyst"),
     "partner_admin": mark("Partner's administrator"),
+    "instructor": mark("Instructor"),
+    "partner_instructor": mark("Partner's instructor"),
     "learner": mark("Learner"),
 }
 

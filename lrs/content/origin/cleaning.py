@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 LONGEST: Final = 200  # characters
 HIDDEN: Final = "…"
+WIDE: Final = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]")  # Han, kana, Hangul
 
 _QUERY: Final = re.compile(r"(https?://[^\s?#'\"]+)[?#][^\s'\")]*")
 _MAIL: Final = re.compile(r"[^\s<>\"'(:]+@[^\s<>\"'),]+")
@@ -39,7 +40,8 @@ def without_people(text: str, names: Iterable[str] = ()) -> str:
     """Return a text without names, mail addresses and queries of web addresses."""
     clean = "".join(sign if sign.isprintable() else " " for sign in text[: 4 * LONGEST])
     for name in names:
-        clean = re.sub(rf"\b{re.escape(name)}\b", HIDDEN, clean, flags=re.IGNORECASE)
+        edge = "" if WIDE.search(name) else r"\b"  # such scripts part no words
+        clean = re.sub(f"{edge}{re.escape(name)}{edge}", HIDDEN, clean, flags=re.IGNORECASE)
     return " ".join(_MAIL.sub(HIDDEN, _QUERY.sub(r"\1", clean)).split())[:LONGEST]
 
 

@@ -21,7 +21,7 @@ import orjson
 from pymongo import ASCENDING, IndexModel, UpdateOne
 from pymongo.database import Database
 
-from lrs.content.origin.cleaning import browser_of, place_of, without_numbers, without_people
+from lrs.content.origin.cleaning import WIDE, browser_of, place_of, without_numbers, without_people
 
 Document = dict[str, Any]
 Kind = Literal["script", "request", "interface", "storage", "saving"]
@@ -125,8 +125,13 @@ def _names_of(launch: Mapping[str, Any]) -> list[str]:
     actor, learner = launch["actor"], launch["learner"]
     account = actor.get("account", {})
     names = [learner["name"], *learner["name"].split(), learner["id"], actor.get("name"), account.get("name")]
-    found = {name for name in names if isinstance(name, str) and len(name) >= SHORTEST_NAME}
+    found = {name for name in names if isinstance(name, str) and len(name) >= _shortest(name)}
     return sorted(found, key=len, reverse=True)
+
+
+def _shortest(name: str) -> int:
+    """Return how long a name has to be to be taken out: two signs of a script that parts no words."""
+    return 2 if WIDE.search(name) else SHORTEST_NAME
 
 
 def seen(db: Database[Document], org: str, item: str) -> list[Document]:

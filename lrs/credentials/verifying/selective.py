@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import hmac
-import json
 import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -23,6 +22,7 @@ from lrs.credentials.verifying.verify import (
 )
 from rules.credentials.proving import sd_jwt
 from rules.credentials.proving.signing import InvalidToken, Token, b64, read_compact, unb64, verify
+from rules.credentials.proving.signing import read_json as read_strictly
 
 TYPES: Final = (sd_jwt.TYPE, "vc+sd-jwt")  # the second is its name in earlier drafts
 HASHES: Final = {"sha-256": hashlib.sha256, "sha-384": hashlib.sha384, "sha-512": hashlib.sha512}
@@ -205,7 +205,7 @@ def hash_of(claims: Mapping[str, Any]) -> Callable[[bytes], bytes]:
 def read_disclosure(text: str) -> list[Any]:
     """Return the salt, the name of a member, and the value that a disclosure tells; raise Failed."""
     try:
-        found = json.loads(unb64(text))
+        found = read_strictly(unb64(text))
     except (ValueError, RecursionError, InvalidToken) as error:
         raise Failed("a disclosure is not base64url of JSON") from error
     if not isinstance(found, list) or len(found) not in {2, 3} or not isinstance(found[0], str):
@@ -217,7 +217,10 @@ def key_of(issuer: str, header: Mapping[str, Any], ask: Inquiry) -> Mapping[str,
     """Return the public key that a token names, found with its issuer; raise Failed (SD-JWT VC 5)."""
     if issuer.startswith("did:"):
         return issuer_key(issuer, header, ask)
-    parts = urlsplit(issuer)
+    try:
+        parts = urlsplit(issuer)
+    except ValueError as error:
+        raise Failed(f"the issuer {issuer!r} is no address") from error
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.netloc == ask.local):
         raise Failed(f"the issuer {issuer!r} is neither a DID nor an https address")
     accept = "application/json"

@@ -270,7 +270,11 @@ def check_holder(claims: Mapping[str, Any], email: str) -> str:
             continue
         kind, _, given = str(one.get("identityHash")).partition("$")
         made = hashlib.sha256((address + str(one.get("salt", ""))).encode()).hexdigest()
-        if one.get("hashed") and kind == "sha256" and hmac.compare_digest(made, given.lower()):
+        if (
+            one.get("hashed")
+            and kind == "sha256"
+            and hmac.compare_digest(made.encode(), given.lower().encode())
+        ):
             return f"made for {address}"
         if not one.get("hashed") and str(one.get("identityHash")).strip().lower() == address:
             return f"made for {address}"

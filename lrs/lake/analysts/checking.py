@@ -48,6 +48,13 @@ def functions(db: duckdb.DuckDBPyConnection) -> frozenset[str]:
 
 def check(db: duckdb.DuckDBPyConnection, sql: str, tables: Collection[str]) -> set[str]:
     """Return which of these tables the SQL reads; InvalidQuery says why it is refused."""
+    try:
+        return _checked(db, sql, tables)
+    except RecursionError:
+        raise InvalidQuery("sql", "is nested too deep") from None
+
+
+def _checked(db: duckdb.DuckDBPyConnection, sql: str, tables: Collection[str]) -> set[str]:
     if len(sql) > LONGEST:
         raise InvalidQuery("sql", f"is longer than {LONGEST:,} characters")
     try:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import logging
 import math
+import resource
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any, Final
 
@@ -18,8 +23,10 @@ from pymongo.database import Database
 from lrs.lake import state
 from lrs.lake.analysts.checking import check, first_line
 from lrs.lake.analysts.views import TABLES, Reach, show
-from lrs.lake.errors import LakeMissing
-from statements.errors import InvalidQuery, QueryTimeout, TooLarge
+from lrs.lake.errors import LakeError, LakeMissing, LakeOfOtherLayout, LakeUnreadable
+from statements.errors import InvalidQuery, QueryTimeout, StatementError, TooLarge
+
+log = logging.getLogger("lrs.lake")
 
 Document = dict[str, Any]
 MEMORY_MB: Final = 400
@@ -35,6 +42,13 @@ CONFIG: Final[dict[str, Any]] = {
     "autoload_known_extensions": False,
     "allow_community_extensions": False,
     "python_enable_replacements": False,
+}
+ADDRESS_MB: Final = 3_000  # of the process that answers: address space, of which a tenth is used
+START_SECONDS: Final = 5.0
+CHANGED: Final = ("the lake's files changed meanwhile, or cannot be read", "ask again")
+ERRORS: Final[Mapping[str, type[Exception]]] = {
+    one.__name__: one
+    for one in (InvalidQuery, QueryTimeout, TooLarge, LakeMissing, LakeOfOtherLayout, LakeUnreadable)
 }
 _one_at_a_time = threading.BoundedSemaphore(1)  # so that the bound of memory is the process's
 
@@ -65,27 +79,89 @@ def ask(
     through = (state.read(db) or {}).get("through")
     if not url or through is None:
         raise LakeMissing("there is no lake that was built", "set LRS_LAKE_URL and run `lrs lake build`")
-    began, reach = time.perf_counter(), Reach(db, orgs, now, everything=everything)
+    began = time.perf_counter()
+    reach = asdict(Reach.of(db, orgs, now, everything=everything))
+    question = {"url": url, "sql": sql, "reach": reach, "max_rows": max_rows, "max_seconds": max_seconds}
     if not _one_at_a_time.acquire(timeout=max_seconds):
         raise QueryTimeout(max_seconds)
     try:
-        lake = duckdb.connect(":memory:", config=CONFIG)
-        timer = threading.Timer(max_seconds, lake.interrupt)
-        timer.start()
-        try:
-            columns, rows, more = _asked(lake, url, sql, reach, max_rows)
-        except duckdb.InterruptException as error:
-            raise QueryTimeout(max_seconds) from error
-        except (duckdb.OutOfMemoryException, MemoryError):
-            raise TooLarge("what the query needs in memory", MEMORY_MB, "MB") from None
-        except (duckdb.Error, pa.ArrowException, OverflowError) as error:
-            raise InvalidQuery("sql", first_line(error)) from error
-        finally:
-            timer.cancel()
-            lake.close()
+        told = _answer_beside(question, max_seconds)
     finally:
         _one_at_a_time.release()
-    return SqlAnswer(columns, rows, more, through, round(time.perf_counter() - began, 4))
+    columns = [(name, kind) for name, kind in told["columns"]]
+    seconds = round(time.perf_counter() - began, 4)
+    return SqlAnswer(columns, told["rows"], told["truncated"], through, seconds)
+
+
+def _answer_beside(question: Mapping[str, Any], max_seconds: float) -> Any:
+    """Answer in a process of its own, which may run out of memory, and is killed at its time.
+
+    DuckDB counts neither the texts that functions make, nor does each function look whether to stop.
+    """
+    command = [sys.executable, "-m", "lrs.lake.analysts.running"]
+    given, longest = json.dumps(question).encode(), max_seconds + START_SECONDS
+    try:
+        done = subprocess.run(command, input=given, capture_output=True, timeout=longest, check=False)  # noqa: S603 -- ourselves
+    except subprocess.TimeoutExpired as error:
+        raise QueryTimeout(max_seconds) from error
+    if done.returncode != 0:
+        log.warning(
+            "a question in SQL ended with %d: %s",
+            done.returncode,
+            done.stderr[-500:].decode(errors="replace"),
+        )
+        raise TooLarge("what the query needs in memory", MEMORY_MB, "MB")
+    told = json.loads(done.stdout)
+    if "error" in told:
+        raise ERRORS[told["error"]](*told["of"])
+    return told
+
+
+def main() -> None:
+    """Answer the question of standard input on standard output, in bounded memory."""
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_MB << 20, ADDRESS_MB << 20))
+    asked = json.load(sys.stdin)
+    reach = Reach(**asked.pop("reach"))
+    try:
+        columns, rows, more = answer_here(reach=reach, **asked)
+        text = json.dumps({"columns": columns, "rows": rows, "truncated": more})
+    except (StatementError, LakeError) as error:
+        text = json.dumps({"error": type(error).__name__, "of": error.args})
+    except MemoryError:
+        text = json.dumps({"error": "TooLarge", "of": ["what the query needs in memory", MEMORY_MB, "MB"]})
+    sys.stdout.write(text)
+
+
+def answer_here(
+    url: str, sql: str, reach: Reach, *, max_rows: int, max_seconds: float
+) -> tuple[list[tuple[str, str]], list[list[Any]], bool]:
+    """Return columns, rows and whether there are more, within this process; raises as `ask`."""
+    lake = duckdb.connect(":memory:", config=CONFIG)
+    over = threading.Event()
+
+    def stop() -> None:
+        over.wait(max_seconds)
+        while not over.wait(0.05):  # an interrupt ends one statement, and there are several
+            lake.interrupt()
+
+    timer = threading.Thread(target=stop, daemon=True)
+    timer.start()
+    try:
+        return _asked(lake, url, sql, reach, max_rows)
+    except duckdb.InterruptException as error:
+        raise QueryTimeout(max_seconds) from error
+    except (duckdb.OutOfMemoryException, MemoryError):
+        raise TooLarge("what the query needs in memory", MEMORY_MB, "MB") from None
+    except OSError as error:
+        raise LakeUnreadable(*CHANGED) from error
+    except (duckdb.Error, pa.ArrowException, OverflowError) as error:
+        if "reading the stream registered as" in str(error):
+            raise LakeUnreadable(*CHANGED) from error
+        raise InvalidQuery("sql", first_line(error)) from error
+    finally:
+        over.set()
+        timer.join()
+        lake.close()
 
 
 def _asked(
@@ -133,3 +209,7 @@ _PLAIN: Final[Mapping[type, Callable[[Any], Any]]] = {
     dt.timedelta: lambda value: value.total_seconds(),
     bytes: lambda value: value.hex(),
 }
+
+
+if __name__ == "__main__":
+    main()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any, Final
 
@@ -65,14 +66,21 @@ DERIVED: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
 TABLES: Final = frozenset({STATEMENTS, ACTORS, ACTIVITIES, *SOURCES, *DERIVED})
 
 
+@dataclass(frozen=True, slots=True)
 class Reach:
-    """Whose rows are seen: those of these organizations, or of all."""
+    """Whose rows are seen: those of these organizations and people, or of all."""
 
-    def __init__(
-        self, db: Database[Document], orgs: Collection[str], now: dt.datetime, *, everything: bool
-    ) -> None:
-        self.orgs, self.everything = sorted(orgs), everything
-        self._directory = Directory(db, now, self.orgs)
+    orgs: list[str]
+    persons: list[str]
+    everything: bool
+
+    @classmethod
+    def of(
+        cls, db: Database[Document], orgs: Collection[str], now: dt.datetime, *, everything: bool
+    ) -> Reach:
+        """Return what is seen by who may read these organizations' stores."""
+        persons = [] if everything else Directory(db, now, sorted(orgs)).members() or []
+        return cls(sorted(orgs), sorted(persons), everything)
 
     def condition(self, table: str) -> pc.Expression | None:
         """Return the condition on the rows of a table; None for all of them."""
@@ -81,7 +89,7 @@ class Reach:
         if table in OF_ORGANIZATION:
             return pc.field(OF_ORGANIZATION[table]).isin(self.orgs)
         if table in OF_PERSON:
-            return pc.field(OF_PERSON[table]).isin(pa.array(self._directory.members() or [], pa.string()))
+            return pc.field(OF_PERSON[table]).isin(pa.array(self.persons, pa.string()))
         raise KeyError(table)  # texts have a way of their own
 
 

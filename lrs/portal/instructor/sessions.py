@@ -83,7 +83,7 @@ def session(session: str) -> Response:
     services, of = current_services(), own(session)
     rows = bookings.roster(services.db, of)
     wanted = {"_id": {"$in": [row["person"] for row in rows]}}
-    people = {one["_id"]: one for one in services.db.people.find(wanted, {"name": 1, "email": 1})}
+    people = {one["_id"]: one for one in directory().present_each(list(services.db.people.find(wanted)))}
     return page(
         "teaching_session.html",
         of=of, booked=[row for row in rows if row["state"] == "booked"],

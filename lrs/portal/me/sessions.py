@@ -12,11 +12,10 @@ from lrs.console.shell import redirected
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import UnknownThing
 from lrs.instruction import bookings, calendars, sessions
-from lrs.instruction.evidence_files import find_file, signed_off
+from lrs.instruction.evidence_files import find_file, is_about, signed_off
 from lrs.portal.instructor.signing import download
 from lrs.portal.mine import Mine, me, myself, page
 from lrs.words.reader import mark
-from statements.parsing.actor import ifi
 
 Document = dict[str, Any]
 SAVED: Final = {
@@ -119,6 +118,6 @@ def evidence(org: str, statement: str, sha2: str) -> Response:
     """Answer a file that an instructor kept beside something signed off for the own person."""
     db = current_services().db
     found = signed_off(db, org, statement)
-    if ifi(found["actor"]) not in {one["ifi"] for one in me()["ifis"]}:
+    if not is_about(db, found, me()["_id"]):
         raise UnknownThing("statement", statement[:64])
     return download(find_file(db, org, found, sha2))

@@ -173,7 +173,7 @@ def test_a_rule_is_written_with_the_checker_beside_and_planned(world: World, sit
     page.wait("location.pathname.startsWith('/console/plans/')")
     page.wait("document.querySelector('.danger')?.textContent === 'Apply: 3 people lose'")
     page.wait("document.readyState === 'complete'")
-    assert page.run("document.querySelectorAll('tbody tr').length") == 3
+    assert page.run("document.querySelectorAll('.fold tbody tr').length") == 3
     if AXE.exists():
         plan = page.run("location.pathname")
         script = f"axe.run({{runOnly: {json.dumps(TAGS)}}}).then(found => found.violations.map(v => v.id))"

@@ -91,7 +91,7 @@ def offered(page: Page, text: str, typed: str = "") -> list[str]:
         ("kind: Certification\nmode: ¦\n", {"active", "evaluate"}, set()),
         ("kind: Certification\nevidence:\n  quiz: {verb: passed}\naward:\n  when: {score: ¦}\n", {"quiz"}, {"verb"}),
         ("kind: Certification\naward:\n  when: {holds: ¦}\n", {"sales-pro", "tech-pro"}, set()),
-        ("kind: Certification\nevidence:\n  exam:\n    verb: ¦\n", {"passed", "completed"}, set()),
+        ("kind: Certification\nevidence:\n  exam:\n    verb: pa¦\n", {"passed"}, {"completed"}),
         ("kind: PartnerTiers\n¦\n", {"order", "tiers"}, {"evidence"}),
     ],
 )  # fmt: skip

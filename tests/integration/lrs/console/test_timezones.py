@@ -12,8 +12,9 @@ from factories_access import Browser, log_in, make_user
 from flask import Flask, g
 from pymongo.database import Database
 
-from lrs.console import instants, language
+from lrs.console import instants
 from lrs.foundation.errors import InvalidField
+from lrs.words import reader
 
 Db = Database[dict[str, Any]]
 NIGHT = dt.datetime(2026, 7, 1, 22, 30, tzinfo=dt.UTC)
@@ -26,13 +27,13 @@ def choose(browser: Browser, timezone: str) -> int:
 
 def test_instants_and_days_are_the_readers(app: Flask) -> None:
     with app.test_request_context("/"):
-        assert language.when(NIGHT).striptags() == "1 Jul 2026, 22:30 UTC"
+        assert reader.when(NIGHT).striptags() == "1 Jul 2026, 22:30 UTC"
         g.timezone = "Europe/Berlin"
-        assert language.when(NIGHT).striptags() == "2 Jul 2026, 00:30 CEST"
-        assert language.when(NIGHT.replace(tzinfo=None)).striptags() == "2 Jul 2026, 00:30 CEST"
-        assert language.day(NIGHT).striptags() == "2 Jul 2026"
-        assert language.day(dt.date(2026, 7, 1)).striptags() == "1 Jul 2026", "a date is the same everywhere"
-        assert language.hour(NIGHT) == "00:30 CEST"
+        assert reader.when(NIGHT).striptags() == "2 Jul 2026, 00:30 CEST"
+        assert reader.when(NIGHT.replace(tzinfo=None)).striptags() == "2 Jul 2026, 00:30 CEST"
+        assert reader.day(NIGHT).striptags() == "2 Jul 2026"
+        assert reader.day(dt.date(2026, 7, 1)).striptags() == "1 Jul 2026", "a date is the same everywhere"
+        assert reader.hour(NIGHT) == "00:30 CEST"
         assert instants.read_instant("at", "2026-07-01") == dt.datetime(
             2026, 7, 1, 21, 59, 59, 999_999, tzinfo=dt.UTC
         )

@@ -186,7 +186,7 @@ def test_proofs_that_prove_nothing_are_refused(world):
         ("invalid_proof", world.proof(header={"kid": named})),
         ("invalid_proof", "a.b"),
         ("invalid_nonce", world.proof(nonce="foreign")),
-        ("invalid_nonce", world.proof(nonce="\ud800")),
+        ("invalid_proof", world.proof(nonce="\ud800")),
         ("invalid_nonce", world.proof(nonce=None)),
     ]
     for code, proof in cases:

@@ -18,7 +18,7 @@ from lrs.lake import tending
 from lrs.lake.analysts import running
 from lrs.lake.analysts.checking import functions
 from lrs.lake.analysts.running import SqlAnswer
-from lrs.lake.analysts.views import TABLES
+from lrs.lake.analysts.views import TABLES, Reach
 from lrs.lake.filling import Filler
 from statements.errors import InvalidQuery, QueryTimeout, StatementError, TooLarge
 
@@ -71,8 +71,10 @@ def ask(db: Any, filler: Filler) -> Ask:
     tending.keep(db, url, utc_now)
 
     def asked(sql: str, *orgs: str, **options: Any) -> SqlAnswer:
-        given = {"max_seconds": 20.0, "everything": not orgs} | options
-        return running.ask(db, url, sql, orgs or ("north", "south", "vendor"), utc_now(), **given)
+        given = {"max_seconds": 20.0, "max_rows": 1000} | options
+        everything = given.pop("everything", not orgs)
+        reach = Reach.of(db, orgs or ("north", "south", "vendor"), utc_now(), everything=everything)
+        return SqlAnswer(*running.answer_here(url, sql, reach, **given), None, 0.0)
 
     return asked
 
@@ -349,3 +351,33 @@ def test_without_a_lake_that_is_said(db: Any, filler: Filler, missing: str) -> N
     url = "" if missing == "url" else filler.statements.uri.removesuffix("/statements")
     with pytest.raises(LakeMissing, match="no lake"):
         running.ask(db, url, "SELECT 1", ("north",), utc_now(), everything=False, max_seconds=5)
+
+
+def test_a_question_is_answered_beside_this_process_which_its_memory_cannot_end(
+    db: Any, filler: Filler
+) -> None:
+    """DuckDB counts neither the texts of functions, nor does each of them look whether to stop."""
+    url = filler.statements.uri.removesuffix("/statements")
+    filler.create()
+    filler.build(lambda _count: True)
+    tending.keep(db, url, utc_now)
+
+    def asked(sql: str, seconds: float = 20) -> SqlAnswer:
+        return running.ask(db, url, sql, ("north",), utc_now(), everything=False, max_seconds=seconds)
+
+    found = asked("SELECT 1 AS one, 'ä' AS text")
+    assert (found.columns, found.rows, found.truncated) == (
+        [("one", "INTEGER"), ("text", "VARCHAR")],
+        [[1, "ä"]],
+        False,
+    )
+    with pytest.raises(TooLarge, match="memory"):
+        asked("SELECT repeat('x', 500000000) FROM range(500)")
+    with pytest.raises(InvalidQuery, match="may not call"):
+        asked("SELECT getenv('HOME')")
+    with pytest.raises(InvalidQuery, match="nested"):
+        asked("SELECT " + "abs(" * 900 + "1" + ")" * 900)
+    with pytest.raises(QueryTimeout):
+        asked(
+            "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE (a.range * b.range) % 7 = 3", 0.5
+        )

@@ -96,7 +96,7 @@ def test_every_link_of_an_award_opens_for_whom_it_was_sent_to(post: Post) -> Non
 
 
 def test_an_event_without_words_of_its_own_is_told_by_its_name(post: Post) -> None:
-    assert ("ana@example.com", "Sales: credential.issued") in post.deliver()
+    assert ("ana@example.com", "Sales: a credential was issued") in post.deliver()
 
 
 def test_what_is_needed_is_what_is_missing_not_what_was_proven(post: Post) -> None:

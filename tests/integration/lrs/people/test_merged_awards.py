@@ -92,7 +92,7 @@ def test_the_page_of_a_merged_credential_leads_to_the_one_it_is_part_of(two: Two
     two.merge()
     led = client.get(f"/credentials/{two.was}", headers=HTML)
     assert led.status_code == 302
-    assert f"Credential {two.was} is now part of credential" in led.text
+    assert f"Credential {two.was} is now part of another" in led.text
     page = client.get(led.headers["Location"], headers=HTML)
     assert page.status_code == 200
     assert f"Credential {two.was} is now part of credential {two.now}" in page.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,14 @@ def shared(world: Any) -> list[str]:
     award = path.removeprefix("/credentials/").partition(".")[0].partition("/")[0]
     below = ("", "/verify", "/display", "/needed", "/wallet")
     return [f"/credentials/{award}{one}?{token}" for one in below]
+
+
+@pytest.fixture(autouse=True)
+def no_language_stays(world: Any) -> Iterator[None]:
+    """What an address names is kept in a cookie, and other tests read the same browsers' pages."""
+    yield
+    for one in (world.sven, world.paul):
+        one.client.delete_cookie("laurel-language", domain="localhost")
 
 
 def everything(world: Any) -> list[tuple[Any, str]]:

@@ -104,6 +104,7 @@ def test_switching_somebody_off_ends_affiliation_and_sessions_at_once(
 ) -> None:
     made = north("POST", "/Users", ana()).json
     user = db.users.find_one() or {}
+    db.identity_providers.insert_one({"_id": "idp_1", "org": "north"})
     db.users.update_one({}, {"$set": {"subject": "idp_1 42"}})
     browser = log_in(app, user)
     assert browser.client.get("/me").status_code == 200
@@ -386,3 +387,33 @@ class TestDirectory(ScimStorageContract):
     def storage(self, app: Flask, db: Db) -> Directory:
         make_org(db, "north")
         return Directory(editor(db), "north", speaking.service())
+
+
+def test_a_directory_enables_only_whom_it_disabled(north: Client, db: Db) -> None:
+    made = north("POST", "/Users", ana()).json["id"]
+    db.users.update_one({}, {"$set": {"disabled_at": dt.datetime(2026, 1, 1, tzinfo=dt.UTC)}})
+    assert north("PUT", f"/Users/{made}", ana(title="Lead")).status_code == 200
+    assert (db.users.find_one() or {})["disabled_at"] is not None, "the vendor did that"
+
+
+def test_an_address_is_not_changed_of_who_administers_elsewhere_by_now(north: Client, db: Db) -> None:
+    make_org(db, "south")
+    made = north("POST", "/Users", ana()).json["id"]
+    db.users.update_one({}, {"$set": {"role": "partner_admin", "org": "south"}})
+    other = ana(
+        userName="mallory@north.example", emails=[{"value": "mallory@north.example", "primary": True}]
+    )
+    assert north("PUT", f"/Users/{made}", other).status_code == 200
+    assert (db.users.find_one() or {})["email"] == "ana@north.example"
+
+
+def test_an_address_that_another_user_of_the_directory_had_makes_nobody_that_person(
+    north: Client, db: Db
+) -> None:
+    made = north("POST", "/Users", ana()).json["id"]
+    married = ana(
+        userName="ana.silva@north.example", emails=[{"value": "ana.silva@north.example", "primary": True}]
+    )
+    assert north("PUT", f"/Users/{made}", married).status_code == 200
+    assert north("POST", "/Users", ana(externalId="e-2")).status_code == 409
+    assert db.people.count_documents({}) == 1

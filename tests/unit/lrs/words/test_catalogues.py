@@ -154,3 +154,9 @@ def test_style_sheets_know_no_left_and_no_right() -> None:
     for sheet in (texts.ROOT / "static").glob("*.css"):
         found = physical.findall(sheet.read_text("utf-8"))
         assert found == [], f"{sheet.name}: say margin-inline-start, inset-inline-end, text-align: start ..."
+
+
+def test_each_language_has_every_notice() -> None:
+    folder = texts.ROOT / "templates" / "notices"
+    known = {sheet.stem: set(json.loads(sheet.read_text("utf-8"))) for sheet in folder.glob("*.json")}
+    assert {name: known["en"] ^ keys for name, keys in known.items()} == {name: set() for name in known}

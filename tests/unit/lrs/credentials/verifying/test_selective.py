@@ -119,6 +119,8 @@ def test_each_value_of_a_status_list_is_told_apart(value: int, bits: int) -> Non
         (presentation(CLAIMS, NAME, NAME), "twice"),
         (presentation(CLAIMS, disclosure("name", "Eve")), "belongs to nothing"),
         (presentation(CLAIMS, "!"), "not base64url of JSON"),
+        (presentation(CLAIMS, b64(b'["salt","name","\\ud800"]')), "not base64url of JSON"),
+        (presentation(CLAIMS, b64(b'["salt","name",{"a":1,"a":2}]')), "not base64url of JSON"),
         (presentation(CLAIMS, b64(b'"salt"')), "not a list"),
         (presentation(CLAIMS, b64(b"[" * 100_000)), "not base64url of JSON"),
         (presentation(CLAIMS | {"_sd": [digest(ITEM)]}, ITEM), "stands there twice"),
@@ -154,6 +156,7 @@ def test_what_cannot_be_read_says_why(text: str, reason: str) -> None:
         (presentation({**CLAIMS, "iss": "http://issuer.example/tenant"}), "signature", "neither a DID"),
         (presentation({**CLAIMS, "iss": "https://issuer.example"}), "signature", "no answer"),
         (presentation({k: v for k, v in CLAIMS.items() if k != "iss"}), "signature", "missing"),
+        (presentation({**CLAIMS, "iss": "https://["}), "signature", "no address"),
         (presentation(CLAIMS | {"nbf": AT + 120}), "dates", "not valid before"),
         (presentation(CLAIMS | {"exp": AT - 120}), "dates", "over"),
         (presentation(CLAIMS | {"exp": "soon"}), "dates", "not an instant"),
@@ -238,3 +241,11 @@ def test_any_claims_told_in_full_are_those_that_were_signed(
         return digest(told[-1])
 
     assert Selective("~".join([signed(hide(tree)), *reversed(told), ""])).claims == tree
+
+
+def test_a_hash_of_an_address_that_is_no_ascii_is_another_one() -> None:
+    told = disclosure(
+        "identifier", [{"identityType": "emailAddress", "hashed": True, "identityHash": "sha256$\u00e9"}]
+    )
+    found = report(presentation(CLAIMS | {"_sd": [digest(told)]}, told), email="ana@example.com")
+    assert (found.checks[-1].name, found.checks[-1].outcome) == ("holder", "failed")
