@@ -160,7 +160,7 @@ def _value(language: str, name: str, value: str) -> str:
 
 
 def _entry(words: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
-    """Return the words of a kind, in English where the language lacks it; an event without any by its name."""
+    """Return the words of a kind, in English where the language lacks it; any other event by its name."""
     entry: Mapping[str, Any] = words.get(kind) or _catalogue(DEFAULT_LANGUAGE).get(kind) or words["event"]
     return entry
 
