@@ -27,7 +27,7 @@ from lrs.access.launch_tokens import CMI5, LAUNCH_DATA, LAUNCHED, LONGEST, Launc
 from lrs.access.organizations import get_org
 from lrs.foundation.audit import Editor, new_id
 from lrs.foundation.errors import InvalidField, UnknownThing
-from lrs.people.records import get_person
+from lrs.people.records import account_here, get_person
 from lrs.xapi.sessions import PREFERENCES
 from statements.ingest import Writer, store_statements
 from statements.parsing.actor import agent_of, ifi
@@ -136,10 +136,7 @@ def choose_actor(editor: Editor, wish: Wish, public_url: str) -> Document:
     fitting = [one for kind in order for one in owned if one.startswith(kind)]
     if fitting:
         return agent_of(fitting[0])
-    agent = {"objectType": "Agent", "account": {"homePage": public_url, "name": person["_id"]}}
-    row = {"ifi": ifi(agent), "from": None, "until": None}
-    editor.db.people.update_one({"_id": person["_id"]}, {"$push": {"ifis": row}, "$inc": {"version": 1}})
-    return agent
+    return agent_of(account_here(editor.db, person["_id"], public_url))
 
 
 def make_launch(

@@ -21,7 +21,7 @@ from lrs.access.organizations import VENDOR, subtree
 from lrs.foundation.errors import Collision, Forbidden, InvalidField
 from lrs.instruction.evidence_files import signed_off
 from lrs.instruction.rubrics import outcome
-from lrs.people.records import MBOX
+from lrs.people.records import MBOX, account_here
 from rules.catalogue.relevance import relevance
 from rules.engine.affiliations import holding
 from rules.stored import ASSESSMENTS
@@ -167,7 +167,7 @@ def agents_for(
         if chosen is None and signer.org == VENDOR:
             chosen = min(owned, key=lambda one: (not one.startswith(MBOX), one), default=None)
         elif chosen is None and row is not None:
-            chosen = _account_here(db, signer, row)
+            chosen = account_here(db, person, signer.base)
         if row is None or chosen is None:
             raise InvalidField(
                 "people", "of somebody no identifier is known by which statements could name them"
@@ -181,15 +181,6 @@ def _owned(rows: Mapping[str, Document], affiliation: Mapping[str, Any]) -> set[
     """Return the identifiers that the person of an affiliation owns now."""
     row = rows.get(affiliation["person"])
     return {one["ifi"] for one in row["ifis"] if one["until"] is None} if row else set()
-
-
-def _account_here(db: Database[Document], signer: Signer, person: Mapping[str, Any]) -> str:
-    """Return the account of this server by which a person is named to who knows no identifier of theirs."""
-    name = str(ifi({"account": {"homePage": signer.base, "name": person["_id"]}}))
-    if name not in {one["ifi"] for one in person["ifis"]}:
-        given = {"ifi": name, "from": None, "until": None}
-        db.people.update_one({"_id": person["_id"]}, {"$push": {"ifis": given}, "$inc": {"version": 1}})
-    return name
 
 
 def _instant(at: dt.datetime | None, now: dt.datetime) -> dt.datetime:

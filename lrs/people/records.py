@@ -21,7 +21,7 @@ from lrs.foundation.audit import Editor
 from lrs.foundation.errors import Collision, InvalidField, Outdated, UnknownThing
 from rules.engine.identity import MAX_IDS, digest_of, new_person, person_id
 from rules.engine.queues import evaluation_queue
-from statements.parsing.actor import agent_of
+from statements.parsing.actor import agent_of, ifi
 
 Document = dict[str, Any]
 MBOX: Final = "mbox::mailto:"
@@ -46,6 +46,15 @@ INDEXES: dict[str, list[IndexModel]] = {
     ],
     "groups": [IndexModel([("org", ASCENDING), ("members.person", ASCENDING)])],
 }
+
+
+def account_here(db: Database[Document], person: str, public_url: str) -> str:
+    """Return this server's account of a person, theirs from now on: for who knows no other identifier."""
+    name = str(ifi({"account": {"homePage": public_url, "name": person}}))
+    row = {"ifi": name, "from": None, "until": None}
+    change = {"$push": {"ifis": row}, "$inc": {"version": 1}}
+    db.people.update_one({"_id": person, "ifis.ifi": {"$ne": name}}, change)
+    return name
 
 
 def get_person(db: Database[Document], person: str, session: ClientSession | None = None) -> Document:
@@ -84,9 +93,9 @@ def add_person(
         raise InvalidField("ifis", "at least one identifier is needed")
 
     def act(session: ClientSession) -> Document:
-        for ifi in listed:
-            _check_free(editor.db, ifi, session)
-        every = dict.fromkeys(same for ifi in listed for same in same_mailbox(ifi))
+        for one in listed:
+            _check_free(editor.db, one, session)
+        every = dict.fromkeys(same for one in listed for same in same_mailbox(one))
         made = new_person(_free_id(editor.db, listed[0], session), listed[0], editor.now)
         document = {
             **made,

@@ -473,3 +473,11 @@ def test_persons_for_many_sightings_is_one_person_each(north: Db) -> None:
     owners = persons_for(north, seen, utc_now(), auto_enrolment.admit)
     assert len({owner[0].of for owner in owners.values()}) == 20
     assert north.affiliations.count_documents({"org": "north"}) == 20
+
+
+def test_the_account_of_this_server_is_given_once(db: Any) -> None:
+    person = make_person(db, "ana@x.example")
+    names = {records.account_here(db, person, "https://lrs.example") for _ in range(2)}
+    owned = [row["ifi"] for row in db.people.find_one({"_id": person})["ifis"]]
+    assert names == {f"account::{person}@https://lrs.example"}
+    assert [one for one in owned if one.startswith("account::")] == [*names]
