@@ -54,7 +54,7 @@ class Reader:
         """Return the value at a path, None where there is none."""
         found: Any = self.cmi
         for number, name in enumerate(path):
-            if not isinstance(found, Mapping):
+            if not isinstance(found, dict):  # as JSON is read
                 if found not in (None, ""):
                     self.refuse(path[:number], "has no elements below it")
                 return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -19,7 +18,7 @@ Document = dict[str, Any]
 
 def dump(sco: Sco) -> bytes:
     """Return a record as JSON."""
-    return orjson.dumps(asdict(sco))
+    return orjson.dumps(sco)
 
 
 def load(stored: bytes) -> Sco:
