@@ -7,6 +7,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
+from rules.credentials.assessments import Assessment, EvidenceFile
 from rules.credentials.document import (
     Achievement,
     AwardPeriod,
@@ -89,6 +90,25 @@ def make_period(**overrides: Any) -> AwardPeriod:
         emails=("Ana@Example.com ",),
     )
     return dataclasses.replace(period, **overrides)
+
+
+def make_assessment(**overrides: Any) -> Assessment:
+    """Return a demo that was signed off by a rubric of two criteria, with one evidence file."""
+    levels = [{"id": "weak", "name": "Weak", "points": 1}, {"id": "strong", "name": "Strong", "points": 3}]
+    criteria = [
+        {"id": "opening", "name": "Opens by the customer's need", "levels": levels},
+        {"id": "closing", "name": "Agrees on the next step", "levels": levels},
+    ]
+    assessment = Assessment(
+        statement="4f9c0f0e-7a5b-4c1d-9f7e-2a3b4c5d6e7f",
+        rubric={"_id": "demo-2", "title": "Live demo", "pass_mark": 4, "criteria": criteria},
+        levels={"opening": "strong", "closing": "weak"},
+        points=4,
+        most=6,
+        passed=True,
+        files=(EvidenceFile("demo.mp4", "video/mp4", "9f" * 32),),
+    )
+    return dataclasses.replace(assessment, **overrides)
 
 
 def credential_of(period: AwardPeriod, *, refreshable: bool = True) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import datetime as dt
 import json
 import sys
 
-from factories_credentials import ISSUER, SIGNER, MemorySigner, make_period
+from factories_credentials import ISSUER, SIGNER, MemorySigner, make_assessment, make_period
 
 from lrs.credentials.keys import PublicKey, did_document
 from rules.credentials.document import build_credential, whole_second
@@ -26,7 +26,7 @@ FOREIGN = MemorySigner(
 
 
 def credential():
-    period = make_period(ends_at=NOW + dt.timedelta(days=300))
+    period = make_period(ends_at=NOW + dt.timedelta(days=300), assessments=(make_assessment(),))
     subject = "urn:uuid:7e3b1c9a-5d0f-4f8e-9a54-0e6c2b1d7f30"
     return build_credential(
         period, ISSUER, valid_from=whole_second(period.valid_from), status=build_entry(LIST, 7),
@@ -84,8 +84,8 @@ def forms():
 def selective(signer, claims):
     holder = public_jwk(make_private_key("ES256"))
     return sd_jwt.build_sd_jwt(
-        claims, signer, "k2", issuer=ISSUER.base, kid=ISSUER.kid("k2"), vct=f"{ISSUER.base}/vct/certification",
-        status=f"{LIST}/token", holder=holder,
+        claims, signer, "k2", issuer=ISSUER.base, kid=ISSUER.kid("k2"), holder=holder,
+        vct=f"{ISSUER.base}/vct/certification", status=f"{LIST}/token",
     )  # fmt: skip
 
 

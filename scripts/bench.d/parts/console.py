@@ -33,7 +33,8 @@ from rules.engine.identity import person_id
 NAME: Final = "console"
 PARTNERS: Final = 500
 TIMES: Final = 100  # requests for each page
-P50, P99, HTML, SCRIPT = 150.0, 500.0, 100_000, 25_000
+FIRST_PATHS, EACH_PROCESS = 3, 6  # requests before, so that each process has answered once
+P50, P99, HTML, SCRIPT, EDITOR_SCRIPT = 150.0, 500.0, 100_000, 25_000, 180_000
 """Bars: milliseconds of the server, bytes of a page, bytes of its scripts compressed."""
 SOURCE: Final = re.compile(r'<script[^>]* src="([^"]+)"')
 WORKING: Final = 1800.0  # seconds that the engine may take to decide everybody
@@ -159,7 +160,8 @@ def pages(db: Any) -> dict[str, list[str]]:
         "tier board": ["/console/tiers", "/console/tiers?at=2026-06-30"],
         "partners of a tier": ["/console/tiers?tier=silver", "/console/tiers?moved=up"],
         "decide about many": [
-            f"/console/decisions?certification=product-{n:02d}&state=active&org={partner(n)}" for n in range(20)
+            f"/console/decisions?certification=product-{n:02d}&state=active&org={one}"
+            for n, one in enumerate(map(partner, range(20)))
         ],
         "groups": ["/console/groups", "/console/groups/certified-assessors"],
         "expiries": ["/console/expiries?days=90"],
@@ -192,10 +194,17 @@ def pages(db: Any) -> dict[str, list[str]]:
 
 
 def measure(web: Web, cookie: str, paths: list[str]) -> Figures:
-    """Ask for pages one after the other; the times of the server, and the bytes of the largest page."""
+    """Ask for pages one after the other; the times of the server, and the bytes of the largest page.
+
+    What a process makes once and remembers is told apart: `first_ms` is the slowest of the first requests.
+    """
     taken: list[float] = []
+    first: list[float] = []
     largest = b""
-    fetch(web, cookie, paths[0])
+    for path in (path for path in paths[:FIRST_PATHS] for _ in range(EACH_PROCESS)):
+        began = time.perf_counter()
+        fetch(web, cookie, path)
+        first.append(1e3 * (time.perf_counter() - began))
     for path in itertools.islice(itertools.cycle(paths), TIMES):
         began = time.perf_counter()
         body = fetch(web, cookie, path)
@@ -204,6 +213,7 @@ def measure(web: Web, cookie: str, paths: list[str]) -> Figures:
     taken.sort()
     scripts = sum(len(gzip.compress(fetch(web, cookie, one))) for one in sources(largest))
     return {
+        "first_ms": round(max(first), 1),
         "p50_ms": round(taken[len(taken) // 2], 1), "p99_ms": round(taken[len(taken) * 99 // 100], 1),
         "bytes": len(largest), "gz_bytes": len(gzip.compress(largest)), "script_gz_bytes": scripts,
     }  # fmt: skip
@@ -228,12 +238,13 @@ def table_line(name: str, found: Figures) -> str:
         word
         for word, value, bar in (
             ("p50", found["p50_ms"], P50), ("p99", found["p99_ms"], P99), ("bytes", found["bytes"], HTML),
-            ("script", found["script_gz_bytes"], SCRIPT),
+            ("script", found["script_gz_bytes"], EDITOR_SCRIPT if name == "editor" else SCRIPT),
         )
         if value > bar
     ]  # fmt: skip
     return (
         f"  {name:24} p50 {found['p50_ms']:7.1f} ms  p99 {found['p99_ms']:7.1f} ms  "
+        f"first {found['first_ms']:7.1f} ms  "
         f"{found['bytes'] / 1000:6.1f} KB ({found['gz_bytes'] / 1000:5.1f} gz)  "
         f"script {found['script_gz_bytes'] / 1000:4.1f} KB gz"
         + (f"  MISSED {', '.join(missed)}" if missed else "")
