@@ -9,7 +9,8 @@ from pathlib import Path
 
 OTHER_KIND = (
     "not valid JSON|Compact JWS|Incorrect format JWS|header padding|No verifier found|Invalid JSON|"
-    "JWT must have|base64url decode the sig|crypto padding|Invalid byte|bad_signature: $|SdJwtError"
+    "JWT must have|base64url decode the sig|crypto padding|Invalid byte|bad_signature: $|SdJwtError|"
+    "6-bit remai|Signature of exceeds"  # disclosures, taken to be of the signature
 )
 WITHOUT_BIT = {"endorsement, JSON"}  # which is withdrawn from the page of the credential that it endorses
 WRONG = ("changed", "revoked", "foreign")
