@@ -2,17 +2,17 @@
 
 The mark is written in the transaction of the decision, and taken away only when the credential says what the
 award says; a crash in between leaves the mark, and settling again changes nothing that was already done.
+Whoever took an award writes only as long as nobody else took it and no decision marked it anew.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
@@ -20,7 +20,6 @@ from pymongo.errors import PyMongoError
 
 from rules.calendar import end_of, zone
 from rules.catalogue.rule_set import RuleSet
-from rules.credentials.assessments import Assessment, assessment_of, rubric_named
 from rules.credentials.criteria import criteria_text, evidence_notes
 from rules.credentials.document import Achievement, AwardPeriod
 from rules.credentials.issuing import (
@@ -29,15 +28,16 @@ from rules.credentials.issuing import (
     CredentialIssuer,
     Happening,
     Standing,
+    TakenOver,
     issue_first,
     settle,
 )
+from rules.credentials.sources import Sources, emails_of, load_sources
+from rules.engine.histories import not_behind
 from rules.engine.merges import award_of, merged_awards
-from rules.engine.queues import evaluation_queue, outbox
+from rules.engine.queues import outbox
 from rules.engine.queues.outbox import Event
 from rules.engine.standings import state_at
-from rules.evidence.from_statement import evidence
-from rules.evidence.history import Evidence
 from rules.language.model import Certification
 from rules.stored import Document
 
@@ -53,9 +53,13 @@ STANDINGS: Final[Mapping[str, Standing]] = {
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What the credential of one award has to say; `period` is None where there is nothing to certify."""
+    """What a credential has to say; `period` is None where there is nothing to certify.
+
+    `award` is what was taken, `credential` the id of it or of an award that a merge made part of it.
+    """
 
     award: Document
+    credential: str
     period: AwardPeriod | None
     standing: Standing
 
@@ -81,7 +85,7 @@ def issue_due(
         except Exception:
             log.exception("the credential of award %s cannot be worded", award["_id"])
             failed.append(award)
-    failed += settle_all(credential_issuer, tasks, now)
+    failed += settle_all(db, credential_issuer, tasks, now)
     late = {award["_id"] for award in failed}
     put_off(db, [award for award in awards if award["_id"] not in late], None)
     put_off(db, failed, now + PAUSE)
@@ -101,7 +105,7 @@ def tasks_of(
     if task.standing not in SETS_BIT:
         return [task]
     parts = merged_awards(db, award)
-    return [task, *(Task({**award, "_id": one}, None, task.standing) for one in parts)]
+    return [task, *(Task(award, one, None, task.standing) for one in parts)]
 
 
 def merged_task(db: Database[Document], award: Document, now: dt.datetime) -> list[Task]:
@@ -114,34 +118,39 @@ def merged_task(db: Database[Document], award: Document, now: dt.datetime) -> li
         person = award["merged_into"]["person"]
         if db.work.find_one({"_id": person, "due_at": {"$lte": now}}, {"_id": 1}) is not None:
             raise LookupError(f"{person} is not decided yet")
-        return [Task(award, None, "annulled")]
-    other = db.awards.find_one({"_id": part}) or {"annulled": True}
-    standing = standing_of(other, current_period(other, now)[1], now)
-    return [Task(award, None, standing)] if standing in SETS_BIT else []
+        return [Task(award, award["_id"], None, "annulled")]
+    other = db.awards.find_one({"_id": part}) or {"annulled": True, "decided_at": now}
+    at = decided_as_of(other, now)
+    standing = standing_of(other, current_period(other, at)[1], at)
+    return [Task(award, award["_id"], None, standing)] if standing in SETS_BIT else []
 
 
 def settle_all(
-    credential_issuer: CredentialIssuer, tasks: Sequence[Task], now: dt.datetime
+    db: Database[Document], credential_issuer: CredentialIssuer, tasks: Sequence[Task], now: dt.datetime
 ) -> list[Document]:
     """Settle these awards, the first credentials of many at once; return those that failed."""
-    known = credential_issuer.store.having_credentials([task.award["_id"] for task in tasks])
+    known = credential_issuer.store.having_credentials([task.credential for task in tasks])
     fresh = [task for task in tasks if task.period and is_first(task, known)]
     try:
-        issue_first(credential_issuer, [task.period for task in fresh if task.period], now)
+        fenced = replace(credential_issuer, fence=fence_of(db, [task.award for task in fresh]))
+        issue_first(fenced, [task.period for task in fresh if task.period], now)
     except PyMongoError:
         raise
     except Exception as error:  # noqa: BLE001 -- then each is made alone, so that one stops no other
         log.info("first credentials are made one by one: %r", error)
         fresh = []
-    done = {task.award["_id"] for task in fresh}
+    done = {task.credential for task in fresh}
     failed = []
     for task in tasks:
-        if task.award["_id"] in done:
+        if task.credential in done:
             continue
+        fenced = replace(credential_issuer, fence=fence_of(db, [task.award]))
         try:
-            settle(credential_issuer, task.award["_id"], task.period, task.standing, now)
+            settle(fenced, task.credential, task.period, task.standing, now)
         except PyMongoError:
             raise
+        except TakenOver:
+            continue
         except Exception:
             log.exception("the credential of award %s could not be made", task.award["_id"])
             failed.append(task.award)
@@ -150,7 +159,7 @@ def settle_all(
 
 def is_first(task: Task, known: Collection[str]) -> bool:
     """Say whether an award gets its first credential, and a good one."""
-    return task.award["_id"] not in known and task.standing in {"good", "expired"}
+    return task.credential not in known and task.standing in {"good", "expired"}
 
 
 def take(db: Database[Document], now: dt.datetime, limit: int) -> list[Document]:
@@ -168,18 +177,44 @@ def put_off(db: Database[Document], awards: Sequence[Document], until: dt.dateti
     """Take the marks of taken awards away, or set them to `until`; a mark renewed meanwhile stays."""
     if not awards:
         return
-    taken = {"credential_due": awards[0]["credential_due"], "credential_by": awards[0]["credential_by"]}
     gone: Document = {"$unset": {"credential_due": "", "credential_by": ""}}
     change = gone if until is None else {"$set": {"credential_due": until}}
-    db.awards.update_many({"_id": {"$in": [one["_id"] for one in awards]}, **taken}, change)
+    db.awards.update_many(still_taken(awards), change)
+
+
+def still_taken(awards: Sequence[Document]) -> Document:
+    """Return the filter that finds those of some awards taken together that nobody took or marked since."""
+    one = awards[0]
+    taken = {"credential_due": one["credential_due"], "credential_by": one["credential_by"]}
+    return {"_id": {"$in": [award["_id"] for award in awards]}, **taken}
+
+
+def fence_of(db: Database[Document], awards: Sequence[Document]) -> Callable[[ClientSession], None]:
+    """Return what ties a transaction to the taking of some awards; it raises TakenOver where it is over.
+
+    A worker that was held, or whose clock is behind, would act on what was decided before.
+    """
+
+    def fence(session: ClientSession) -> None:
+        done = db.awards.update_many(still_taken(awards), {"$inc": {"credential_fence": 1}}, session=session)
+        if done.matched_count != len(awards):
+            raise TakenOver
+
+    return fence
+
+
+def decided_as_of(award: Mapping[str, Any], now: dt.datetime) -> dt.datetime:
+    """Return the instant at which an award is looked at: now, or that of its decision if a little later."""
+    return not_behind(now, [award["decided_at"]])
 
 
 def task_of(rules: RuleSet, sources: Sources, award: Document, now: dt.datetime) -> Task:
     """Return what the credential of an award has to say."""
-    number, period = current_period(award, now)
+    at = decided_as_of(award, now)
+    number, period = current_period(award, at)
     certified = period is not None and not award.get("evaluated") and is_issued(rules, award, period)
     wanted = award_period(rules, sources, award, number, period) if period and certified else None
-    return Task(award, wanted, standing_of(award, period, now))
+    return Task(award, award["_id"], wanted, standing_of(award, period, at))
 
 
 def is_issued(rules: RuleSet, award: Mapping[str, Any], period: Mapping[str, Any]) -> bool:
@@ -275,66 +310,6 @@ def validity_end(period: Mapping[str, Any], timezone: str) -> dt.datetime | None
         return end
     day = period["valid_until"]
     return end_of(dt.date.fromisoformat(day), timezone) if day else None
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """What the credentials of a batch are worded from: people, and the statements of their periods by id."""
-
-    people: Mapping[str, Document]
-    statements: Mapping[str, Sequence[Document]]
-    rubrics: Mapping[str, Document]  # by which awards were signed off that say so
-    detailed: Collection[str] = ()  # awards whose evidence the holder lets others see
-
-    def statements_of(self, person: str, ids: Sequence[str]) -> list[Evidence]:
-        """Return those of a period's statements whose actor is the person: ids are unique per store only."""
-        return [evidence(row) for row in self._rows(person, ids)]
-
-    def assessments_of(self, award: Mapping[str, Any], ids: Sequence[str]) -> tuple[Assessment, ...]:
-        """Return what instructors signed off among a period's statements, as far as the holder shows it."""
-        if award["_id"] not in self.detailed:
-            return ()
-        found = (assessment_of(row, self.rubrics) for row in self._rows(award["person"], ids))
-        return tuple(one for one in found if one is not None)
-
-    def _rows(self, person: str, ids: Sequence[str]) -> Iterator[Document]:
-        owned = {one["ifi"] for one in self.people.get(person, {}).get("ifis", ())}
-        found = (row for name in ids for row in self.statements.get(name, ()))
-        return (row for row in found if row.get("actor") in owned)
-
-
-def load_sources(
-    db: Database[Document], awards: Sequence[Document], detailed: Collection[str] = ()
-) -> Sources:
-    """Read the people of these awards and the statements that their periods name.
-
-    Of `detailed` awards also the rubrics by which they were signed off.
-    """
-    if not awards:
-        return Sources({}, {}, {})
-    persons = sorted({award["person"] for award in awards})
-    stores = {store for row in evaluation_queue.entries_of(db, persons).values() for store in row.stores}
-    ids = {name for award in awards for period in award.get("periods", ()) for name in period["evidence"]}
-    wanted = {"org": {"$in": sorted(stores)}, "id": {"$in": [UUID(one) for one in sorted(ids)]}}
-    statements: dict[str, list[Document]] = defaultdict(list)
-    for row in db.statements.find(wanted):
-        statements[str(row["id"])].append(row)
-    found = {row["_id"]: row for row in db.people.find({"_id": {"$in": persons}})}
-    named = {rubric_named(row) for rows in statements.values() for row in rows} if detailed else set()
-    names = sorted(name for name in named if name is not None)
-    rubrics = {row["_id"]: row for row in db.rubrics.find({"_id": {"$in": names}})} if names else {}
-    return Sources(found, statements, rubrics, detailed)
-
-
-def emails_of(person: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the addresses of a person that are hashed into the credential: their own, then their mboxes."""
-    mboxes = [
-        owned["ifi"].removeprefix("mbox::mailto:")
-        for owned in person.get("ifis", ())
-        if owned["ifi"].startswith("mbox::mailto:") and owned.get("until") is None
-    ]
-    every = [person["email"], *mboxes] if person.get("email") else mboxes
-    return tuple(dict.fromkeys(one.strip().lower() for one in every))
 
 
 def announcer(db: Database[Document]) -> Announce:

@@ -35,6 +35,10 @@ Reason = Literal["award", "renewal", "reinstatement", "correction", "display"]
 SETS_BIT = frozenset({"suspended", "revoked", "withdrawn", "annulled", "ended_early"})  # 7-4
 
 
+class TakenOver(RuleError):
+    """Another process settles these awards now, or a decision changed them since; nothing was written."""
+
+
 class IssueConflict(RuleError):
     """Other processes kept issuing for this award; the engine's next look settles it."""
 
@@ -51,6 +55,10 @@ def no_announcement(session: ClientSession, happenings: Sequence[Happening]) -> 
     """Tell nobody (tests, tools)."""
 
 
+def nothing_taken(session: ClientSession) -> None:
+    """Hold nothing (tests, tools)."""
+
+
 def nothing_displayed(awards: Collection[tuple[str, str]]) -> Collection[str]:  # noqa: ARG001 -- signature of displayed
     """Show nothing (tests, tools)."""
     return ()
@@ -65,6 +73,7 @@ class CredentialIssuer:
     `effective_at` and `decided_at` are the instants.
     `displayed([(award, person), ...])` gives those that the holder shows: they have a refresh service;
     `detailed` those whose evidence the holder lets others see.
+    `fence(session)` comes first in the transaction of a change; TakenOver where it is not ours to make.
     """
 
     store: CredentialStore
@@ -73,6 +82,7 @@ class CredentialIssuer:
     announce: Announce = no_announcement
     displayed: Callable[[Collection[tuple[str, str]]], Collection[str]] = nothing_displayed
     detailed: Callable[[Collection[tuple[str, str]]], Collection[str]] = nothing_displayed
+    fence: Callable[[ClientSession], None] = nothing_taken
 
 
 def issue(credential_issuer: CredentialIssuer, period: AwardPeriod, now: dt.datetime) -> Record:
@@ -105,6 +115,7 @@ def refresh_status(
         return []
 
     def change(session: ClientSession) -> list[StatusEntry]:
+        credential_issuer.fence(session)
         entries = credential_issuer.store.unset_entries(award, session)
         spend_bits(credential_issuer, entries, standing, now, session)
         return entries
@@ -174,6 +185,7 @@ def sign_and_store(
     record = make_record(credential_issuer, period, newest, reason, job)
 
     def change(session: ClientSession) -> Record:
+        credential_issuer.fence(session)
         credential_issuer.store.insert([record], session)
         if reason == "correction":
             wrong = [
@@ -214,6 +226,7 @@ def issue_first(
     ]
 
     def change(session: ClientSession) -> list[Record]:
+        credential_issuer.fence(session)
         credential_issuer.store.insert(records, session)
         credential_issuer.announce(session, [issued(record) for record in records])
         return records

@@ -175,17 +175,20 @@ class Engine:
             self.db, rules, {person: row.stores for person, row in taken.rows.items()}
         )
         self.at_step("evidence read")
+        as_of = {person: one.as_of(now) for person, one in stored_histories.items()}
         decided = {
             person: decide_person(
                 rules,
                 stored_histories[person],
                 shared,
-                stored_histories[person].known_at(now),
+                as_of[person][1],
                 _scope(row, scopes.get(person), stored_histories[person], now),
             )
             for person, row in taken.rows.items()
         }
-        writes = self._writes(rules, stored_histories, decided, now)
+        writes = self._writes(
+            rules, stored_histories, decided, {person: at for person, (at, _) in as_of.items()}, now
+        )
         if writes:
             self._commit(rules, taken, writes, now)
         self.at_step("committed")
@@ -214,9 +217,10 @@ class Engine:
         rules: RuleSet,
         stored_histories: Mapping[str, StoredHistory],
         decided: Mapping[str, Decided],
+        as_of: Mapping[str, dt.datetime],
         now: dt.datetime,
     ) -> Writes:
-        """Collect what the decisions change against the record and the view."""
+        """Collect what the decisions, each as of its instant, change against the record and the view."""
         known = standings.digests(self.db, list(decided))
         successors = merges.successors_of(self.db, list(decided))
         affiliations = people.affiliations_of(self.db, [*decided, *successors.values()])
@@ -231,12 +235,11 @@ class Engine:
                         writes, rules, stored_histories[person], one, kept, known=known[person], now=now
                     )
                 continue
-            touched = stored_histories[person].certifications()
+            touched, at = stored_histories[person].certifications(), as_of[person]
             viewed = standings.by_certification(known[person])
             for name, timeline in one.timelines.items():
                 if name not in touched and standings.is_empty(timeline) and name not in viewed:
                     continue
-                at = stored_histories[person].not_before(now)
                 changes = changes_of(rules, stored_histories[person], timeline, at, organization)
                 writes.facts += changes.facts
                 writes.events += changes.events
@@ -248,6 +251,7 @@ class Engine:
                     touched=changes.awards,
                     known=viewed.get(name, {}),
                     now=now,
+                    at=at,
                 )
             if one.whole:
                 writes.dropped += [
@@ -288,16 +292,20 @@ class Engine:
         touched: frozenset[str],
         known: Mapping[str, str],
         now: dt.datetime,
+        at: dt.datetime,
     ) -> None:
-        """Collect the standing and the awards of one timeline that are not as the view has them."""
+        """Collect the standing and the awards of one timeline that are not as the view has them.
+
+        They were decided at `at`; credentials are due by the clock of this worker.
+        """
         name = timeline.certification
         digest = standings.digest_of(rules, timeline)
         if known.get(f"{person}/{name}") != digest:
-            writes.standings.append(standings.standing_of(rules, person, timeline, now, digest))
+            writes.standings.append(standings.standing_of(rules, person, timeline, at, digest))
             writes.moved.add(person)
         ids = {award_id(person, name, record.ordinal) for record in timeline.awards}
         if touched or any(known.get(one) != digest for one in ids):
-            for award in standings.awards_of(rules, person, timeline, digest, now):
+            for award in standings.awards_of(rules, person, timeline, digest, at):
                 if known.get(award["_id"]) != digest or award["_id"] in touched:
                     if issues(rules, name, award["version"]) and not award["evaluated"]:
                         award["credential_due"] = now

@@ -31,6 +31,14 @@ SECOND: Final = dt.timedelta(seconds=1)  # longer than the microseconds of any b
 AHEAD: Final = dt.timedelta(hours=1)  # by which clocks of machines may differ
 
 
+def not_behind(now: dt.datetime, known: Iterable[dt.datetime]) -> dt.datetime:
+    """Return now, or the newest of these instants that is at most AHEAD of it.
+
+    What lies further in the future comes from a wrong clock, and is put right.
+    """
+    return max((at for at in known if now < at <= now + AHEAD), default=now)
+
+
 @dataclass(frozen=True, slots=True)
 class Shared:
     """What all people of a batch share: groups that rules name, and who owns the signers' identifiers."""
@@ -86,14 +94,15 @@ class StoredHistory:
         merged = (row.known_at for row in self.statements)
         return max([now, newest, *merged, *(fact.decided_at for fact in self.facts)])
 
-    def not_before(self, now: dt.datetime) -> dt.datetime:
-        """Return now, or the instant of the last decision where it is a little later.
+    def as_of(self, now: dt.datetime) -> tuple[dt.datetime, dt.datetime]:
+        """Return the instant of a decision, and up to when what is known counts for it.
 
-        A worker whose clock is ahead made it; one whose clock is behind would take back what was told, and
-        tell it again. What lies more than AHEAD in the future was decided by a wrong clock, and is put right.
+        It is now, or that of the last decision or of what became known, if later: a machine whose clock is
+        ahead decided or stored it, and a worker whose clock is behind would take back what was told.
         """
-        decided = (row["decided_at"] for row in self.recorded)
-        return max((at for at in decided if now < at <= now + AHEAD), default=now)
+        known_at = self.known_at(now)
+        at = not_behind(now, (known_at, *(row["decided_at"] for row in self.recorded)))
+        return at, max(at, known_at)
 
     def certifications(self) -> frozenset[str]:
         """Return the certifications that this person's evidence, facts or recorded decisions concern."""

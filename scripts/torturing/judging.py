@@ -124,6 +124,10 @@ def judge_records(db: Any, passed: Collection[str]) -> list[str]:
     return [
         *judge_once("award", wanted, awards.values()),
         *judge_once("credential", awards, (row["award"] for row in db.credentials.find({}, {"award": 1}))),
+        *(
+            f"bit of {row['award']}, which stands, is set: {row['reason']}"
+            for row in db.status_entries.find({"set_at": {"$exists": True}}, {"award": 1, "reason": 1})
+        ),
         *judge_once("fact in force", wanted, in_force(db.facts.find({"by_people": False}))),
         *(
             finding

@@ -458,6 +458,29 @@ def test_of_several_final_facts_the_earliest_counts() -> None:
     assert status(timeline_of(simple(), *exams("2026-03-10"), facts=facts), "2026-08-01").state == "revoked"
 
 
+@pytest.mark.parametrize(("before", "state"), [("revocation", "revoked"), (None, "in_progress")])
+def test_an_award_that_begins_at_the_instant_of_a_withdrawal_ends_there(
+    before: str | None, state: str
+) -> None:
+    """cert#10-42: facts precede dates, so it is on record as an award of no length, and nothing later counts less."""
+    facts = [fact("withdrawal", "2026-09-01"), *([fact(before, "2026-06-01")] if before else [])]
+    rows = exams(*(["2026-03-10"] if before else []), "2026-09-01", "2026-10-01")
+    timeline = timeline_of(simple(), *rows, facts=tuple(facts))
+    assert status(timeline, "2026-08-31").state == state
+    assert status(timeline, "2026-09-01").state == "withdrawn"
+    ended = timeline.awards[1 if before else 0]
+    assert (ended.final, ended.awarded_at) == ("withdrawn", ended.final_at)
+    assert status(timeline, "2026-10-01").state == "active"
+    assert timeline.awards[-1].ordinal == ended.ordinal + 1
+
+
+def test_a_withdrawal_an_instant_before_the_evidence_changes_no_revocation() -> None:
+    """cert#4.11: it finds no award, so what was revoked stays so until the evidence makes a new one."""
+    facts = (fact("revocation", "2026-06-01"), fact("withdrawal", "2026-08-31T23:59:59Z"))
+    timeline = timeline_of(simple(), *exams("2026-03-10", "2026-09-01"), facts=facts)
+    assert [state for _, state in states(timeline)][:3] == ["active", "revoked", "active"]
+
+
 @pytest.mark.parametrize("kind", ["hold", "revocation", "withdrawal", "extension"])
 def test_facts_without_a_period_have_no_effect(kind: str) -> None:
     early = (
