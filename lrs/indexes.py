@@ -26,6 +26,7 @@ from lrs.credentials import consent, endorsements, keys
 from lrs.credentials.public import branding
 from lrs.credentials.recognising import store as recognitions
 from lrs.credentials.wallets import offers as wallet_offers
+from lrs.engagement import recall
 from lrs.foundation import audit
 from lrs.foundation.database import Document
 from lrs.instruction import bookings, calendars, rubrics
@@ -85,6 +86,7 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     bookings.INDEXES,
     rubrics.INDEXES,
     calendars.INDEXES,
+    recall.INDEXES,
     planning.INDEXES,
     inbound_log.INDEXES,
     credential_store.INDEXES,

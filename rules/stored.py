@@ -10,5 +10,7 @@ VENDOR: Final = "vendor"
 """The organization at the root of the tree: it owns people, certifications and what is decided about them."""
 ASSESSMENTS: Final = "laurel-assessments"
 """The label (and client) of what instructors sign off on the pages here."""
-OWN_LABELS: Final = ("content", ASSESSMENTS)
+RECALLED: Final = "laurel-recall"
+"""The label (and client) of answers to questions that come back."""
+OWN_LABELS: Final = ("content", ASSESSMENTS, RECALLED)
 """Labels under which the store writes itself, and that rules may name as sources."""

@@ -820,6 +820,8 @@ def learner(tour: Tour, client: Any) -> None:
     for path in (
         "",
         "/certifications/<certification>",
+        "/progress",
+        "/questions",
         "/record",
         "/elsewhere",
         "/history",
@@ -835,6 +837,9 @@ def learner(tour: Tour, client: Any) -> None:
     tour.go("POST /me/history", data={"attempt": learned["id"]}, **mine)
     tour.go("POST /me/elsewhere", data={"copy": "no credential"}, ok=422, **mine)
     tour.go("POST /me/settings/sharing", data={"shown": "yes", "name": "full"}, **mine)
+    tour.go("POST /me/settings/taking-part", data={"board": "initials", "mail": "yes"}, **mine)
+    tour.ids |= {"recall": "tour-recall", "question": "one"}
+    tour.go("POST /me/questions/<recall>/<question>", data={"answer": "1", "turn": "0"}, ok=404, **mine)
     tour.go("POST /me/settings/mail", data={"language": "de", "kinds": ["award.grace"]}, **mine)
     tour.go("POST /me/settings/password", data={"password": PASSWORD}, **mine)
     tour.go("POST /me/settings/erasure", data={"sure": "yes"}, **mine)

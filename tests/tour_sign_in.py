@@ -49,6 +49,7 @@ def openid(tour: Tour, author: Any) -> None:
             idp.asked = dict(parse_qsl(urlsplit(away.location).query))
             back = {"state": idp.asked["state"], "code": "code-1"}
             tour.go("GET /login/callback", client=client, query_string=back)
+        tour.go(f"POST {PLACE}/only", data={"org": "aurora", "only": "no"}, **author)
     finally:
         idp.server.shutdown()
         idp.server.server_close()

@@ -23,7 +23,7 @@ from lrs.access.scopes import SCOPES, check_scope_names
 from lrs.access.secret_hashes import hash_secret, new_secret
 from lrs.foundation.audit import Editor
 from lrs.foundation.errors import Collision, InvalidField, Outdated, UnknownThing
-from rules.stored import ASSESSMENTS
+from rules.stored import ASSESSMENTS, RECALLED
 
 Document = dict[str, Any]
 
@@ -34,8 +34,9 @@ RESERVED_KEYS: Final = (
     OWN_CLIENT,
     CONTENT,
     ASSESSMENTS,
+    RECALLED,
 )  # `launch` is the user name of launch tokens
-RESERVED_LABELS: Final = (OWN_CLIENT, CONTENT, ASSESSMENTS)  # rules name labels as sources
+RESERVED_LABELS: Final = (OWN_CLIENT, CONTENT, ASSESSMENTS, RECALLED)  # rules name labels as sources
 KEY: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 EDITABLE: Final = ("label", "scopes", "expires_at", "vendor_wide", "controlled_by", "handling")
 HANDLING: Final = ("repair", "partial", "strict")  # how its statements are taken, by choice

@@ -25,7 +25,9 @@ from rules.publication.publishing import surroundings
 from rules.testing import files as check_files
 from rules.testing.runner import describe, summary
 
-KINDS = ("Certification", "Release", "PartnerTiers", "Gate", "Fragment", "Assignment")
+KINDS = (
+    "Certification", "Release", "PartnerTiers", "Gate", "Fragment", "Assignment", "Recall", "Engagement",
+)  # fmt: skip
 
 
 class RuleFile(click.Path):

@@ -127,6 +127,9 @@ class Settings:
     two_persons: bool = setting(
         False, "a plan of rules is approved or applied by somebody else than who made it"
     )
+    similar_people: int = setting(
+        5, "people at least who stand behind what learners are told that others did next; 0: it is not told"
+    )
     award_statements: bool = setting(True, "write awards back to the vendor's store as xAPI statements")
     issuer_name: str = setting("Laurel", "name of the issuer on credentials and public pages")
     issuer_tenant: str = setting(

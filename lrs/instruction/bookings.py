@@ -8,6 +8,8 @@ Each change touches the session's document in the same transaction, so that two 
 
 from __future__ import annotations
 
+import datetime as dt
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -28,6 +30,9 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("org", ASCENDING), ("session", ASCENDING), ("person", ASCENDING)], unique=True),
         IndexModel([(one, ASCENDING) for one in ("org", "session", "state", "at", "_id")]),
         IndexModel([("person", ASCENDING), ("state", ASCENDING)]),
+        IndexModel(
+            [("state", ASCENDING), ("session", ASCENDING)], partialFilterExpression={"state": "waiting"}
+        ),
         IndexModel([("org", ASCENDING), ("attended", ASCENDING)]),
     ]
 }
@@ -136,6 +141,30 @@ def move_up(editor: Editor, of: Mapping[str, Any], session: ClientSession) -> No
     mails.tell(editor, "session.moved_up", of, rows, session)
     for row in rows:
         _note(editor, "booking.move_up", row)
+
+
+def fill(db: Database[Document], now: dt.datetime) -> int:
+    """Let who waits move up wherever a seat came free otherwise than by giving it up; return how many did.
+
+    People who were merged or erased leave seats behind. Sessions that have begun, or are cancelled, stay.
+    """
+    lined_up = db.bookings.distinct("session", {"state": "waiting"})
+    wanted = {"_id": {"$in": lined_up}, "cancelled_at": None, "begins_at": {"$gt": now}}
+    open_ones = list(db.training_sessions.find(wanted)) if lined_up else []
+    held = counts(db, open_ones) if open_ones else {}
+    editor = Editor(db, {"kind": "system", "id": "seats", "name": "seats"}, now)
+    moved = 0
+    for of in open_ones:
+        if held[of["_id"]]["booked"] < of["seats"]:
+            before = held[of["_id"]]["waiting"]
+            editor.change(functools.partial(_fill_one, editor, of))
+            moved += before - counts(db, [of])[of["_id"]]["waiting"]
+    return moved
+
+
+def _fill_one(editor: Editor, of: Mapping[str, Any], session: ClientSession) -> None:
+    """Move up in one session, in line with its other bookings."""
+    move_up(editor, _touch(editor, of, session), session)
 
 
 def note_attendance(

@@ -13,6 +13,7 @@ from lrs.access.organizations import VENDOR
 from lrs.foundation.audit import Editor
 from lrs.messaging.mail_queue import queue
 from lrs.people.affiliations import contact_address
+from lrs.words.writing import long_day
 
 Document = dict[str, Any]
 
@@ -33,13 +34,15 @@ def tell(
         address = contact_address(db, person, now) if person is not None else None
         if person is None or address is None:
             continue
+        language = person.get("language") or "en"
         key = hashlib.sha256(f"{kind}|{row['_id']}|{now.isoformat()}".encode()).hexdigest()[:32]
         mails.append({
             "_id": key, "org": VENDOR, "notice": key, "to": address, "name": person.get("name"),
-            "language": person.get("language") or "en", "template": kind, "person": person["_id"],
+            "language": language, "template": kind, "person": person["_id"],
             "state": "waiting", "due_at": now, "tries": 0, "leased_until": now,
             "values": {
-                "session": of["title"], "when": spoken(of), "place": of.get("place") or of.get("link") or "-",
+                "session": of["title"], "when": spoken(of, language),
+                "place": of.get("place") or of.get("link") or "-",
                 "organization": organization, "reason": of.get("reason") or "-",
                 "link": f"/me/sessions/{of['_id']}" if of.get("cancelled_at") is None else "/me/sessions",
             },
@@ -47,8 +50,10 @@ def tell(
     queue(db, mails, session)
 
 
-def spoken(of: Mapping[str, Any]) -> str:
-    """Return when a session is, in its own time zone: `2026-12-04 10:00 to 12:00 (Europe/Berlin)`."""
+def spoken(of: Mapping[str, Any], language: str) -> str:
+    """Return when a session is, in its own time zone: `4 December 2026, 10:00-12:00 (Europe/Berlin)`."""
     begins, ends = (of[name].astimezone(ZoneInfo(of["timezone"])) for name in ("begins_at", "ends_at"))
-    until = f"{ends:%H:%M}" if begins.date() == ends.date() else f"{ends:%Y-%m-%d %H:%M}"
-    return f"{begins:%Y-%m-%d %H:%M} to {until} ({of['timezone']})"
+    days = {at.date(): long_day(language, at.date()) for at in (begins, ends)}
+    until = f"{ends:%H:%M}" if len(days) == 1 else f"{days[ends.date()]}, {ends:%H:%M}"
+    dash = "\N{EN DASH}" if len(days) == 1 else " \N{EN DASH} "
+    return f"{days[begins.date()]}, {begins:%H:%M}{dash}{until} ({of['timezone']})"

@@ -106,6 +106,7 @@ def merge(editor: Editor, kept: str, gone: str, expected: str | None = None) -> 
         for about in (editor.db.excuses, editor.db.scim_resources):
             about.update_many(theirs, {"$set": {"person": one["_id"]}}, session=session)
         _move_bookings(editor, other["_id"], one["_id"], session)
+        _move_cards(editor, other["_id"], one["_id"], session)
         evaluation_queue.unite_stores(editor.db, [one["_id"], other["_id"]], editor.now, session=session)
         ifis = {row["ifi"] for row in after["ifis"]}
         evaluation_queue.enqueue_signed_by(editor.db, ifis, editor.now, session=session)
@@ -142,6 +143,18 @@ def _move_bookings(editor: Editor, gone: str, kept: str, session: ClientSession)
     db.calendar_feeds.delete_many({"org": VENDOR, "person": gone}, session=session)
     taught = {"instructor.person": gone}
     db.training_sessions.update_many(taught, {"$set": {"instructor.person": kept}}, session=session)
+
+
+def _move_cards(editor: Editor, gone: str, kept: str, session: ClientSession) -> None:
+    """Give what the one answered to the other: of a question that both answered, all that they did."""
+    cards = editor.db.recall_cards
+    for row in list(cards.find({"org": VENDOR, "person": gone}, session=session)):
+        name = f"{kept}/{row['recall']}/{row['question']}"
+        known = cards.find_one({"_id": name}, session=session) or {"answers": []}
+        answers = sorted([*known["answers"], *row["answers"]], key=lambda one: (one["at"], one["statement"]))
+        made = {**row, "_id": name, "person": kept, "answers": answers}
+        cards.replace_one({"_id": name}, made, upsert=True, session=session)
+        cards.delete_one({"_id": row["_id"]}, session=session)
 
 
 def _organization(editor: Editor, person: str, session: ClientSession) -> str | None:

@@ -1,7 +1,8 @@
 """People: who there is, and their dated identifiers; where they belong is `lrs.people.affiliations`.
 
 people {_id, org "vendor", name, email, ifis [{ifi, from, until}], confirmed, display, created_at,
-        updated_at, version, merged_into?, language?, notices {digest}?}
+        updated_at, version, merged_into?, language?, notices {digest}?,
+        engagement {board full|initials|None, mail, reminded_at}?}
 Everything that changes what a decision reads marks the persons (`evaluation_queue`) in its transaction.
 """
 
@@ -38,6 +39,13 @@ INDEXES: dict[str, list[IndexModel]] = {
                 partialFilterExpression={f"{field}.ifi": {"$exists": True}},
             )
             for field in ("former", "had")
+        ),
+        *(
+            IndexModel(
+                [("org", ASCENDING), (f"engagement.{field}", ASCENDING)],
+                partialFilterExpression={f"engagement.{field}": {"$exists": True}},
+            )
+            for field in ("board", "mail")
         ),
         IndexModel(
             [("org", ASCENDING), ("merged_into", ASCENDING)],
@@ -153,6 +161,21 @@ def set_preferences(editor: Editor, person: str, language: str, *, digest: bool,
         editor.db.people.update_one({"_id": before["_id"]}, change, session=session)
         after = {**before, **chosen}
         editor.note("person.edit", "person", before["_id"], org=VENDOR, before=before, after=after)
+
+    editor.change(act)
+
+
+def set_engagement(editor: Editor, person: str, chosen: Mapping[str, Any]) -> None:
+    """Keep whether boards count a person, by which name, and whether questions come by mail."""
+
+    def act(session: ClientSession) -> None:
+        before = get_person(editor.db, person, session)
+        after = {**before, "engagement": {**before.get("engagement", {}), **chosen}}
+        change = {"engagement": after["engagement"], "updated_at": editor.now}
+        editor.db.people.update_one(
+            {"_id": before["_id"]}, {"$set": change, "$inc": {"version": 1}}, session=session
+        )
+        editor.note("person.engagement", "person", before["_id"], org=VENDOR, before=before, after=after)
 
     editor.change(act)
 

@@ -17,6 +17,7 @@ Document = dict[str, Any]
 
 MENU: Final = (
     (mark("Overview"), "/me"),
+    (mark("Points"), "/me/progress"),
     (mark("My record"), "/me/record"),
     (mark("Sessions"), "/me/sessions"),
     (mark("Earned elsewhere"), "/me/elsewhere"),

@@ -25,6 +25,7 @@ from lrs.content.lti import grades as lti_grades
 from lrs.content.player import silence
 from lrs.credentials import issuer
 from lrs.credentials.recognising.rechecking import recheck
+from lrs.engagement import leaderboards, next_steps, reminders
 from lrs.fast_path.processes import collect_rarely
 from lrs.foundation.bell import listening
 from lrs.foundation.context import utc_now
@@ -35,6 +36,7 @@ from lrs.foundation.mail import mailer
 from lrs.foundation.settings import Settings
 from lrs.foundation.watching import telemetry
 from lrs.indexes import ensure_indexes
+from lrs.instruction import bookings
 from lrs.messaging import answered_questions, due_notices, notices
 from lrs.messaging.award_statements import write_back
 from lrs.messaging.dispatching import WebhookDispatcher
@@ -186,6 +188,21 @@ def apply_retention(services: WorkerServices) -> None:
     )
 
 
+def count_engagement(services: WorkerServices) -> None:
+    """Count leaderboards and what others did next, and remind of questions."""
+    if services.backpressure.consequences_wait():
+        return
+    db, now = services.db, services.now()
+    leaderboards.refresh(db, now)
+    next_steps.refresh(db, services.settings.similar_people, now)
+    reminders.remind(db, now)
+
+
+def fill_seats(services: WorkerServices) -> None:
+    """Let who waits for a session move up to seats that a merge or an erasure left free."""
+    bookings.fill(services.db, services.now())
+
+
 def keep_lake(services: WorkerServices) -> None:
     """Let the lake follow the store, while nothing more urgent waits."""
     if not services.settings.lake_url or services.backpressure.consequences_wait():
@@ -209,6 +226,8 @@ JOBS: list[Job] = [
     Job("recognised credentials", recheck_recognised, dt.timedelta(seconds=60)),
     Job("saved queries", run_saved_queries, dt.timedelta(seconds=30)),
     Job("retention", apply_retention, dt.timedelta(seconds=10)),
+    Job("engagement", count_engagement, dt.timedelta(seconds=60)),
+    Job("seats", fill_seats, dt.timedelta(seconds=30)),
     Job("lake", keep_lake, dt.timedelta(seconds=3)),
     Job("migrations", migrate, dt.timedelta(seconds=10)),
 ]

@@ -134,6 +134,11 @@ def named(titles: Mapping[str, str]) -> dict[str, str]:
     return {key: known.get(title, title) for key, title in titles.items()}
 
 
+def label(text: str) -> str:
+    """Return a text of a rule file in the language of the request, where the rules have it in it."""
+    return names().get(text, text)
+
+
 def called(name: str) -> str:
     """Return an id as words, in the language of the request where the rules have them: `gold` is `Gold`."""
     words = spoken(name)

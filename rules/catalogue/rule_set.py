@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Final, Literal, TypeVar, cast
 
 from rules.calendar import local_date, start_of
 from rules.errors import UnknownRule
@@ -18,11 +18,15 @@ from rules.evidence.history import PublishedRelease
 from rules.evidence.published import LifecycleChange, PublishedCertification, PublishedVersion
 from rules.language.build import build
 from rules.language.dump import plain
+from rules.language.engagement import Engagement, Recall
 from rules.language.model import AnyDocument, Assignment, Certification, PartnerTiers, Release
 from rules.language.suggestions import nearest
 from rules.stored import Document
 
 D = TypeVar("D", bound=AnyDocument)
+
+NAMES: Final = frozenset({"title", "label", "ask", "because"})
+"""Keys whose texts people read in their own language."""
 
 Action = Literal["publish", "retire", "withdraw", "mode"]
 
@@ -148,11 +152,13 @@ class RuleSet:
 
 
 def _labels(data: Any) -> Iterator[str]:
-    """Yield the titles and labels in a document as plain data."""
+    """Yield the titles, labels, questions and answers in a document as plain data."""
     if isinstance(data, Mapping):
         for key, value in data.items():
-            if key in {"title", "label"} and isinstance(value, str):
+            if key in NAMES and isinstance(value, str):
                 yield value
+            elif key == "answers":
+                yield from map(str, value)
             elif key not in {"tests", "translations"}:
                 yield from _labels(value)
     elif isinstance(data, list | tuple):
@@ -171,7 +177,8 @@ def timezone_of(document: AnyDocument) -> str:
     """Return the programme zone of a document."""
     if isinstance(document, Certification):
         return document.validity.timezone
-    return document.timezone if isinstance(document, PartnerTiers | Assignment) else "UTC"
+    dated = PartnerTiers | Assignment | Recall | Engagement
+    return document.timezone if isinstance(document, dated) else "UTC"
 
 
 def compile_rows(rows: list[Document], stamp: str = "") -> RuleSet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from rules.checking.engagement import check_engagement, check_recall
 from rules.checking.load import Loaded, document_hash
 from rules.checking.names import Activities, Known, PublishedNames, SeenActivities, kind_of, strings
 from rules.checking.nodes import activities, items, mapping, selectors, targets
@@ -63,7 +64,10 @@ def resolved(
         return None
 
 
-_KINDS = {"Certification", "Release", "PartnerTiers", "Gate", "Fragment", "Assignment"}
+_KINDS = {
+    "Certification", "Release", "PartnerTiers", "Gate", "Fragment", "Assignment", "Recall", "Engagement",
+}  # fmt: skip
+_UNTESTED = {"Release", "Fragment", "Recall", "Engagement"}
 
 
 def _of_document(loaded: Loaded, known: Known) -> Iterator[Problem]:
@@ -83,6 +87,10 @@ def _of_document(loaded: Loaded, known: Known) -> Iterator[Problem]:
         yield from check_tiers(loaded, known)
     if kind == "Gate":
         yield from check_gate(loaded, known)
+    if kind == "Recall":
+        yield from check_recall(loaded, known)
+    if kind == "Engagement":
+        yield from check_engagement(loaded)
     if kind == "Release":
         yield from _released(loaded, known)
     yield from check_translations(loaded)
@@ -169,7 +177,7 @@ def _released(loaded: Loaded, known: Known) -> Iterator[Problem]:
 
 def _untested(loaded: Loaded, known: Known) -> Iterator[Problem]:
     data = loaded.data
-    if data["kind"] in {"Release", "Fragment"} or data.get("tests"):
+    if data["kind"] in _UNTESTED or data.get("tests"):
         return
     published = known.store.versions.get((data["kind"], str(data.get("id"))), {})
     others = [version for version in published if version != data.get("version")]

@@ -285,8 +285,16 @@ def _text(error: ValidationError, path: Path, positions: Positions) -> Found:
     return _THEN, _string(error, path, positions)
 
 
-def _empty(_error: ValidationError, path: Path, positions: Positions) -> Found:
+def _empty(error: ValidationError, path: Path, positions: Positions) -> Found:
+    if error.instance:
+        message = f"has {len(error.instance)}; at least {error.validator_value} are needed"
+        return _THEN, positions.problem(path, "E204", message)
     return _THEN, positions.problem(path, "E204", "is empty; at least one entry is needed")
+
+
+def _many(error: ValidationError, path: Path, positions: Positions) -> Found:
+    message = f"has {len(error.instance)}; at most {error.validator_value} are allowed"
+    return _THEN, positions.problem(path, "E204", message)
 
 
 def _repeated(_error: ValidationError, path: Path, positions: Positions) -> Found:
@@ -335,6 +343,7 @@ _WORDS = {
     "maxLength": _text,
     "x-type": _text,
     "minItems": _empty,
+    "maxItems": _many,
     "minProperties": _empty,
     "uniqueItems": _repeated,
 }

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from rules.language import model
 from rules.language.demands import Demand
 from rules.language.durations import duration
+from rules.language.engagement import Engagement, Milestone, Question, Recall, Season
 from rules.language.forms import many
 from rules.language.requirements import Requirement
 
@@ -23,6 +24,7 @@ RECOGNISED = "https://laurel.example/verbs/recognised"
 """The verb of Laurel's own statements that a credential of another issuer was imported (cert#2.4)."""
 OWN_SOURCE = "laurel"
 """The label under which Laurel itself writes; no client can have it."""
+MILESTONES = ("certifications", "contents", "products", "questions")
 _CMI5_VERBS = frozenset({"abandoned", "satisfied", "waived"})
 
 
@@ -304,6 +306,36 @@ def _exemption(data: Data) -> model.Exemption:
     return model.Exemption(_target(data), data["reason"], _optional(data, "until", date))
 
 
+def _recall(data: Data) -> Recall:
+    readers = {"intervals": lambda value: tuple(map(duration, value)), "a_day": _same, "timezone": _same}
+    questions = tuple(
+        Question(each["id"], each["ask"], tuple(each["answers"]), each["right"], each.get("because"))
+        for each in data["questions"]
+    )
+    return Recall(
+        **_common(data), certification=data["certification"], questions=questions, **_given(data, readers)
+    )
+
+
+def _engagement(data: Data) -> Engagement:
+    readers = {
+        "seasons": lambda value: tuple(map(_season, value)),
+        "milestones": lambda value: tuple(map(_milestone, value)),
+        "timezone": _same,
+    }
+    boards = _given(data.get("boards", {}), {"top": _same, "fewest": _same})
+    return Engagement(**_common(data), **boards, **_given(data, readers))
+
+
+def _season(data: Data) -> Season:
+    return Season(data["id"], data["title"], date(data["from"]), date(data["until"]), data["points"])
+
+
+def _milestone(data: Data) -> Milestone:
+    counts: Any = next(name for name in MILESTONES if name in data)
+    return Milestone(data["id"], data["title"], counts, None if data[counts] == "all" else data[counts])
+
+
 _KINDS: dict[str, Callable[[Data], model.AnyDocument]] = {
     "Certification": _certification,
     "Release": _release,
@@ -311,4 +343,6 @@ _KINDS: dict[str, Callable[[Data], model.AnyDocument]] = {
     "PartnerTiers": _partner_tiers,
     "Gate": _gate,
     "Assignment": _assignment,
+    "Recall": _recall,
+    "Engagement": _engagement,
 }

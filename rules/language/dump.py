@@ -15,6 +15,7 @@ from typing import Any
 import rfc8785
 
 from rules.language import model
+from rules.language.engagement import Engagement, Recall
 from rules.language.model import AnyDocument
 
 _EXACT = 2**53 - 1
@@ -85,6 +86,8 @@ def _common(document: AnyDocument) -> dict[str, Any]:
     common |= {"translations": {name: dict(each) for name, each in document.translations.items()}}
     if isinstance(document, model.Release | model.Fragment):
         return common
+    if isinstance(document, Recall | Engagement):
+        return {**common, "mode": document.mode}
     return {**common, "mode": document.mode, "tests": list(document.tests)}
 
 
@@ -311,6 +314,39 @@ def _assignment(document: model.Assignment) -> dict[str, Any]:
     }
 
 
+def _recall(document: Recall) -> dict[str, Any]:
+    return {
+        **_fields(document, ("certification", "a_day", "timezone")),
+        "intervals": [str(one) for one in document.intervals],
+        "questions": [
+            {**_fields(one, ("id", "ask", "right", "because")), "answers": list(one.answers)}
+            for one in document.questions
+        ],
+    }
+
+
+def _engagement(document: Engagement) -> dict[str, Any]:
+    return {
+        "timezone": document.timezone,
+        "seasons": [
+            {
+                **_fields(one, ("id", "title")),
+                "from": _text(one.first),
+                "until": _text(one.last),
+                "points": dict(one.points),
+            }
+            for one in document.seasons
+        ]
+        or None,
+        "boards": _fields(document, ("top", "fewest")),
+        "milestones": [
+            {**_fields(one, ("id", "title")), one.counts: "all" if one.needed is None else one.needed}
+            for one in document.milestones
+        ]
+        or None,
+    }
+
+
 _KINDS: dict[type[AnyDocument], Callable[[Any], dict[str, Any]]] = {
     model.Certification: _certification,
     model.Release: _release,
@@ -318,4 +354,6 @@ _KINDS: dict[type[AnyDocument], Callable[[Any], dict[str, Any]]] = {
     model.PartnerTiers: _partner_tiers,
     model.Gate: _gate,
     model.Assignment: _assignment,
+    Recall: _recall,
+    Engagement: _engagement,
 }

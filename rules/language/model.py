@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rules.language.demands import Demand
+from rules.language.document import Document
 from rules.language.durations import NO_TIME, Duration, Unit
+from rules.language.engagement import Engagement, Recall
 from rules.language.requirements import AllOf, HeldStatus, Requirement
 
-Mode = Literal["active", "evaluate", "disabled"]
 CountedFrom = Literal["completion", "previous_expiry", "fixed_date"]
 Level = Literal["major", "minor", "patch"]
 
@@ -250,22 +251,6 @@ class Badge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
-    """What all kinds share (cert#2.2). `effective_from` None means the day of apply.
-
-    `translations` has by language what titles, labels and names of the document are called in it.
-    """
-
-    id: str
-    version: str
-    title: str
-    effective_from: dt.date | None = None
-    mode: Mode = "active"
-    tests: tuple[Mapping[str, Any], ...] = ()
-    translations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Certification(Document):
     """A certification (cert#2.3)."""
 
@@ -397,4 +382,4 @@ class Assignment(Document):
         )
 
 
-AnyDocument = Certification | Release | Fragment | PartnerTiers | Gate | Assignment
+AnyDocument = Certification | Release | Fragment | PartnerTiers | Gate | Assignment | Recall | Engagement

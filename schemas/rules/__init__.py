@@ -4,7 +4,7 @@ The published file says everything out in full: which keys do not go together, w
 an editor shows. Here each key stands once. To change the language, edit the one place, then run
 `python -m schemas.rules`, which writes the file again (a test compares them):
 
-- a key of a certification, release, partner programme, gate, fragment or assignment: `kinds`
+- a key of a kind of document, such as a certification or a gate: `kinds`
 - a requirement form, or a key of one: the table `FORMS` in `requirements`
 - a condition of a tier or a gate: the tables in `demands`
 - what selects statements: `evidence`
@@ -33,7 +33,7 @@ def document() -> Schema:
         "$schema": "http://json-schema.org/draft-07/schema#",
         "$id": "https://laurel.example/schemas/rules-1.json",
         "title": "Laurel rule file",
-        "description": "Certification, Release, PartnerTiers, Gate, Fragment or Assignment",
+        "description": ", ".join([*kinds.KINDS][:-1]) + f" or {[*kinds.KINDS][-1]}",
         "type": "object",
         "properties": {
             "kind": {"enum": list(kinds.KINDS), "description": "what the document defines"},

@@ -1,4 +1,4 @@
-"""Kinds of document: certification, release, tiers, gate, fragment, assignment (cert#2.2 to cert#2.11)."""
+"""Kinds of document, from certification to engagement (cert#2.2 to cert#2.13)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from schemas.rules.demands import GATE_DEMAND, TIER_DEMAND
 from schemas.rules.evidence import EVIDENCE
 from schemas.rules.keywords import (
     BOOLEAN,
+    COUNT,
     Field,
     Schema,
     by_type,
@@ -32,6 +33,7 @@ from schemas.rules.scalars import (
     ID,
     LANGUAGE,
     LASTS,
+    LENGTH,
     LEVEL,
     LINK,
     MONTH_DAY,
@@ -334,6 +336,71 @@ _ASSIGNMENT = record(
     _tests("assignment_test"),
 )
 
+_QUESTION = record(
+    must("id", ID, "name of the question; it keeps what a person answered when the words change"),
+    must("ask", TEXT, "the question"),
+    must("answers", list_of(TEXT, unique=True) | {"minItems": 2, "maxItems": 8}, "what can be chosen"),
+    must("right", TEXT, "the answer that is right, as it stands among the answers"),
+    may("because", TEXT, "what is shown once it is answered"),
+)
+_RECALL = record(
+    *_head("Recall", title=must),
+    _MODE,
+    must("certification", ID, "who holds it is asked"),
+    may("timezone", ZONE, "programme zone"),
+    may(
+        "intervals", list_of(LENGTH), "pauses before a question comes back, from the shortest to the longest"
+    ),
+    may("a_day", COUNT | {"maximum": 20}, "questions a day at most; default 3"),
+    must("questions", list_of(_QUESTION), "what is asked"),
+)
+
+_POINTS = record(
+    may("certification", COUNT | {"maximum": 10000}, "for each award"),
+    may("renewal", COUNT | {"maximum": 10000}, "for each renewal"),
+    may(
+        "content",
+        COUNT | {"maximum": 10000},
+        "for each course of the library that is finished, once a season",
+    ),
+    may("question", COUNT | {"maximum": 10000}, "for each question answered right"),
+    empty=False,
+)
+_SEASON = record(
+    must("id", ID, "name of the season"),
+    must("title", TEXT, "what people call it"),
+    must("from", DATE, "first day"),
+    must("until", DATE, "last day"),
+    must("points", _POINTS, "what brings how many points"),
+)
+_MILESTONE = record(
+    must("id", ID, "name of the milestone"),
+    must("title", TEXT, "what people call it"),
+    may("certifications", COUNT, "so many certifications, each once"),
+    may("contents", COUNT, "so many courses of the library finished, each once"),
+    may("products", by_type("string", choice("all"), COUNT), "certifications of so many products, or of all"),
+    may("questions", COUNT, "so many questions answered right"),
+    where=(either("certifications", "contents", "products", "questions"),),
+)
+_BOARDS = record(
+    may("top", COUNT | {"maximum": 100}, "places that are shown at most; default 10"),
+    may("fewest", COUNT | {"minimum": 3}, "people without whom nothing is shown; default 5"),
+)
+_ENGAGEMENT = record(
+    *_head("Engagement", title=must),
+    _MODE,
+    may("timezone", ZONE, "programme zone"),
+    may("seasons", list_of(_SEASON), "the days on which things bring points"),
+    may("boards", _BOARDS, "what leaderboards show"),
+    may("milestones", list_of(_MILESTONE), "badges for so many things, once and for good"),
+    where=(
+        {
+            "if": {"not": {"required": ["seasons"]}},
+            "then": {"required": ["milestones"], "x-message": "seasons or milestones is missing"},
+        },
+    ),
+)
+
 KINDS: dict[str, Schema] = {
     "Certification": described(_CERTIFICATION, "a certification"),
     "Release": described(_RELEASE, "a published version of a product"),
@@ -341,6 +408,8 @@ KINDS: dict[str, Schema] = {
     "Gate": described(_GATE, "a yes/no question another system asks"),
     "Fragment": described(_FRAGMENT, "selectors and requirements for other documents"),
     "Assignment": described(_ASSIGNMENT, "a path that is asked of people"),
+    "Recall": described(_RECALL, "questions that come back after a certification"),
+    "Engagement": described(_ENGAGEMENT, "seasons, leaderboards and milestones"),
 }
 
 DEFINITIONS: dict[str, Schema] = {kind.lower(): schema for kind, schema in KINDS.items()}

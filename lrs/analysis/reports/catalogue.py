@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from lrs.analysis.audience import ReportRequest
 from lrs.analysis.figures.csv_cells import csv_cell
-from lrs.analysis.reports import awards, content, funnel, people, targets
+from lrs.analysis.reports import awards, content, funnel, people, recall, targets
 from lrs.analysis.reports.report import Report
 from lrs.foundation.errors import InvalidField
 
@@ -31,6 +31,7 @@ REPORTS: Final[dict[str, Callable[[ReportRequest], Report]]] = {
     "partner-health": people.partner_health,
     "leaderboard": people.leaderboard,
     "heatmap": content.heatmap,
+    "recall": recall.recall,
 }
 
 

@@ -83,6 +83,19 @@ def edit_org(services: Services, org: str, **changes: Any) -> None:
     click.echo(f"changed {org}: {', '.join(sorted(given))}")
 
 
+@group.command("sso-only")
+@click.argument("org")
+@click.argument("state", type=click.Choice(("on", "off")))
+@with_services
+@refusals_as_exit
+def sso_only(services: Services, org: str, state: str) -> None:
+    """Let an organization's people log in by its login provider alone (on), or otherwise too (off)."""
+    from lrs.sign_in import only  # noqa: PLC0415 -- slow to load, and asked for by one command
+
+    only.require(operator(services), org, only=state == "on")
+    click.echo(f"{org}: {'by the login provider alone' if state == 'on' else 'other ways are open'}")
+
+
 @group.command("trust-domain")
 @click.argument("org")
 @click.argument("domain")

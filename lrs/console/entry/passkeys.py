@@ -10,11 +10,11 @@ from lrs.access import sessions, users
 from lrs.access.guard import PUBLIC
 from lrs.access.tries import take_back
 from lrs.console.entry.second_factor import step
-from lrs.console.entry.sign_in import STEP_COOKIE, enter, show_login
+from lrs.console.entry.sign_in import STEP_COOKIE, enter, show_login, show_provider_alone
 from lrs.console.shell import Pages, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import TooManyTries, Unauthenticated
-from lrs.sign_in import passkeys
+from lrs.sign_in import only, passkeys
 from lrs.words.reader import mark, t
 
 COOKIE: Final = "laurel-passkey"
@@ -59,6 +59,9 @@ def log_in() -> Response:
         user = passkeys.log_in(here.db, here.settings, state, answer, here.now())
     except Unauthenticated:
         return show_login(t(WRONG), 401)
+    alone = only.refuses(here.db, user)
+    if alone is not None:
+        return _entered(show_provider_alone(alone))
     return _entered(enter(user, request.form.get("onward"), "passkey"))
 
 

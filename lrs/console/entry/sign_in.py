@@ -19,7 +19,7 @@ from lrs.foundation.errors import InvalidField, TooManyTries, Unauthenticated, U
 from lrs.foundation.mail import check_address, mailer
 from lrs.foundation.settings import Settings
 from lrs.people import accounts
-from lrs.sign_in import oidc, passkeys, providers
+from lrs.sign_in import oidc, only, passkeys, providers
 from lrs.words.reader import mark, t
 
 Document = dict[str, Any]
@@ -29,6 +29,9 @@ blueprint = Pages("console", __name__)
 log = logging.getLogger(__name__)
 
 STEP_COOKIE: Final = "laurel-step"
+ALONE: Final = mark(
+    "Your organization lets its people log in by %(name)s alone: no password, link or passkey opens here."
+)
 INVALID: Final = mark("This code is not valid (any more).")
 HOMES: Final = {
     "learner": "/me",
@@ -45,7 +48,7 @@ def login_page() -> Response:
     return show_login()
 
 
-def show_login(problem: str | None = None, status: int = 200) -> Response:
+def show_login(problem: str | None = None, status: int = 200, *, alone: Document | None = None) -> Response:
     """Return the login page, with what went wrong; first the address, where that decides who logs in."""
     here = current_services()
     email = request.form.get("email", "")
@@ -53,7 +56,8 @@ def show_login(problem: str | None = None, status: int = 200) -> Response:
     return show(
         "login.html", status, onward=sessions.own_path(request.values.get("onward"), ""), problem=problem,
         provider=oidc.Provider.of_settings(here.settings) is not None, email=email, asks_first=asks_first,
-        passkeys=passkeys.is_possible(here.settings), empty=here.db.users.find_one({}, {"_id": 1}) is None,
+        passkeys=passkeys.is_possible(here.settings), alone=alone,
+        empty=here.db.users.find_one({}, {"_id": 1}) is None,
     )  # fmt: skip
 
 
@@ -86,7 +90,8 @@ def login() -> Response:
     try:
         user = users.log_in(services.db, email, password, request.remote_addr or "", services.now())
     except Unauthenticated as error:
-        return show_login(str(error), 401)
+        found = only.required_for(services.db, email)
+        return show_login(str(error), 401) if found is None else show_provider_alone(found)
     except TooManyTries as error:
         response = show_login(str(error), 429)
         response.headers.update(error.headers)
@@ -96,7 +101,15 @@ def login() -> Response:
 
 def go_on(user: Document, onward: str | None, means: str = "password") -> Response:
     """Log in who gave a password or opened a mail, after the second factor where the user has one."""
+    found = only.refuses(current_services().db, user)
+    if found is not None:
+        return show_provider_alone(found)
     return enter(user, onward, means) if user.get("second_factor") is None else ask_code(user, onward)
+
+
+def show_provider_alone(provider: Document) -> Response:
+    """Return the login page that says by which provider alone an address logs in."""
+    return show_login(t(ALONE, name=provider["name"]), 403, alone=provider)
 
 
 def ask_code(user: Document, onward: str | None) -> Response:
@@ -147,6 +160,9 @@ def send_link() -> Response:
     services = current_services()
     sessions.check_origin(services.settings, request)
     address = request.form.get("email", "").strip()
+    found = only.required_for(services.db, address[:LONGEST_ADDRESS])
+    if found is not None:
+        return show_provider_alone(found)
     try:
         users.count_address(services.db, f"link {request.remote_addr}", services.now())
         message = accounts.ask_link(anybody("login"), services.settings, check_address(address))

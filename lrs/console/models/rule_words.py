@@ -17,6 +17,7 @@ from rules.language.demands import (
     SubmitterHolds,
     TierAtLeast,
 )
+from rules.language.engagement import Engagement, Milestone, Recall
 from rules.language.model import AnyDocument, Assignment, Certification, Gate, PartnerTiers
 from rules.language.requirements import AllOf
 from rules.programmes.tiers import coordinates
@@ -47,6 +48,10 @@ def rule_words(document: AnyDocument, titles: Mapping[str, str]) -> list[Section
         return [
             Section(t("What it takes"), tuple(_criteria(criteria_of(AllOf(parts=document.path), titles))))
         ]
+    if isinstance(document, Recall):
+        return list(_recall(document, titles))
+    if isinstance(document, Engagement):
+        return list(_engagement(document))
     if isinstance(document, PartnerTiers):
         return list(_tiers(document))
     if isinstance(document, Gate):
@@ -116,6 +121,54 @@ def _releases(document: Certification) -> Iterator[str]:
             "A %(levels)s release of %(product)s ends it after %(span)s, unless the delta is done.",
             levels=" or ".join(sorted(rule.levels)), product=rule.product, span=engine(str(rule.ends_after)),
         )  # fmt: skip
+
+
+def _recall(document: Recall, titles: Mapping[str, str]) -> Iterator[Section]:
+    certification = titles.get(document.certification, document.certification)
+    pauses = ", ".join(engine(str(one)) for one in document.intervals)
+    asked = t(
+        "Whoever holds %(what)s is asked, %(count)s a day at most.", what=certification, count=document.a_day
+    )
+    yield Section(
+        t("When questions come back"),
+        ((0, t("Pauses: %(pauses)s.", pauses=pauses)), (0, t("Right makes a pause longer, wrong shorter."))),
+        asked,
+    )
+    for one in document.questions:
+        lines = ((0, f"{text} ✓" if text == one.right else text) for text in one.answers)
+        yield Section(one.ask, tuple(lines), one.because or "")
+
+
+def _engagement(document: Engagement) -> Iterator[Section]:
+    for season in document.seasons:
+        words = {
+            "certification": t("Certified"), "renewal": t("Certification renewed"),
+            "content": t("Course finished"), "question": t("Question answered right"),
+        }  # fmt: skip
+        span = t("From %(first)s to %(last)s.", first=spoken_day(season.first), last=spoken_day(season.last))
+        yield Section(
+            season.title, tuple((0, f"{words[kind]}: {value}") for kind, value in season.points.items()), span
+        )
+    if document.seasons:
+        shown = t("At most %(top)s places, never more than the upper half.", top=document.top)
+        few = t("Nothing where fewer than %(fewest)s take part.", fewest=document.fewest)
+        yield Section(t("Leaderboards"), ((0, shown), (0, few)))
+    lines = tuple((0, f"{one.title}: {_needed(one)}") for one in document.milestones)
+    if lines:
+        yield Section(t("Milestones"), lines)
+
+
+def _needed(milestone: Milestone) -> str:
+    """Return what a milestone counts, in words."""
+    if milestone.needed is None:
+        return t("a certification of each product")
+    words = {
+        "certifications": t("certifications: %(count)s", count=milestone.needed),
+        "contents": t("courses finished: %(count)s", count=milestone.needed),
+        "products": t("products with a certification: %(count)s", count=milestone.needed),
+        "questions": t("questions answered right: %(count)s", count=milestone.needed),
+    }
+    return words[milestone.counts]
 
 
 def _tiers(document: PartnerTiers) -> Iterator[Section]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from flask import Response, g, request
@@ -20,7 +20,7 @@ from lrs.foundation.errors import InvalidField, UnknownThing
 from lrs.foundation.fetching import Fetcher
 from lrs.people.affiliations import verified_domains
 from lrs.scim import tokens
-from lrs.sign_in import providers, saml_metadata
+from lrs.sign_in import only, providers, saml_metadata
 from lrs.sign_in.providers import Wish
 from lrs.words.reader import mark
 
@@ -56,8 +56,15 @@ def sign_in(span: Span) -> Rows:
     live = current_services().db.scim_tokens.find({**org_filter(), "revoked_at": None}).sort("name", 1)
     return Rows(
         COLUMNS, [{**one, "id": one["_id"]} for one in found], last,
-        {**shared(), "tokens": list(live.limit(MOST_TOKENS))},
+        {**shared(), "tokens": list(live.limit(MOST_TOKENS)), "only": only_of(found)},
     )  # fmt: skip
+
+
+def only_of(found: Iterable[Document]) -> dict[str, bool]:
+    """Return the organizations with a provider that is switched on, and whether it alone opens."""
+    orgs = sorted({one["org"] for one in found if one["enabled"]})
+    rows = current_services().db.orgs.find({"_id": {"$in": orgs}}, {"sso_only": 1})
+    return {row["_id"]: bool(row.get("sso_only")) for row in rows}
 
 
 def shared() -> Document:
@@ -86,6 +93,16 @@ def add() -> Response:
         editor(), current_services().settings, org, wish_of(form, org, {}), form.get("secret")
     )
     return redirected(f"{PLACE}/{made['_id']}")
+
+
+@blueprint.post(f"{PLACE}/only", scope="orgs")
+def require() -> Response:
+    """Let an organization's people log in by its provider alone, or otherwise too."""
+    form = sent("org", "only")
+    if form.get("only") not in {"yes", "no"}:
+        raise InvalidField("only", "is yes or no")
+    only.require(editor(), org_of(form), only=form["only"] == "yes")
+    return redirected(f"{PLACE}#only")
 
 
 @blueprint.post(f"{PLACE}/scim", scope="orgs")

@@ -36,6 +36,8 @@ class Teller:
     def satisfied(self, package: Package, course: str, item: Item, session: str) -> None:
         """Say, once, that a block or the course is satisfied."""
         is_course = item is package.root
+        if is_course:
+            self.registration.setdefault("done_at", self.now)
         target = {
             "objectType": "Activity",
             "id": item_iri(package, course, item),

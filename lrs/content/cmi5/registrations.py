@@ -1,6 +1,7 @@
 """Registrations of cmi5 courses: what was launched, said, met and told; one document each, with a revision.
 
 cmi5_registrations {_id: registration, org, item, version (of the package), actor, revision,
+  done_at (when the course was satisfied),
   units [{id (publisher), said {verb: statement id}, move_on}],
   sessions [{id, launch, unit, mode, mastery, launched_at, last_at, said {verb: statement id},
             preferences (read), over}],

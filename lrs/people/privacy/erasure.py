@@ -362,7 +362,9 @@ def _finish(editor: Editor, person: Document, record: Document, pseudonym: Docum
             "updated_at": editor.now,
         }
         db.people.update_one(
-            {"_id": person["_id"]}, {"$set": emptied, "$inc": {"version": 1}}, session=session
+            {"_id": person["_id"]},
+            {"$set": emptied, "$unset": {"engagement": ""}, "$inc": {"version": 1}},
+            session=session,
         )
         pointers = [
             row["_id"]
@@ -374,7 +376,8 @@ def _finish(editor: Editor, person: Document, record: Document, pseudonym: Docum
         db.people.update_many({"_id": {"$in": pointers}}, {"$set": bare}, session=session)
         _rename_former(db, identifiers_of(person), name, session)
         db.affiliations.update_many({"person": person["_id"]}, {"$set": {"known_as": None}}, session=session)
-        for shown in (db.credential_displays, db.wallet_offers, db.recognitions, db.endorsements):
+        kept = (db.credential_displays, db.wallet_offers, db.recognitions, db.endorsements, db.recall_cards)
+        for shown in kept:
             shown.delete_many({"org": VENDOR, "person": person["_id"]}, session=session)
         db.excuses.delete_many({"person": person["_id"]}, session=session)  # reasons tell of illness
         whose = {"person": {"$in": [person["_id"], *pointers]}}

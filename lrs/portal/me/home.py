@@ -22,8 +22,12 @@ from lrs.content.library.visibility import Visibility, may_see
 from lrs.credentials.issuer import links_of
 from lrs.credentials.public.pages import linkedin
 from lrs.credentials.public.view import until_of
+from lrs.engagement.next_steps import suggested
+from lrs.engagement.recall import cards_of as cards_asked
+from lrs.engagement.recall import due_cards
 from lrs.foundation.context import current_services
 from lrs.instruction import sessions
+from lrs.portal.me.progress import strip_of
 from lrs.portal.mine import Mine, me, page
 from lrs.portal.models.standing import One, Overview, overview
 from lrs.portal.models.way import Step, shortest_way
@@ -32,6 +36,7 @@ from rules import queries
 from rules.catalogue.store import cache_of
 from rules.credentials.proving.signing import read_compact
 from rules.credentials.store import CredentialStore
+from rules.engagement.followers import Suggestion
 from rules.engine.standings import StateAt, state_at
 from rules.explaining.explain import Explanation
 from rules.programmes.assignments import OPEN
@@ -83,9 +88,28 @@ def home() -> Response:
         person=person, titles=titles(), paths=paths, seen=seen, further=seen.next[EXPLAINED:],
         cards=cards, sessions=sessions_for([*cards, *paths], now),
         credentials=credentials_of(person["_id"], now),
+        waiting=waiting_questions(person["_id"], now), effort=strip_of(person, now),
+        advice=advice_for(person["_id"], seen, now),
         linkedin=linkedin, others=other_titles(seen), welcome="welcome" in request.args,
         soon=now.date() + dt.timedelta(days=90),
     )  # fmt: skip
+
+
+def waiting_questions(person: str, now: dt.datetime) -> int:
+    """Return how many questions are asked of a person today."""
+    db = current_services().db
+    return len(due_cards(cards_asked(db, cache_of(db).get(), person, now), now))
+
+
+def advice_for(person: str, seen: Overview, now: dt.datetime) -> Suggestion | None:
+    """Return what similar people did next, of what the person has nothing to do with yet."""
+    services = current_services()
+    fewest = services.settings.similar_people
+    awarded = any(one.award for one in (*seen.held, *seen.next, *seen.past))
+    if not fewest or not awarded:
+        return None
+    wanted = [name for name, _ in other_titles(seen)]
+    return suggested(services.db, person, wanted, fewest, now)
 
 
 def sessions_for(cards: Sequence[Card | PathCard], now: dt.datetime) -> dict[str, Document]:

@@ -20,7 +20,7 @@ from lrs.foundation.errors import InvalidField
 from lrs.messaging.mail_queue import refused_kinds, subscribe, unsubscribe
 from lrs.messaging.notice_texts import LANGUAGES
 from lrs.people.affiliations import contact_address
-from lrs.people.records import MBOX, set_preferences
+from lrs.people.records import MBOX, set_engagement, set_preferences
 from lrs.portal.letters import VENDORS, write_to
 from lrs.portal.mine import Mine, me, myself, page
 from lrs.words.reader import mark
@@ -32,9 +32,15 @@ KINDS: Final = {
     "award.grace": mark("When something has ended and can still be renewed"),
     "reminder": mark("When my organization reminds me"),
 }
+BOARDS: Final = {
+    "": mark("not at all"),
+    "initials": mark("as initials"),
+    "full": mark("in full"),
+}
 SAVED: Final = {
     "sharing": mark("Saved: this is what others see from now on."),
     "mail": mark("Saved: this is how we write to you from now on."),
+    "taking-part": mark("Saved: boards follow within ten minutes, names at once."),
     "password": mark("Saved: log in with your new password from now on. Other devices are logged out."),
     "erasure": mark("Your request is with the administrators. They write to you before anything is erased."),
 }
@@ -51,6 +57,7 @@ def settings() -> Response:
     return page(
         "settings.html",
         person=person, user=g.user, address=address, mailboxes=mailboxes_of(person), kinds=KINDS,
+        boards=BOARDS,
         refused=refused_kinds(services.db, address or "", KINDS),
         choice=DisplayStore(services.db).get("", person["_id"]), mail_languages=LANGUAGES,
         language_names=LANGUAGE_NAMES, saved=SAVED.get(request.args.get("saved", "")),
@@ -72,6 +79,17 @@ def share() -> Response:
     editor, after = myself(), {**asdict(choice), "award": None}
     editor.change(lambda _: editor.note("credential.display", "person", person, org=VENDOR, after=after))
     return redirected("/me/settings?saved=sharing#sharing")
+
+
+@blueprint.post("/me/settings/taking-part", scope=AUTHENTICATED)
+def take_part() -> Response:
+    """Decide whether, and by which name, boards count the person, and whether questions come by mail."""
+    board = request.form.get("board", "")
+    if board not in BOARDS:
+        raise InvalidField("board", f"is one of {', '.join(filter(None, BOARDS))}, or nothing")
+    chosen = {"board": board or None, "mail": request.form.get("mail") == "yes"}
+    set_engagement(myself(), me()["_id"], chosen)
+    return redirected("/me/settings?saved=taking-part#taking-part")
 
 
 @blueprint.post("/me/settings/mail", scope=AUTHENTICATED)

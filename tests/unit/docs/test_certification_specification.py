@@ -68,6 +68,8 @@ def test_every_kind_and_every_part_of_the_evaluation_has_an_example() -> None:
         "Release",
         "Fragment",
         "Assignment",
+        "Recall",
+        "Engagement",
     }
     assert {f"4.{n}" for n in (1, 2, 3, 4, 5, 7, 8, 10)} <= BY_SECTION.keys()
 

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from factories_access import Browser, editor, log_in, make_org, make_person, make_user
-from factories_sign_in import Provider, led
+from factories_access import (
+    PASSWORD,
+    Browser,
+    editor,
+    learner_of,
+    log_in,
+    make_org,
+    make_person,
+    make_user,
+)
+from factories_sign_in import Provider, SoftKey, led
 from flask import Flask
 from flask.testing import FlaskClient
 from pymongo.database import Database
@@ -17,9 +27,9 @@ from pymongo.database import Database
 from lrs.app import create_app
 from lrs.foundation.errors import Collision, InvalidField
 from lrs.foundation.settings import Settings
-from lrs.people import invitations
+from lrs.people import accounts, invitations
 from lrs.people.accounts import person_of
-from lrs.sign_in import providers
+from lrs.sign_in import only, providers
 from lrs.sign_in.providers import Wish
 
 Db = Database[dict[str, Any]]
@@ -370,3 +380,95 @@ def test_a_provider_that_answers_nonsense_is_told_plainly(site: Flask, db: Db, i
     assert answer.status_code == 401
     idp.told = ["not", "an", "object"]
     assert site.test_client().get(f"/login/oidc/{provider}").status_code == 401
+
+
+def alone(site: Flask, db: Db, idp: Provider) -> str:
+    """Let the provider of north sign in alone, after a trial."""
+    provider = add(site, db, idp)
+    providers.note_trial(editor(db), provider)
+    only.require(editor(db), "north", only=True)
+    return provider
+
+
+def test_where_the_provider_alone_opens_other_ways_are_refused_with_a_plain_page(
+    site: Flask, db: Db, idp: Provider
+) -> None:
+    learner_of(db, "ana@north.example")
+    provider = alone(site, db, idp)
+    client = site.test_client()
+    for password in (PASSWORD, "a wrong password"):
+        answer = client.post("/login", data={"email": "ana@north.example", "password": password})
+        assert answer.status_code == 403
+        assert "by North&#39;s alone" in answer.text
+        assert f"/login/oidc/{provider}?" in answer.text
+        assert 'name="password"' not in answer.text
+    asked = client.post("/login/link", data={"email": "ana@north.example"})
+    assert asked.status_code == 403
+    nobody = client.post("/login/link", data={"email": "nobody@north.example"})
+    assert (nobody.status_code, "alone" in nobody.text) == (403, True), "nothing is told of accounts"
+    assert db.codes.count_documents({"purpose": "login"}) == 0
+    assert db.sessions.count_documents({}) == 0
+    assert come(client, idp).status_code == 303, "the provider itself opens"
+    learner_of(db, "bo@south.example")
+    other = site.test_client().post("/login", data={"email": "bo@south.example", "password": PASSWORD})
+    assert other.status_code == 303, "others log in as before"
+
+
+def test_links_passkeys_and_invitations_do_not_go_around_the_provider(
+    site: Flask, db: Db, idp: Provider
+) -> None:
+    user = learner_of(db, "ana@north.example")
+    letter = accounts.ask_link(editor(db), site.extensions["laurel"].settings, "ana@north.example")
+    assert letter is not None
+    code = letter.get_body().get_content().split("code=")[1].split()[0]
+    session = log_in(site, user)
+    key = SoftKey()
+    options = session.open("/account/passkeys/options", "POST").json
+    session.open("/account/passkeys", "POST", data={"answer": json.dumps(key.made(options))})
+    alone(site, db, idp)
+    assert session.client.get("/me").status_code == 302, "sessions that began otherwise end"
+    client = site.test_client()
+    assert client.post("/login/link/use", data={"code": code}).status_code == 403
+    options = client.post("/login/passkey/options").json
+    answer = client.post("/login/passkey", data={"answer": json.dumps(key.answered(options))})
+    assert answer.status_code == 403
+    assert db.sessions.count_documents({}) == 0
+
+
+def test_the_glass_breaks_for_a_vendors_administrator_with_a_second_factor_alone(
+    site: Flask, db: Db, idp: Provider
+) -> None:
+    who = editor(db)
+    who.change(lambda session: invitations.set_domain(who, "vendor", "vendor.example", session))
+    provider = add(site, db, idp, "vendor", domains=("vendor.example",))
+    providers.note_trial(editor(db), provider)
+    for name in ("ada", "eve"):
+        make_user(db, "vendor", "vendor_admin", f"{name}@vendor.example")
+    factor = {"sealed": b"", "last": 0, "recovery": []}
+    db.users.update_one({"email": "ada@vendor.example"}, {"$set": {"second_factor": factor}})
+    only.require(editor(db), "vendor", only=True)
+    client = site.test_client()
+    form = {"email": "ada@vendor.example", "password": PASSWORD}
+    assert client.post("/login", data=form).location == "/login/code"
+    wrong = client.post("/login", data={**form, "password": "a wrong password"})
+    bare = client.post("/login", data={**form, "email": "eve@vendor.example"})
+    assert (wrong.status_code, bare.status_code) == (403, 403)
+    assert wrong.text.count("alone") == bare.text.count("alone"), "who may break it is not told"
+    providers.enable(editor(db), provider, enabled=False)
+    assert client.post("/login", data={**form, "email": "eve@vendor.example"}).status_code == 303
+
+
+def test_it_needs_a_provider_that_is_on_and_was_tried_and_is_in_the_audit(
+    site: Flask, db: Db, idp: Provider, admin: Browser
+) -> None:
+    form = {"org": "north", "only": "yes"}
+    assert admin.open("/console/sign-in/only", "POST", data=form).status_code == 409
+    provider = add(site, db, idp)
+    assert admin.open("/console/sign-in/only", "POST", data=form).status_code == 409, "not tried yet"
+    assert admin.open("/console/sign-in/only", "POST", data={**form, "only": "maybe"}).status_code == 422
+    assert admin.open("/console/sign-in/only", "POST", data={**form, "org": "south"}).status_code == 404
+    assert (db.orgs.find_one({"_id": "north"}) or {}).get("sso_only") is None
+    providers.note_trial(editor(db), provider)
+    assert admin.open("/console/sign-in/only", "POST", data=form).status_code == 303
+    assert db.audit.count_documents({"action": "org.sso_only", "org": "north"}) == 1
+    assert only.required_for(db, "ana@north.example") is not None
