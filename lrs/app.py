@@ -32,6 +32,7 @@ from lrs.foundation.watching import health, metrics, telemetry
 from lrs.http import error_answers, security_headers
 from lrs.http.json_answers import FiniteJSON
 from lrs.indexes import ensure_indexes
+from lrs.lake.bounds import set_bounds
 from lrs.messaging import unsubscribe
 from lrs.migrations import run as migrations
 from lrs.portal import rooms as portal
@@ -83,6 +84,7 @@ def create_app(settings: Settings, db: Database[Document] | None = None) -> Flas
     app = Application("lrs") if settings.fast_path else Flask("lrs")
     app.json = FiniteJSON(app)
     database = connect(settings) if db is None else db
+    set_bounds(settings.lake_memory_mb, settings.lake_threads)
     services = app.extensions["laurel"] = Services(
         settings, database, bodies=FAST if settings.fast_path else PLAIN
     )

@@ -16,6 +16,7 @@ from typing import Any
 from pymongo.database import Database
 
 from lrs.analysis.award_states import award_spans, tier_spans
+from lrs.analysis.ownership import Ownership, ownership_of
 from lrs.analysis.readable_stores import Scope
 from lrs.analysis.tiers import read_programme
 from lrs.foundation.errors import InvalidField
@@ -48,13 +49,18 @@ class Attributes:
 
     def __init__(self, db: Database[Document], scope: Scope, now: dt.datetime) -> None:
         self.db, self.scope, self.now = db, scope, now
-        self._person_of: dict[str, str] | None = None
-        self._ifis: dict[str, list[Span]] = {}
+        self._ownership: Ownership | None = None
         self._spans: dict[tuple[str, str | None], dict[str, list[Span]]] = {}
 
     def person(self, actor: str) -> str:
         """Return the person who owns an identifier, or the identifier itself where nobody does."""
-        return self._people().get(actor, actor)
+        return self.ownership().person_of.get(actor, actor)
+
+    def ownership(self) -> Ownership:
+        """Return who owns which identifier, the same to the end of a question."""
+        if self._ownership is None:
+            self._ownership = ownership_of(self.db)
+        return self._ownership
 
     def spans(self, attribute: str, of: str | None = None) -> dict[str, list[Span]]:
         """Return the spans of an attribute per actor identifier."""
@@ -108,30 +114,18 @@ class Attributes:
                 found[owned["ifi"]].append(Span(person["_id"]))
         return dict(found)
 
-    def _people(self) -> dict[str, str]:
-        if self._person_of is None:
-            self._person_of = {}
-            self._ifis = defaultdict(list)
-            people = self.db.people.find({"org": "vendor", "merged_into": None}, {"ifis": 1})
-            for person in people:
-                for owned in person.get("ifis", []):
-                    self._person_of[owned["ifi"]] = person["_id"]
-                    self._ifis[person["_id"]].append(Span(owned["ifi"], None, owned.get("until")))
-        return self._person_of
-
     def _by_actor(self, spans: Iterable[tuple[str, Span]]) -> dict[str, list[Span]]:
         """Turn spans of people into spans of each of their identifiers."""
-        self._people()
+        identifiers = self.ownership().identifiers
         found: dict[str, list[Span]] = defaultdict(list)
         for person, span in spans:
-            for owned in self._ifis.get(person, []):
-                found[owned.value].append(span)
+            for ifi in identifiers.get(person, ()):
+                found[ifi].append(span)
         return dict(found)
 
     def _load(self, attribute: str, of: str | None) -> Iterable[tuple[str, Span]]:
         if attribute == "person":
-            people = set(self._people().values())
-            return ((person, Span(person)) for person in people)
+            return ((person, Span(person)) for person in self.ownership().identifiers)
         if attribute == "person.award":
             return self._awarded(of or "")
         if attribute == "person.tier":

@@ -19,7 +19,7 @@ from statements.query.predicate import All, AnyOf, Compare, Not, Predicate
 
 if TYPE_CHECKING:
     from lrs.lake.analysts.running import SqlAnswer
-    from lrs.lake.asking import Lake
+    from lrs.lake.questions.lake import Lake
 
 Document = dict[str, Any]
 MAX_AGE: Final = dt.timedelta(seconds=60)
@@ -62,7 +62,7 @@ def engine_for(db: Database[Document], url: str, query: AnalystQuery, now: dt.da
 @lru_cache(maxsize=8)
 def lake_at(url: str) -> Lake:
     """Return this process's one reader of a lake; ImportError without its libraries."""
-    from lrs.lake.asking import Lake  # noqa: PLC0415 -- the libraries are optional, and cost 100 MB
+    from lrs.lake.questions.lake import Lake  # noqa: PLC0415 -- the libraries are optional, and cost 100 MB
 
     return Lake(url)
 

@@ -21,6 +21,7 @@ from lrs.analysis.engine import Engine, engine_for
 from lrs.analysis.figures.column_values import at_path, long_text, sources, value_of
 from lrs.analysis.readable_stores import Scope
 from lrs.lake.errors import Unanswerable
+from lrs.lake.questions.stopping import Stopped, Stopping, stop
 from statements.errors import InvalidQuery, QueryTimeout
 from statements.parsing.search_keys import key
 from statements.parsing.times import microseconds
@@ -32,7 +33,8 @@ from statements.query.mongo_filter import STANDING, render
 from statements.query.predicate import All, AnyOf, Compare, Not, Predicate
 
 if TYPE_CHECKING:
-    from lrs.lake.asking import Lake, LakeQuestion
+    from lrs.lake.questions.asking import LakeQuestion
+    from lrs.lake.questions.lake import Lake
 
 Document = dict[str, Any]
 MAX_GROUPS = 200_000
@@ -80,6 +82,7 @@ class Analyst:
         self.db, self.scope, self.now = db, scope, now
         self.max_seconds, self.query_id = max_seconds, query_id or uuid4().hex
         self.attributes = Attributes(db, scope, now)
+        self._stopping = Stopping(db, self.query_id, now)
 
     def parse(self, expression: Any) -> AnalystQuery:
         """Return the checked query; InvalidQuery names the wrong place."""
@@ -115,6 +118,10 @@ class Analyst:
             if error.code == KILLED:
                 raise Cancelled from error
             raise
+        except Stopped as error:
+            raise Cancelled from error
+        finally:
+            self._stopping.end()
         return answer
 
     def filter(self, query: AnalystQuery) -> Document:
@@ -154,9 +161,12 @@ class Analyst:
         return self._question(lake, query).listed(self.max_seconds, position)
 
     def _question(self, lake: Lake, query: AnalystQuery) -> LakeQuestion:
-        from lrs.lake.asking import LakeQuestion  # noqa: PLC0415 -- who has a lake has its libraries
+        from lrs.lake.questions.asking import LakeQuestion  # noqa: PLC0415 -- who has a lake has its libraries
 
-        return LakeQuestion(lake, self.db, self.scope.orgs, query, self.now, person=self.attributes.person)
+        return LakeQuestion(
+            lake, self.db, self.scope.orgs, query, self.now,
+            person_of=lambda: self.attributes.ownership().person_of, stopping=self._stopping,
+        )  # fmt: skip
 
     def _page(self, query: AnalystQuery, path: str) -> list[Document]:
         falling = query.sort[1]
@@ -368,7 +378,7 @@ def _beyond(path: str, falling: bool, position: tuple[dt.datetime | float | None
 
 
 def cancel(db: Database[Document], query_id: str) -> bool:
-    """Stop the query of that id on the server; tell whether one was running."""
+    """Stop the query of that id on the server, or in the process that asks the lake; tell whether one ran."""
     admin = db.client.admin
     running = admin.aggregate([
         {"$currentOp": {"allUsers": True}},
@@ -377,7 +387,7 @@ def cancel(db: Database[Document], query_id: str) -> bool:
     found = [operation["opid"] for operation in running]
     for operation in found:
         admin.command("killOp", op=operation)
-    return bool(found)
+    return stop(db, query_id) or bool(found)
 
 
 __all__ = ["Analyst", "Answer", "Cancelled", "cancel", "index_keys", "number", "written"]

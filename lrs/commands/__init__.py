@@ -21,6 +21,7 @@ from lrs.analysis.figures.csv_cells import csv_cell
 from lrs.foundation.context import Services
 from lrs.foundation.database import Document, connect
 from lrs.foundation.settings import Settings, StartFailure, names_mongodb, nobody_serves
+from lrs.lake.bounds import set_bounds
 
 DONE, PROBLEMS, USAGE, STALE = 0, 1, 2, 3  # exit statuses of every `lrs` command
 USUAL_PLACE_SECONDS = 1.0
@@ -38,6 +39,7 @@ def with_services(function: Callable[..., Any]) -> Callable[..., Any]:
         if not names_mongodb(settings, environ):
             _need_answer(db, settings)
         try:
+            set_bounds(settings.lake_memory_mb, settings.lake_threads)
             return function(Services(settings, db), *args, **kwargs)
         finally:
             db.client.close()

@@ -156,6 +156,10 @@ class Settings:
     lake_url: str = setting(
         "", "folder or s3://bucket/prefix of the lake, columns for questions over everything; none: off"
     )
+    lake_memory_mb: int = setting(
+        768, "megabytes that DuckDB takes in each process that asks or keeps the lake, 256 or more"
+    )
+    lake_threads: int = setting(2, "threads that DuckDB uses in each of these processes, 1 to 64")
     min_free_disk_mb: int = setting(
         512,
         "free megabytes on the disks of MongoDB and the data folder below which writes wait (507); 0: never",
@@ -310,6 +314,10 @@ def read_limits(text: str) -> dict[tuple[str, str], int]:
 def _check(field_name: str, name: str, value: Any) -> None:
     if field_name in {"port", "mongodb_port", "content_port"} and not 0 <= value <= 65535:
         raise StartFailure(f"{name}={value} is not a port", "give 1 to 65535")
+    if field_name == "lake_memory_mb" and not 256 <= value <= 1_000_000:
+        raise StartFailure(f"{name}={value} is not possible", "give 256 or more: less sorts nothing")
+    if field_name == "lake_threads" and not 1 <= value <= 64:
+        raise StartFailure(f"{name}={value} is not possible", "give 1 to 64")
     if field_name == "max_statement_mb" and not 1 <= value <= 8:
         raise StartFailure(f"{name}={value} is not possible", "give 1 to 8: MongoDB keeps up to 16 MB")
     if (

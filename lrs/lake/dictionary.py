@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from lrs.lake.storage import LakeTable
-from lrs.lake.tables import SCHEMAS
+from lrs.lake.tables import KEY, SCHEMAS
 
 NEXT = "next"
 
@@ -28,7 +28,7 @@ class Dictionary:
 
     def learn(self, texts: Iterable[str]) -> None:
         """Give every text a number, committed before this returns."""
-        new = sorted({text for text in texts if text not in self.known})
+        new = sorted(set(texts) - self.known.keys())
         if not new:
             return
         keys = range(self.next, self.next + len(new))
@@ -41,6 +41,14 @@ class Dictionary:
         """Return the numbers of learnt texts, None for None."""
         return [None if text is None else self.known[text] for text in texts]
 
+    def encoded(self, texts: pa.Array) -> pa.Array:
+        """Return a column of learnt texts, or of lists of them, as one of numbers."""
+        if pa.types.is_list(texts.type):
+            values = self.encoded(texts.values)
+            return pa.ListArray.from_arrays(texts.offsets, values, mask=texts.is_null())
+        found = texts.dictionary_encode()
+        return pa.array(self.keys(found.dictionary.to_pylist()), KEY).take(found.indices)
+
     def keep(self, used: set[int]) -> int:
         """Take away the texts whose numbers are not used; return how many."""
         left = {text: key for text, key in self.known.items() if key in used}
@@ -50,6 +58,12 @@ class Dictionary:
             self.table.commit(self.table.write([rows]), self.table.paths(), {NEXT: self.next})
             self.known = left
         return gone
+
+
+def distinct(texts: pa.Array) -> list[str]:
+    """Return the different texts of a column, or of its lists."""
+    values = texts.values if pa.types.is_list(texts.type) else texts
+    return [one for one in values.unique().to_pylist() if one is not None]
 
 
 def _columns(known: Mapping[str, int]) -> dict[str, list[Any]]:

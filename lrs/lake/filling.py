@@ -10,25 +10,24 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import Any, Final
 from uuid import uuid4
 
+import bson
 import numpy as np
 import pyarrow as pa
 from bson import Binary
-from bson.binary import UuidRepresentation
-from bson.codec_options import CodecOptions
 from pymongo.database import Database
 
 from lrs.lake import feed, state
-from lrs.lake.dictionary import Dictionary
+from lrs.lake.dictionary import Dictionary, distinct
 from lrs.lake.reading import positions_in
 from lrs.lake.records import Records
-from lrs.lake.rows import READ, Row, position_of, row_of
+from lrs.lake.rows import PLAIN, READ, position_of, table_of
 from lrs.lake.storage import LakeTable
 from lrs.lake.tables import (
     ACTIVITIES,
@@ -42,12 +41,10 @@ from lrs.lake.tables import (
 from statements.query.mongo_filter import STANDING
 
 Document = dict[str, Any]
-BATCH: Final = 20_000  # statements of one commit while the lake is built
+BATCH: Final = 10_000  # statements that MongoDB gives at once
+COMMIT: Final = 100_000  # statements of one commit while the lake is built
 ROUND: Final = 5_000  # changes of one commit while it follows
 FOLLOWED, COPIED, BUILT = "followed", "copied", "built"  # the positions in the table's commits
-PLAIN: Final[CodecOptions[Document]] = CodecOptions(
-    tz_aware=False, uuid_representation=UuidRepresentation.STANDARD
-)
 
 
 @dataclass(slots=True)
@@ -102,28 +99,32 @@ class Filler:
         Returns whether it came to the end; what happened meanwhile is for `follow`.
         """
         after = self.statements.position(COPIED) or 0
-        for documents in self._walk(after):
-            rows = [row_of(one) for one in documents]
-            last = rows[-1]["position_at"]
-            if rows[0]["position_at"] == after:  # committed in part before a break
-                known = self._known([position_of(bytes(one["_id"])) for one in documents])
-                rows = [row for row in rows if (row["position_at"], row["serial"]) not in known]
-            self.statements.commit(self.statements.write([self._encoded(rows)]), positions={COPIED: last})
+        waiting: list[pa.Table] = []
+        for documents in walked(self.db, after):
+            rows = self._encoded(documents)
+            first, last = (position_of(documents[i]["_id"])[0] for i in (0, -1))
+            waiting.append(self._new(rows) if first == after else rows)  # committed in part before a break
             after = last
-            if not told(len(documents)):
+            if sum(one.num_rows for one in waiting) >= COMMIT and not self._copied(waiting, after, told):
                 return False
+        if waiting and not self._copied(waiting, after, told):
+            return False
         self.records.copy()
         self.statements.commit([], positions={BUILT: 1})
         return True
 
-    def _walk(self, after: int) -> Iterator[list[Document]]:
-        """Yield the statements that stand from a microsecond on, in order of storing."""
-        begin = Binary(after.to_bytes(8, "big") + bytes(8))
-        statements = self.db.get_collection("statements", codec_options=PLAIN)
-        found = statements.find({"_id": {"$gte": begin}, **STANDING}, READ).sort("_id", 1)
-        documents = iter(found.batch_size(BATCH))
-        while batch := list(islice(documents, BATCH)):
-            yield batch
+    def _copied(self, waiting: list[pa.Table], last: int, told: Callable[[int], bool]) -> bool:
+        """Commit the rows that wait, and tell of them."""
+        self.statements.commit(self.statements.write(waiting), positions={COPIED: last})
+        count = sum(one.num_rows for one in waiting)
+        waiting.clear()
+        return told(count)
+
+    def _new(self, rows: pa.Table) -> pa.Table:
+        """Return the rows that are not in the table yet."""
+        places = list(zip(rows["position_at"].to_pylist(), rows["serial"].to_pylist(), strict=True))
+        known = self._known(places)
+        return rows.filter(pa.array([place not in known for place in places]))
 
     def follow(self, now: Callable[[], dt.datetime]) -> Filled:
         """Bring the tables up to now, and tell MongoDB how far they are; raises FeedLost, and LakeTaken."""
@@ -170,15 +171,15 @@ class Filler:
         """Make the rows of these statements what the statements are now, in one commit."""
         wanted = {"_id": {"$in": [Binary(order) for order in orders]}, **STANDING}
         statements = self.db.get_collection("statements", codec_options=PLAIN)
-        rows = [row_of(one) for one in statements.find(wanted, READ)]
+        documents = list(statements.find(wanted, READ))
         known = self._known([position_of(order) for order in orders])
         if known:
             state.owe(self.db)  # before files hold what is gone, so that no crash forgets it
-        encoded = self._encoded(rows)  # its texts are committed first
+        encoded = self._encoded(documents)  # its texts are committed first
         added, removed = self._without(known)
         added += self.statements.write([encoded])
         self.statements.commit(added, removed, {FOLLOWED: at})
-        done.added += len(rows)
+        done.added += len(documents)
         done.removed += len(known)
 
     def _known(self, positions: Sequence[tuple[int, int]]) -> dict[tuple[int, int], str]:
@@ -193,21 +194,16 @@ class Filler:
             added += self.statements.write(self.statements.kept(path, partial(_others, gone=gone)))
         return added, removed
 
-    def _encoded(self, rows: Sequence[Row]) -> pa.Table:
-        """Return rows as a table whose texts are numbers."""
-        actors, activities = self.words(ACTORS), self.words(ACTIVITIES)
-        actors.learn(row[name] for row in rows for name in ACTOR_COLUMNS if row[name] is not None)
-        activities.learn(_activities(rows))
-        columns: dict[str, Any] = {}
-        for name in SCHEMAS[STATEMENTS].names:
-            values: Iterable[Any] = (row[name] for row in rows)
-            if name in ACTOR_COLUMNS:
-                values = actors.keys(values)
-            elif name in ACTIVITY_COLUMNS:
-                values = activities.keys(values)
-            elif name in ACTIVITY_LISTS:
-                values = [None if one is None else activities.keys(one) for one in values]
-            columns[name] = list(values)
+    def _encoded(self, documents: Sequence[Document]) -> pa.Table:
+        """Return statements as a table whose texts are numbers."""
+        texts = table_of(documents)
+        columns = {name: texts[name].combine_chunks() for name in texts.column_names}
+        for table, names in (
+            (ACTORS, ACTOR_COLUMNS), (ACTIVITIES, (*ACTIVITY_COLUMNS, *ACTIVITY_LISTS)),
+        ):  # fmt: skip
+            words = self.words(table)
+            words.learn(text for name in names for text in distinct(columns[name]))
+            columns |= {name: words.encoded(columns[name]) for name in names}
         return pa.table(columns, SCHEMAS[STATEMENTS])
 
     def words(self, name: str) -> Dictionary:
@@ -217,12 +213,20 @@ class Filler:
         return self._words[name]
 
 
-def _activities(rows: Iterable[Row]) -> Iterator[str]:
-    for row in rows:
-        if row["object_activity"] is not None:
-            yield row["object_activity"]
-        for name in ACTIVITY_LISTS:
-            yield from row[name] or ()
+def walked(db: Database[Document], after: int = 0) -> Iterator[list[Document]]:
+    """Yield the statements that stand from a microsecond on, in order of storing, as `PLAIN` decodes them.
+
+    MongoDB makes the next batch ready while the one before is worked on.
+    """
+    begin = Binary(after.to_bytes(8, "big") + bytes(8))
+    found = db.statements.find_raw_batches({"_id": {"$gte": begin}, **STANDING}, READ, batch_size=BATCH)
+    batches: Iterator[Any] = iter(found.sort("_id", 1))
+    with ThreadPoolExecutor(1, thread_name_prefix="walk") as reader:
+        waiting = reader.submit(next, batches, None)
+        while (batch := waiting.result()) is not None:
+            waiting = reader.submit(next, batches, None)
+            if documents := bson.decode_all(batch, PLAIN):
+                yield documents
 
 
 def _others(batch: pa.RecordBatch, gone: set[tuple[int, int]]) -> pa.Array:

@@ -13,39 +13,42 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as pads
 
+from lrs.lake.bounds import BOUNDS
 from lrs.lake.errors import LakeTaken
 from lrs.lake.storage import LakeTable
 
-MEMORY: Final = "768MB"
-THREADS: Final = 2
 RENEWED_S: Final = 20.0  # well before the lease of `state` ends
 
 _lock = threading.Lock()
 _database: duckdb.DuckDBPyConnection | None = None
+_bounds: tuple[int, int] | None = None  # that it was told
 
 
 def connection() -> duckdb.DuckDBPyConnection:
     """Return a connection to this process's one DuckDB, in memory; close it when done."""
-    global _database  # noqa: PLW0603 -- one for each process, and its memory bound is for all of them
+    global _database, _bounds  # noqa: PLW0603 -- one for each process, and its memory bound is for all of them
     with _lock:
         if _database is None:
             spilled = tempfile.mkdtemp(prefix="laurel-lake-")  # else it is .tmp, wherever the process runs
             atexit.register(shutil.rmtree, spilled, ignore_errors=True)
             _database = duckdb.connect(
                 config={
-                    "memory_limit": MEMORY,
-                    "threads": THREADS,
                     "temp_directory": spilled,
                     "autoinstall_known_extensions": False,
                     "autoload_known_extensions": False,
                     "preserve_insertion_order": False,
                 }
             )
+        if _bounds != (BOUNDS.memory_mb, BOUNDS.threads):
+            _bounds = BOUNDS.memory_mb, BOUNDS.threads
+            _database.execute(f"SET memory_limit = '{BOUNDS.memory_mb}MB'")
+            _database.execute(f"SET threads = {BOUNDS.threads}")
         return _database.cursor()
 
 
@@ -76,9 +79,15 @@ def while_held(db: duckdb.DuckDBPyConnection, hold: Callable[[], None]) -> Itera
         keeper.join()
 
 
-def relation(db: duckdb.DuckDBPyConnection, table: LakeTable, *, where: bool = False) -> str:
-    """Return the SQL of a table's rows for this connection; `where` adds `filename`."""
-    paths = table.paths()
+def relation(
+    db: duckdb.DuckDBPyConnection,
+    table: LakeTable,
+    paths: Sequence[str] | None = None,
+    *,
+    where: bool = False,
+) -> str:
+    """Return the SQL of a table's rows, or of those in some files; `where` adds `filename`."""
+    paths = table.paths() if paths is None else paths
     if not paths:
         db.register(f"no_{table.name}", table.empty())
         none = f"no_{table.name}"
@@ -87,8 +96,9 @@ def relation(db: duckdb.DuckDBPyConnection, table: LakeTable, *, where: bool = F
         listed = ", ".join(_quoted(str(Path(table.uri) / path)) for path in paths)
         return f"read_parquet([{listed}]{', filename = true' if where else ''})"
     if not where:
-        db.register(f"far_{table.name}", pads.dataset(paths, filesystem=table.files, format="parquet"))
-        return f"far_{table.name}"
+        name = f"far_{table.name}_{uuid4().hex}"
+        db.register(name, pads.dataset(paths, filesystem=table.files, format="parquet"))
+        return name
     for i, path in enumerate(paths):
         db.register(f"far_{table.name}_{i}", pads.dataset([path], filesystem=table.files, format="parquet"))
     parts = (

@@ -150,9 +150,14 @@ class LakeTable:
         found = pa.table(self.delta.get_add_actions(flatten=True))
         return dict(zip(found["path"].to_pylist(), found["size_bytes"].to_pylist(), strict=True))
 
+    def rows(self) -> dict[str, int]:
+        """Return how many rows each file of the newest version has, as the log counts them."""
+        found = pa.table(self.delta.get_add_actions(flatten=True))
+        return dict(zip(found["path"].to_pylist(), found["num_records"].to_pylist(), strict=True))
+
     def count(self) -> int:
-        """Return how many rows there are, as the log counts them."""
-        return sum(pa.table(self.delta.get_add_actions(flatten=True))["num_records"].to_pylist())
+        """Return how many rows there are."""
+        return sum(self.rows().values())
 
     def sizes(self) -> dict[str, int]:
         """Return the bytes of each file of the newest version."""

@@ -4,36 +4,31 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
-from bson.binary import UuidRepresentation
-from bson.codec_options import CodecOptions
 from pymongo.database import Database
 
 from lrs.lake import reading, state
 from lrs.lake.errors import LakeTaken
-from lrs.lake.filling import Filled, Filler
+from lrs.lake.filling import Filled, Filler, walked
 from lrs.lake.records import SOURCES
-from lrs.lake.rows import READ, checksum, row_of
-from lrs.lake.storage import LakeTable
+from lrs.lake.rows import checksum, table_of
+from lrs.lake.storage import FILE_ROWS, LakeTable
 from lrs.lake.tables import ACTIVITIES, ACTIVITY_LISTS, ACTOR_COLUMNS, ACTORS, SCHEMAS, STATEMENTS
-from statements.query.mongo_filter import STANDING
 
 Document = dict[str, Any]
 Months = dict[tuple[str, str], tuple[int, int]]
 HELD_ROWS: Final = 10_000  # rows that are compared before the lease is renewed
-MANY_FILES: Final = 64  # files after which the table is sorted anew
+MANY_FILES: Final = 64  # small files after which they are sorted into large ones
+SORTED: Final = "sorted"  # the position that says how many rows there were when all were sorted
 COMPARED: Final = (
     "id", "actor", "timestamp", "verb", "object_activity", "object_actor", "object_statement", "registration",
     "success", "completion", "score_scaled", "score_raw", "duration_s", "number_kinds", "parent", "category",
     "interaction_type", "response",
 )  # fmt: skip
-CODEC: Final[CodecOptions[Document]] = CodecOptions(
-    tz_aware=True, tzinfo=dt.UTC, uuid_representation=UuidRepresentation.STANDARD
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +61,9 @@ def keep(
         if not filler.is_built:
             return None
         done = filler.follow(now)
-        if len(filler.statements.paths()) > MANY_FILES:
+        if paths := untidy(filler.statements):
             state.owe(db)
-            compact(filler)
+            compact(filler, paths)
         if (state.read(db) or {}).get("owes"):
             forget(filler)
             filler.hold()
@@ -81,19 +76,34 @@ def keep(
         state.give_back(db, taken)
 
 
-def compact(filler: Filler) -> int:
-    """Sort all rows by organization, person and time into large files; return how many files there were.
+def untidy(table: LakeTable) -> list[str]:
+    """Return the files that are to be sorted into large ones now: the small ones when they are many, or all.
+
+    All where a quarter of the rows came since all were sorted: so a row is sorted some times, however large
+    the table grows, and one person's rows lie in a few places.
+    """
+    rows = table.rows()
+    since = sum(rows.values()) - (table.position(SORTED) or 0)
+    small = sorted(path for path, count in rows.items() if count < FILE_ROWS // 2)
+    if len(small) <= MANY_FILES:
+        return []
+    return sorted(rows) if since > max(FILE_ROWS, sum(rows.values()) // 4) else small
+
+
+def compact(filler: Filler, paths: Sequence[str] | None = None) -> int:
+    """Sort rows by organization, person and time into large files, of some or all; return of how many.
 
     Raises LakeTaken; files that were written by then are in no version, and go when somebody forgets.
     """
     table = filler.statements
-    before = table.paths()
+    every = table.paths()
+    before = every if paths is None else paths
     if not before:
         return 0
     with reading.connection() as db, reading.while_held(db, table.hold):
-        sql = f"SELECT * FROM {reading.relation(db, table)} ORDER BY org, actor, timestamp"  # noqa: S608 -- paths of ours
+        sql = f"SELECT * FROM {reading.relation(db, table, before)} ORDER BY org, actor, timestamp"  # noqa: S608 -- paths of ours
         added = table.write(_batches(db.sql(sql).to_arrow_reader(50_000)))
-    table.commit(added, before)
+    table.commit(added, before, {SORTED: table.count()} if set(before) == set(every) else None)
     return len(before)
 
 
@@ -159,8 +169,8 @@ def _everything(table: LakeTable) -> Iterator[pa.Table]:
 
 
 def _of_store(db: Database[Document], filler: Filler) -> Months:
-    statements = db.get_collection("statements", codec_options=CODEC)
-    return _added(_held(filler, (row_of(one) for one in statements.find(STANDING, READ))))
+    rows = (row for documents in walked(db) for row in table_of(documents).to_pylist())
+    return _added(_held(filler, rows))
 
 
 def _of_lake(filler: Filler) -> Months:

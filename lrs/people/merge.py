@@ -17,6 +17,7 @@ from lrs.foundation.errors import InvalidField, Outdated
 from lrs.people.records import check_ifi, get_person, same_mailbox
 from rules.engine import merges
 from rules.engine.affiliations import holding
+from rules.engine.ownership import note_owners
 from rules.engine.queues import evaluation_queue, outbox, tier_queue
 from rules.engine.queues.outbox import Event
 from rules.evaluation.award_ids import award_id
@@ -210,6 +211,7 @@ def _unite(editor: Editor, one: Document, other: Document, session: ClientSessio
         {"_id": other["_id"]}, {"$set": pointer, "$inc": {"version": 1}}, session=session
     )
     editor.db.people.replace_one({"_id": one["_id"]}, after, session=session)
+    note_owners(editor.db, [one["_id"], other["_id"]], session)
     return after
 
 
@@ -358,6 +360,7 @@ def split(
         }
         editor.db.people.replace_one({"_id": before["_id"]}, after, session=session)
         editor.db.people.insert_one(made, session=session)
+        note_owners(editor.db, [before["_id"], made["_id"]], session)
         evaluation_queue.unite_stores(editor.db, [before["_id"], made["_id"]], editor.now, session=session)
         evaluation_queue.enqueue_signed_by(
             editor.db, {row["ifi"] for row in leave}, editor.now, session=session

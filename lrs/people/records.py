@@ -20,7 +20,8 @@ from pymongo.errors import DuplicateKeyError
 from lrs.access.organizations import VENDOR
 from lrs.foundation.audit import Editor
 from lrs.foundation.errors import Collision, InvalidField, Outdated, UnknownThing
-from rules.engine.identity import MAX_IDS, digest_of, new_person, person_id
+from rules.engine.identity import MAX_IDS, digest_of, give_identifier, new_person, person_id
+from rules.engine.ownership import note_owners
 from rules.engine.queues import evaluation_queue
 from statements.parsing.actor import agent_of, ifi
 
@@ -60,8 +61,7 @@ def account_here(db: Database[Document], person: str, public_url: str) -> str:
     """Return this server's account of a person, theirs from now on: for who knows no other identifier."""
     name = str(ifi({"account": {"homePage": public_url, "name": person}}))
     row = {"ifi": name, "from": None, "until": None}
-    change = {"$push": {"ifis": row}, "$inc": {"version": 1}}
-    db.people.update_one({"_id": person, "ifis.ifi": {"$ne": name}}, change)
+    give_identifier(db, person, row, **{"$inc": {"version": 1}})
     return name
 
 
@@ -120,6 +120,7 @@ def add_person(
             raise Collision("somebody was seen under this identifier just now; try again") from error
         editor.note("person.add", "person", document["_id"], org=VENDOR, after=document)
         evaluation_queue.enqueue(editor.db, [document["_id"]], editor.now, session=session)
+        note_owners(editor.db, [document["_id"]], session)
         return document
 
     return editor.change(act)
@@ -244,6 +245,7 @@ def replace_identifiers(
     editor.note(action, "person", before["_id"], org=VENDOR, before=before, after=after)
     evaluation_queue.enqueue(editor.db, [before["_id"]], editor.now, session=session)
     evaluation_queue.enqueue_signed_by(editor.db, {row["ifi"] for row in rows}, editor.now, session=session)
+    note_owners(editor.db, [before["_id"]], session)
     return after
 
 

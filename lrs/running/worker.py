@@ -37,6 +37,7 @@ from lrs.foundation.settings import Settings
 from lrs.foundation.watching import telemetry
 from lrs.indexes import ensure_indexes
 from lrs.instruction import bookings
+from lrs.lake.bounds import set_bounds
 from lrs.messaging import answered_questions, due_notices, notices
 from lrs.messaging.award_statements import write_back
 from lrs.messaging.dispatching import WebhookDispatcher
@@ -278,6 +279,7 @@ def worker_services(
 ) -> WorkerServices:
     """Return what a worker over a database needs; tests pass their clock."""
     engine = Engine(db, cache_of(db), admit)
+    set_bounds(settings.lake_memory_mb, settings.lake_threads)
     return WorkerServices(settings, db, engine, WebhookDispatcher(settings, db, now), now=now)
 
 

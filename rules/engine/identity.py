@@ -27,6 +27,7 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from rules.engine.affiliations import holding, span_of
+from rules.engine.ownership import note_owners
 from rules.errors import UnknownPerson
 from rules.evidence.history import BEGINNING, END_OF_TIME, Membership
 from rules.stored import VENDOR, Document
@@ -229,6 +230,7 @@ def insert_persons(
             if any(one["code"] != DUPLICATE_KEY for one in error.details["writeErrors"]):
                 raise
         else:
+            note_owners(db, made, None)
             return
 
 
@@ -247,12 +249,22 @@ def join_digests(db: Database[Document], ifis: Collection[str]) -> list[str]:
         for owner in each:
             start = None if owner.start == BEGINNING else owner.start
             end = None if owner.end == END_OF_TIME else owner.end
-            db.people.update_one(
-                {"_id": owner.of, "ifis.ifi": {"$ne": digests[digest]}},
-                {"$push": {"ifis": {"ifi": digests[digest], "from": start, "until": end}}},
-            )
+            row = {"ifi": digests[digest], "from": start, "until": end}
+            give_identifier(db, owner.of, row)
     joined = {digests[digest] for digest in owners}
     return [ifi for ifi in ifis if ifi not in joined]
+
+
+def give_identifier(db: Database[Document], person: str, row: Document, **more: Any) -> None:
+    """Let a person own an identifier who does not yet; `more` are other operators of the update."""
+    wanted = {"_id": person, "ifis.ifi": {"$ne": row["ifi"]}}
+
+    def change(session: ClientSession) -> None:
+        if db.people.update_one(wanted, {"$push": {"ifis": row}, **more}, session=session).modified_count:
+            note_owners(db, [person], session)
+
+    with db.client.start_session() as session:
+        session.with_transaction(change)
 
 
 def person_id(ifi: str, again: int = 0) -> str:

@@ -17,6 +17,7 @@ from lrs.lake.filling import BUILT, COPIED, Filler
 from lrs.lake.tables import ACTIVITIES as TEXTS_OF_ACTIVITIES
 from lrs.lake.tables import ACTORS, SCHEMAS, STATEMENTS
 from rules.engine.identity import new_person, person_id
+from rules.engine.ownership import note_owners
 
 PEOPLE = 20_000
 AT_ONCE = 500_000
@@ -34,6 +35,7 @@ def fill(db: Any, url: str, count: int) -> Filler:
     began = utc_now() - dt.timedelta(days=DAYS)
     people = [(mailbox(n), new_person(person_id(mailbox(n)), mailbox(n), began)) for n in range(PEOPLE)]
     db.people.insert_many([person for _, person in people], ordered=False)
+    note_owners(db, [person["_id"] for _, person in people], None)
     filler = Filler(db, url, lambda: True)
     filler.create()
     filler.words(ACTORS).learn([*(ifi for ifi, _ in people), SYSTEM])

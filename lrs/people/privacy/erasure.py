@@ -30,6 +30,7 @@ from lrs.people.privacy.erasure_of_refusals import drop_refusals
 from lrs.people.records import MBOX, get_person, same_mailbox
 from rules.credentials.store import CredentialStore
 from rules.engine.affiliations import unended
+from rules.engine.ownership import note_owners
 from rules.engine.queues import evaluation_queue
 from statements.intake.attachments import attachments_of
 from statements.parsing.actor import ifi
@@ -366,6 +367,7 @@ def _finish(editor: Editor, person: Document, record: Document, pseudonym: Docum
             {"$set": emptied, "$unset": {"engagement": ""}, "$inc": {"version": 1}},
             session=session,
         )
+        note_owners(db, [person["_id"]], session)
         pointers = [
             row["_id"]
             for row in db.people.find(

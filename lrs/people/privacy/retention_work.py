@@ -25,7 +25,7 @@ from lrs.people.privacy import legal_holds
 from lrs.people.privacy.erasure import ACCOUNTS, AGENT_LETTERS, agents_in, rewritten, statements_whole
 from rules.catalogue.relevance import is_observed
 from rules.catalogue.store import cache_of
-from rules.engine.identity import Interval, interval
+from rules.engine.identity import Interval, give_identifier, interval
 from rules.engine.queues import evaluation_queue, lease
 from statements.intake.attachments import attachments_of
 from statements.parsing.actor import agent_of
@@ -270,7 +270,7 @@ def _pseudonyms(db: Database[Document], people: Collection[str], now: dt.datetim
         if person not in entries or person in taken.rows:
             name = f"account::{secrets.token_hex(16)}@{PSEUDONYMS}"
             row = {"ifi": name, "from": None, "until": None}
-            db.people.update_one({"_id": person}, {"$push": {"ifis": row}, "$inc": {"version": 1}})
+            give_identifier(db, person, row, **{"$inc": {"version": 1}})
             found[person] = agent_of(name)
     evaluation_queue.give_back(db, taken)
     return found

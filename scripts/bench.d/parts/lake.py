@@ -15,13 +15,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lake_rows
 from load import load
-from run import Figures, Run
+from run import Figures, Run, warm
 from stand import ROOT
 
 from lrs.analysis.engine import Engine, lake_at
@@ -58,15 +60,9 @@ FASTER = {
     "month trend in a time zone": 80.0, "the same with exact distinct people": 60.0,
     "percentile of scores by activity": 100.0,
 }  # fmt: skip
-OVER_PLAIN, FEW_MS, ERASE_S, ERASE_MB, ANSWERING_MB, BYTES, BUILD_S = (
-    1.5,
-    80.0,
-    3.0,
-    800.0,
-    1000.0,
-    60.0,
-    50_000.0,
-)
+OVER_PLAIN, FEW_MS, BYTES, BUILD_S, SLOWER = 1.5, 80.0, 60.0, 50_000.0, 5.0
+ERASE_S, ERASE_MB, ANSWERING_MB = 3.0, 800.0, 1000.0
+INGEST_S, SETTLED_S = 20.0, 5.0  # of one measurement of ingest; after which a worker has started
 
 
 def measure_lake(run: Run) -> Figures:
@@ -82,6 +78,7 @@ def measure_lake(run: Run) -> Figures:
         mongo = of_mongodb(run, name)
         result["build"] = build(run, name, run.place.folder / "lake-built")
         run.say(f"  built {result['build']}")
+    result["ingest"] = ingest(run, run.place.folder / "lake-kept")
     folder = run.place.folder / "lake"
     with (db := run.place.database("lake-rows")).client:
         run.say(f"  generating {result['rows']} rows")
@@ -236,6 +233,60 @@ def build(run: Run, name: str, folder: Path) -> Figures:
     }  # fmt: skip
 
 
+def ingest(run: Run, folder: Path) -> Figures:
+    """Return statements/s while a worker keeps the lake and while none does, in turn, and by how much less.
+
+    What came while nobody kept it is caught up with before the next round.
+    """
+    name, long = "lake-ingest", replace(run, seconds=max(INGEST_S, run.seconds))
+    with (db := run.place.database(name)).client:
+        auths = "\n".join(value for org, value in run.place.auths[name].items() if org != "vendor")
+        kept = {"LRS_LAKE_URL": str(folder)}
+        subprocess.run(
+            [sys.executable, "-m", "lrs", "lake", "build"], env=run.place.environ(name) | kept, cwd=ROOT,
+            check=True, capture_output=True,
+        )  # fmt: skip
+        variables = {"KIND": "post", "SIZE": "50", "AUTHS": auths}
+        rounds: list[Figures] = []
+        with run.place.web(name) as web:
+            warm(web, auths)
+            for n in range(max(4, run.repeats)):
+                one: Figures = {}
+                for which in ("off", "on") if n % 2 else ("on", "off"):
+                    with worker(run, name, kept if which == "on" else {}):
+                        behind(db, caught_up=which == "on")
+                        found = long.measure_once(web, "write.lua", variables, 16, "/xapi/statements")
+                        one[which] = found["statements_s"]
+                        if which == "on":
+                            one["behind_s"] = behind(db)
+                one["slower"] = 1 - one["on"] / one["off"]
+                rounds.append(one)
+                run.say(f"  ingest {one}")
+    return {"slower": statistics.median(one["slower"] for one in rounds), "rounds": rounds}
+
+
+@contextmanager
+def worker(run: Run, name: str, more: dict[str, str]) -> Iterator[None]:
+    """Run `lrs worker` until the block ends."""
+    environ = run.place.environ(name) | more
+    with subprocess.Popen([sys.executable, "-m", "lrs", "worker"], env=environ, cwd=ROOT) as process:
+        try:
+            time.sleep(SETTLED_S)
+            yield
+        finally:
+            process.terminate()
+
+
+def behind(db: Any, *, caught_up: bool = False) -> float:
+    """Return by how many seconds the lake is behind, after it has caught up if asked for."""
+    while True:
+        told = db.lake.find_one({"_id": "statements"}) or {}
+        seconds = (utc_now() - told["through"]).total_seconds() if "through" in told else float("inf")
+        if not caught_up or seconds < SETTLED_S:
+            return seconds
+        time.sleep(0.2)
+
+
 def table_lines(found: Figures) -> Iterator[str]:
     """Yield the lines of the part in the table of a run."""
     yield ""
@@ -261,6 +312,8 @@ def table_lines(found: Figures) -> Iterator[str]:
         ("memory of the answering process, MB", found["answering_mb"], ANSWERING_MB),
         (f"bytes a row in {found['files']} files", found["bytes"], BYTES),
         ("bytes a statement as built, with an extension each", built["bytes"], BYTES),
+        ("ingest with the lake kept, slower by %", found["ingest"]["slower"] * 100, SLOWER),
+        ("the lake behind meanwhile, s", max(one["behind_s"] for one in found["ingest"]["rounds"]), 60.0),
     ):
         yield f"{name:58}{value:10.1f}{verdict(value, bar)}"
     met = "met" if built["statements_s"] >= BUILD_S else "MISSED"

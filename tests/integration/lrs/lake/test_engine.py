@@ -13,10 +13,12 @@ from factories import make_statement, make_store, send
 from lrs.analysis import engine
 from lrs.analysis.readable_stores import Scope
 from lrs.analysis.run import Analyst
+from lrs.foundation.audit import Editor
 from lrs.foundation.context import utc_now
 from lrs.lake import tending
-from lrs.lake.asking import Lake
 from lrs.lake.filling import Filler
+from lrs.lake.questions.lake import Lake
+from lrs.people import merge, records
 
 BY_VERB = {"group": ["verb"], "measures": {"n": "count"}}
 
@@ -93,10 +95,11 @@ def cut_files(folder: Path) -> None:
 
 
 def spoiled_pages(folder: Path) -> None:
-    """Overwrite the first bytes of rows in all files."""
+    """Overwrite all rows in all files; what tells of them at the end stays."""
     for file in folder.glob("*/*.parquet"):
         body = file.read_bytes()
-        file.write_bytes(body[:4] + b"\xff" * 40 + body[44:])
+        end = len(body) - 8 - int.from_bytes(body[-8:-4], "little")
+        file.write_bytes(body[:4] + b"\xff" * (end - 4) + body[end:])
 
 
 def no_files(folder: Path) -> None:
@@ -215,3 +218,55 @@ def test_mongodb_answers_where_a_text_is_erased_while_it_is_asked(
     assert answer.engine.name == "mongodb"
     assert "erased just now" in answer.engine.reason
     assert answer.rows == asked(db, "", question).rows
+
+
+def test_a_file_is_read_without_conditions_only_where_all_its_stores_are_in_reach(
+    db: Any, filler: Filler
+) -> None:
+    """Also where another store came into the lake since, in a file of its own or with others."""
+    url = ready(db, filler)
+    count: Any = {"measures": {"n": "count"}}
+    assert asked(db, url, count, None, "north", "south").rows == [{"n": 4}]
+    assert asked(db, url, count, None, "north").rows == [{"n": 2}]
+    for org in ("east", "north"):
+        send(make_store(db, org), make_statement())
+    tending.keep(db, url, utc_now)
+    assert asked(db, url, count, None, "north", "south").rows == [{"n": 5}]
+    assert asked(db, url, count, None, "east").rows == [{"n": 1}]
+    tending.compact(Filler(db, url, lambda: True))
+    for orgs, n in ((("north", "south"), 5), (("east",), 1), (("north", "south", "east"), 6), (("west",), 0)):
+        answer = asked(db, url, count, None, *orgs)
+        assert (answer.engine.name, answer.rows) == ("lake", [{"n": n}])
+
+
+def test_percentiles_are_the_same_to_the_last_digit(db: Any, filler: Filler) -> None:
+    """In every rank and number of values, also where multiplying is not exact; by key and alone."""
+    store = make_store(db, "north")
+    for i in range(1, 30):
+        scores = [{"score": {"scaled": (n % 7) / 10 if n % 3 else 1}} for n in range(i)]
+        send(store, *(make_statement(object={"id": f"urn:n:{i}"}, result=one) for one in scores))
+    url = ready(db, filler)
+    ranks = {f"p{p}": {"percentile": "score.scaled", "p": p} for p in (0.01, 0.07, 0.29, 0.5, 0.58, 0.9, 1)}
+    for group in (["object.id"], [], ["verb"], [{"field": "timestamp", "bucket": "hour"}], ["score.scaled"]):
+        question = {"group": group, "measures": ranks}
+        answer = asked(db, url, question)
+        assert answer.engine.name == "lake"
+        assert answer.rows == asked(db, "", question).rows
+
+
+def test_people_count_once_with_several_identifiers_and_merges_count_at_once(db: Any, filler: Filler) -> None:
+    store = make_store(db, "north")
+    for name in "abc":
+        send(store, make_statement(actor={"mbox": f"mailto:{name}@x.example"}))
+    url = ready(db, filler)
+    question: Any = {"measures": {"people": {"distinct": "person"}}}
+    before = asked(db, url, question)
+    editor = Editor(db, {"kind": "test", "id": "t", "name": "t"}, utc_now())
+    ids = [records.add_person(editor, [f"mbox::mailto:{name}@x.example"])["_id"] for name in "ab"]
+    assert asked(db, url, question).rows == before.rows
+    merge.merge(editor, *ids)
+    answer = asked(db, url, question)
+    assert answer.engine.name == "lake"
+    assert answer.rows[0]["people"] == before.rows[0]["people"] - 1
+    merge.split(editor, ids[0], ["mbox::mailto:b@x.example"])
+    assert asked(db, url, question).rows == before.rows

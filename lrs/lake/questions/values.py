@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
+from lrs.lake.questions.sql import NAMED, column_of
 from lrs.lake.rows import NUMBERS, WHOLE
-from lrs.lake.sql import NAMED, column_of
 from lrs.lake.tables import ACTIVITIES, ACTORS
 from statements.query.fields import Field, Kind
 
@@ -72,7 +72,12 @@ def _object(value: Any, names: Names) -> Any:
 
 def whole_bit(name: str) -> str:
     """Return the SQL that tells whether a number was written as an integer."""
-    return f"((s.number_kinds >> {2 * NUMBERS.index(name)}) & 3) = {WHOLE}"
+    return f"((s.number_kinds >> {shift_of(name)}) & 3) = {WHOLE}"
+
+
+def shift_of(name: str) -> int:
+    """Return where the two bits of a number stand in `number_kinds`."""
+    return 2 * NUMBERS.index(name)
 
 
 def first_extension(column: str) -> str:

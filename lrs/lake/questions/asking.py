@@ -11,9 +11,9 @@ The stores in reach stand in the view `s`, which is all that the SQL of a questi
 from __future__ import annotations
 
 import datetime as dt
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
@@ -22,17 +22,25 @@ import pyarrow as pa
 from pymongo.database import Database
 
 from lrs.lake import reading
-from lrs.lake.buckets import FEW, bucket_table, halving_sql, known_starts, quarters, slot_sql
 from lrs.lake.errors import LakeError, Unanswerable
-from lrs.lake.rows import NUMBERS, SIGN, order_key
-from lrs.lake.sql import Sql, column_of, extensions_in, numbers_in, texts_in
-from lrs.lake.storage import LakeTable
-from lrs.lake.tables import ACTIVITIES, ACTIVITY_LISTS, ACTORS, INSTANT, KEY, STATEMENTS
-from lrs.lake.values import OBJECT_KEY, Names, Value, exact_sum, instant_of, number_of, value_of_field
-from statements.errors import QueryTimeout
+from lrs.lake.questions.buckets import FEW, bucket_table, halving_sql, known_starts, quarters, slot_sql
+from lrs.lake.questions.lake import Lake
+from lrs.lake.questions.measures import Keys, counted, finished, once, twice
+from lrs.lake.questions.sql import Sql, column_of, extensions_in, numbers_in, texts_in
+from lrs.lake.questions.stopping import Stopping, bounded
+from lrs.lake.questions.values import (
+    OBJECT_KEY,
+    Names,
+    Value,
+    instant_of,
+    number_of,
+    shift_of,
+    value_of_field,
+)
+from lrs.lake.rows import INEXACT, NUMBERS, SIGN, WHOLE, order_key
+from lrs.lake.tables import ACTIVITIES, ACTIVITY_LISTS, ACTORS, INSTANT, KEY
 from statements.query.analyst_query import AnalystQuery, Column, GroupKey, Measure, bounds
 from statements.query.fields import FIELDS, Field, Kind
-from statements.query.grouping import PersonOf
 from statements.query.predicate import Predicate
 from statements.query.time_buckets import Span
 
@@ -43,50 +51,6 @@ Position = tuple[dt.datetime | float | None, bytes]
 OUR_MISTAKES: Final = (
     duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.DataError,
 )  # fmt: skip
-POWER: Final = "1267650600228229401496703205376.0::DOUBLE"  # 2^100
-
-
-class Texts(dict[int, str]):
-    """The texts of a table by their numbers."""
-
-    def __missing__(self, key: int) -> str:
-        """Refuse: the text was erased after the rows were read, and MongoDB knows what is left."""
-        raise Unanswerable("what it tells of was erased just now")
-
-
-class Lake:
-    """The tables of one place as this process reads them; safe for threads."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._lock = threading.Lock()
-        self._tables = {name: LakeTable(url, name) for name in (STATEMENTS, ACTORS, ACTIVITIES)}
-        self._texts: dict[str, tuple[int, Texts]] = {}
-
-    def relation(self, db: duckdb.DuckDBPyConnection, name: str) -> str:
-        """Return the SQL of a table at its newest version."""
-        with self._lock:
-            return reading.relation(db, self._tables[name])
-
-    def bounds(self, column: str) -> tuple[dt.datetime, dt.datetime] | None:
-        """Return the least and the greatest instant of a column, whosever rows they are; None without any."""
-        with self._lock:
-            return self._tables[STATEMENTS].bounds(column)
-
-    def version(self) -> int:
-        """Return the newest version of the statements."""
-        with self._lock:
-            return self._tables[STATEMENTS].delta.version()
-
-    def texts(self, db: duckdb.DuckDBPyConnection, name: str) -> Mapping[int, str]:
-        """Return the texts of a table by their numbers, read again when there are new ones."""
-        with self._lock:
-            version = self._tables[name].delta.version()
-        known = self._texts.get(name)
-        if known is None or known[0] != version:
-            rows = reading.rows_of(db, f"SELECT key, text FROM {self.relation(db, name)}")  # noqa: S608 -- paths of ours
-            known = self._texts[name] = (version, Texts(rows))
-        return known[1]
 
 
 class LakeQuestion:
@@ -100,22 +64,26 @@ class LakeQuestion:
         query: AnalystQuery,
         now: dt.datetime,
         *,
-        person: PersonOf,
+        person_of: Callable[[], Mapping[str, str]],
+        stopping: Stopping,
     ) -> None:
         self.lake, self.mongo, self.orgs, self.query, self.now = lake, mongo, tuple(orgs), query, now
-        self.person = person  # who owns an identifier, or the identifier
+        self.person_of, self.stopping = person_of, stopping  # who owns an identifier
         self.slots: dict[int, str] = {}  # the SQL of the slot of a key whose buckets are joined
+        self.sealed: tuple[str, list[str]] = ("", [])
+        self.values: list[Value | None] = []  # of the measures
+        self.kinds: set[int] = set()  # of the numbers in files that have rows of the stores
         self.extensions: list[tuple[str, str]] = []  # (place, IRI) of the columns x0, x1, ...
 
     @contextmanager
     def _asked(self, max_seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
         db = reading.connection()
-        timer = threading.Timer(max_seconds, db.interrupt)
-        timer.start()
         try:
-            yield db
-        except duckdb.InterruptException as error:
-            raise QueryTimeout(max_seconds) from error
+            with bounded(db.interrupt, max_seconds, self.stopping) as why:
+                try:
+                    yield db
+                except duckdb.InterruptException as error:
+                    raise why() from error
         except OUR_MISTAKES:
             raise
         except (duckdb.Error, pa.ArrowException, OSError) as error:
@@ -123,7 +91,6 @@ class LakeQuestion:
         except LakeError as error:
             raise Unanswerable(error.fact) from error
         finally:
-            timer.cancel()
             db.close()
 
     # rows
@@ -154,8 +121,9 @@ class LakeQuestion:
                 where = "DESC NULLS LAST" if falling else "ASC NULLS FIRST"
                 order = f"{column_of(name)} {where}, {order}"
             beyond, further = _beyond(name, position, falling=falling)
+            selected.append("s.extensions" if shown else "NULL")
             rows = db.execute(
-                f"{view} SELECT s.position_at, s.serial, {', '.join(selected)}, s.extensions FROM s "  # noqa: S608 -- expressions of ours
+                f"{view} SELECT s.position_at, s.serial, {', '.join(selected)} FROM s "  # noqa: S608 -- expressions of ours
                 f"WHERE {beyond} ORDER BY {order} LIMIT {query.limit + 1}",
                 [*parameters, *further],
             ).fetchall()
@@ -182,37 +150,34 @@ class LakeQuestion:
             }
             self._check(db, _numbers_of(query), as_they_are, long=True)
             keys = [self._key(db, i, key, view, parameters) for i, key in enumerate(query.group)]
-            values = [self._value(one) for one in query.measures]
+            values = self.values = [self._value(one) for one in query.measures]
             more = ["s.actor AS actor"] if by_actor else []
             more += ["epoch_ms(s.timestamp) AS at"] if by_time else []
-            named = [f"{key.sql} AS k{i}" for i, key in enumerate(keys)] + more
-            named += [f"{one} AS k{i}_{n}" for i, key in enumerate(keys) for n, one in enumerate(key.beside)]
-            whole = [f"bool_and({k.whole}) AS kw{i}" for i, k in enumerate(keys) if k.whole]
-            grouped = f"GROUP BY {', '.join(str(i + 1) for i in range(len(named)))}" if named else ""
+            named = Keys(
+                [f"{key.sql} AS k{i}" for i, key in enumerate(keys)] + more,
+                [f"{one} AS k{i}_{n}" for i, key in enumerate(keys) for n, one in enumerate(key.beside)],
+                [f"bool_and({key.whole}) AS kw{i}" for i, key in enumerate(keys) if key.whole],
+            )
             rows_of = f"FROM s{''.join(self._joins())}"
-            counted = _counted(query.measures, values)
-            if counted is None:
-                measures = [_measured(i, one, values[i]) for i, one in enumerate(query.measures)]
-                columns = [*named, *whole, *(each for some in measures for each in some)]
-                sql = f"{view} SELECT {', '.join([*columns, 'count(*) AS all_of_them'])} {rows_of} {grouped}"
+            one = counted(query.measures, values)
+            if one is None:
+                sql = f"{view} {once(named, rows_of, query.measures, values)}"
             else:
-                final = not by_actor and all(key.field.kind is not Kind.EXTENSION for key in query.group)
-                if final:
-                    self._people(db)
-                sql = (
-                    f"{view}, {_twice(named, whole, counted, rows_of, query.measures, final=final)} {grouped}"
-                )
+                final = not by_actor and all(map(_stands_alone, query.group))
+                shares = final and self._people(db)
+                grouped = twice(named, one, rows_of, query.measures, final=final, shares=shares)
+                sql = f"{view}, {grouped}"
             found = db.execute(f"{sql} LIMIT {limit}", parameters)
             labels = [column[0] for column in found.description or ()]
             rows = [dict(zip(labels, row, strict=True)) for row in found.fetchall()]
             names = self._names(db)
-            return [self._partial(row, keys, names) for row in rows if row["all_of_them"] or named]
+            return [self._partial(row, keys, names) for row in rows if row["all_of_them"] or named.named]
 
     def _value(self, measure: Measure) -> Value | None:
         if measure.field is None:
             return None
         if measure.field.kind is not Kind.EXTENSION:
-            return value_of_field(measure.field)
+            return self._known(measure.field)
         column = f"s.x{self.extensions.index(_place(measure))}"
         if measure.function in {"distinct", "first", "last"}:
             return value_of_field(measure.field, column)
@@ -236,7 +201,14 @@ class LakeQuestion:
         if key.field.kind is Kind.EXTENSION:
             place = (key.field.name.partition(".")[0], key.key or "")
             return value_of_field(key.field, f"s.x{self.extensions.index(place)}")
-        return value_of_field(key.field)
+        return self._known(key.field)
+
+    def _known(self, field: Field) -> Value:
+        """Return the value of a field; where no file has a whole number none needs to be told apart."""
+        value = value_of_field(field)
+        if value.whole is None or any(kinds >> shift_of(field.name) & WHOLE for kinds in self.kinds):
+            return value
+        return replace(value, whole=None)
 
     def _bucket(
         self, db: duckdb.DuckDBPyConnection, i: int, key: GroupKey, view: str, parameters: list[Any]
@@ -278,21 +250,13 @@ class LakeQuestion:
         )
         return pa.array(table.keys(), pa.int64()), pa.array(table.values(), pa.int64())
 
-    def _people(self, db: duckdb.DuckDBPyConnection) -> None:
-        """Make the table `persons`: who owns an identifier, as a number."""
-        numbers: dict[str, int] = {}
-        owners = []
-        if any(one.field is not None and one.field.name == "person" for one in self.query.measures):
-            owners = [
-                (key, numbers.setdefault(owner, len(numbers)))
-                for key, text in self._names(db)(ACTORS).items()
-                if (owner := self.person(text)) != text
-            ]
-        columns = {
-            "actor": pa.array([k for k, _ in owners], KEY),
-            "person": pa.array([n for _, n in owners], KEY),
-        }
-        db.register("persons", pa.table(columns))
+    def _people(self, db: duckdb.DuckDBPyConnection) -> bool:
+        """Make the table `persons` of identifiers whose owner has others, too; false where there are none."""
+        if all(one.field is None or one.field.name != "person" for one in self.query.measures):
+            return False
+        shared = self.lake.shared(db, self.person_of())
+        db.register("persons", shared)
+        return bool(shared.num_rows)
 
     def _joins(self) -> Iterator[str]:
         for name in dict.fromkeys(k.field.name for k in self.query.group if k.field.kind is Kind.IRIS):
@@ -314,9 +278,8 @@ class LakeQuestion:
         if "at" in row:
             identity["at"] = instant_of(row["at"])
         partial: Partial = {"_id": identity}
-        for i, measure in enumerate(self.query.measures):
-            value = self._value(measure)
-            partial[f"m{i}"] = _finished(row, i, measure, value, names)
+        for i, (measure, value) in enumerate(zip(self.query.measures, self.values, strict=True)):
+            partial[f"m{i}"] = finished(row, i, measure, value, names)
             if f"n{i}" in row:
                 partial[f"n{i}"] = row[f"n{i}"]
         return partial
@@ -332,49 +295,67 @@ class LakeQuestion:
 
         Makes what the conditions need beside: the tables of texts and of spans.
         """
-        self.rows = self.lake.relation(db, STATEMENTS)
+        sealed, orgs = self.sealed = self._seal(db)
         for name in (ACTORS, ACTIVITIES):
             db.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {self.lake.relation(db, name)}")  # noqa: S608 -- paths of ours
         sql = Sql(_keys(db, set(texts_in(where))))
         condition, parameters = sql.where(where)
         for i, spans in enumerate(sql.spans):
             db.register(f"spans_{i}", _span_table(spans))
-        self._check_filter(db, where)
+        self._check(db, numbers_in(where), extensions_in(where), long=False)
         found = [
             f", list_filter(s.extensions, lambda e: e.place = ? AND e.k = ?)[1] AS x{i}"
             for i in range(len(self.extensions))
         ]
         before = [text for place in self.extensions for text in place]
-        reach, orgs = self._reach()
-        view = f"WITH s AS (SELECT *{''.join(found)} FROM {self.rows} s WHERE {reach} AND {condition})"  # noqa: S608 -- expressions of ours
-        return view, [*before, *orgs, *parameters]
+        view = (
+            f"WITH {sealed}, s AS NOT MATERIALIZED (SELECT *{''.join(found)} FROM sealed s WHERE {condition})"  # noqa: S608 -- expressions of ours
+        )
+        return view, [*orgs, *before, *parameters]
 
-    def _reach(self) -> tuple[str, list[str]]:
-        """Return the condition that seals the stores: there is no row of another in any question."""
-        return f"s.org IN ({', '.join('?' for _ in self.orgs)})" if self.orgs else "FALSE", list(self.orgs)
+    def _seal(self, db: duckdb.DuckDBPyConnection) -> tuple[str, list[str]]:
+        """Return what names `sealed`, the stores in reach: there is no row of another in any question.
 
-    def _check_filter(self, db: duckdb.DuckDBPyConnection, where: Predicate) -> None:
-        self._check(db, numbers_in(where), extensions_in(where), long=False)
+        A file that has no row of another is read without looking at the store of each, which takes a third of
+        the time of a question; one that has no row of these is not read at all.
+        """
+        orgs, files = frozenset(self.orgs), self.lake.statements(db)
+        self.kinds = {facts.kinds for facts in files.values() if facts.orgs & orgs}
+        inside = [path for path, facts in files.items() if facts.orgs <= orgs]
+        mixed = [path for path, facts in files.items() if facts.orgs & orgs and not facts.orgs <= orgs]
+        parts = [f"SELECT * FROM {self.lake.read(db, inside)}"] if inside or not mixed else []  # noqa: S608 -- paths of ours
+        if mixed:
+            reach = f"org IN ({', '.join('?' for _ in orgs)})"
+            parts.append(f"SELECT * FROM {self.lake.read(db, mixed)} WHERE {reach}")  # noqa: S608 -- as above
+        return f"sealed AS NOT MATERIALIZED ({' UNION ALL '.join(parts)})", sorted(orgs) if mixed else []
 
     def _check(
         self, db: duckdb.DuckDBPyConnection, numbers: set[str], places: set[tuple[str, str]], *, long: bool
     ) -> None:
         """Refuse where the stores in reach hold values with which the lake cannot reckon as MongoDB does."""
-        tests = [f"((s.number_kinds >> {2 * NUMBERS.index(one)}) & 3) = 2" for one in sorted(numbers)]
-        kinds = "('D', 'x')" if long else "('D')"
+        shifts = [shift_of(one) for one in sorted(numbers)]
+        tests = [
+            f"((s.number_kinds >> {shift}) & 3) = {INEXACT}"
+            for shift in shifts
+            if any(kinds >> shift & INEXACT for kinds in self.kinds)
+        ]
+        letters = "('D', 'x')" if long else "('D')"
         parameters: list[Any] = []
         for place, iri in sorted(places):
             same = "e.k = ? AND e.place = ?" if place else "e.k = ?"
-            tests.append(f"len(list_filter(s.extensions, lambda e: {same} AND e.t IN {kinds})) > 0")
+            tests.append(f"len(list_filter(s.extensions, lambda e: {same} AND e.t IN {letters})) > 0")
             parameters += [iri, place] if place else [iri]
         if not tests:
             return
-        reach, orgs = (
-            self._reach()
-        )  # a condition is five times as quick as an aggregate: many rows share one value
-        sql = f"SELECT 1 FROM {self.rows} s WHERE {reach} AND ({' OR '.join(tests)}) LIMIT 1"  # noqa: S608 -- expressions of ours
+        sealed, orgs = self.sealed
+        sql = f"WITH {sealed} SELECT 1 FROM sealed s WHERE {' OR '.join(tests)} LIMIT 1"  # noqa: S608 -- expressions of ours
         if db.execute(sql, [*orgs, *parameters]).fetchall():
             raise Unanswerable("there are numbers or texts that stand in the statements alone")
+
+
+def _stands_alone(key: GroupKey) -> bool:
+    """Tell whether different values of a key stay so: 1 and 1.0 do not, nor the hour that comes twice."""
+    return key.field.kind is not Kind.EXTENSION and key.bucket != "hour"
 
 
 def _extensions_of(query: AnalystQuery) -> set[tuple[str, str]]:
@@ -410,113 +391,6 @@ def _span_table(spans: Sequence[tuple[int, dt.datetime | None, dt.datetime | Non
         "since": pa.array([one[1] for one in spans], INSTANT),
         "until": pa.array([one[2] for one in spans], INSTANT),
     })  # fmt: skip
-
-
-def _counted(measures: Sequence[Measure], values: Sequence[Value | None]) -> Value | None:
-    """Return the one value that is measured, where it is enough to know how often each of it is there."""
-    found = {value.sql: value for value in values if value is not None}
-    enough = all(one.field is None or one.function in {"distinct", "percentile"} for one in measures)
-    return next(iter(found.values())) if enough and len(found) == 1 else None
-
-
-def _twice(
-    named: Sequence[str],
-    whole: Sequence[str],
-    value: Value,
-    rows_of: str,
-    measures: Sequence[Measure],
-    *,
-    final: bool,
-) -> str:
-    """Return the SQL that groups by keys and value first, and then by keys alone, which is quicker.
-
-    `final` says that no other partial result has the same keys, so that distinct values are counted here.
-    """
-    inner = [
-        *named,
-        f"{value.sql} AS v",
-        *whole,
-        f"bool_and({value.whole or 'FALSE'}) AS vw",
-        "count(*) AS n",
-    ]
-    by = ", ".join(str(i + 1) for i in range(len(named) + 1))
-    outer = [one.rpartition(" AS ")[2] for one in named]
-    outer += [f"bool_and({name}) AS {name}" for name in (one.rpartition(" AS ")[2] for one in whole)]
-    joined = ""
-    for i, one in enumerate(measures):
-        if one.field is None:
-            outer.append(f"sum(n)::BIGINT AS m{i}")
-        elif one.function == "percentile":
-            outer += [
-                f"list(v) FILTER (v IS NOT NULL) AS m{i}",
-                f"list(n) FILTER (v IS NOT NULL) AS times{i}",
-            ]
-            outer.append(f"coalesce(bool_and(vw) FILTER (v IS NOT NULL), TRUE) AS w{i}")
-        elif final and one.field.name == "person":
-            joined = " LEFT JOIN persons p ON p.actor = v"
-            outer.append(f"count(DISTINCT coalesce(p.person, -1 - v)) AS m{i}")
-        elif final and one.field.kind is not Kind.EXTENSION and one.field.name != "object.id":
-            outer.append(f"count(v) AS m{i}")
-        else:
-            outer.append(f"list(v) AS m{i}")
-    return (
-        f"g AS (SELECT {', '.join(inner)} {rows_of} GROUP BY {by}) "  # noqa: S608 -- expressions of ours
-        f"SELECT {', '.join([*outer, 'sum(n)::BIGINT AS all_of_them'])} FROM g{joined}"
-    )
-
-
-def _measured(i: int, measure: Measure, value: Value | None) -> list[str]:
-    """Return the aggregates of a measure, named m<i> and the like."""
-    if value is None or measure.field is None:
-        return [f"count(*) AS m{i}"]
-    sql = value.sql
-    if measure.function == "avg" and measure.field.kind is Kind.BOOLEAN:
-        return [f"count(*) FILTER ({sql}) AS m{i}", f"count({sql}) AS n{i}"]
-    whole = (
-        f"coalesce(bool_and({value.whole}) FILTER ({sql} IS NOT NULL), TRUE) AS w{i}" if value.whole else ""
-    )
-    match measure.function:
-        case "sum" | "avg":
-            fraction = f"(({sql} - trunc({sql})) * {POWER})::HUGEINT"
-            sums = [f"sum(trunc({sql})::HUGEINT) AS m{i}", f"sum({fraction}) AS f{i}", whole]
-            return [*sums, f"count({sql}) AS n{i}"] if measure.function == "avg" else sums
-        case "percentile":
-            return [f"histogram({sql}) AS m{i}", whole]
-        case "min" | "max":
-            return [f"{measure.function}({sql}) AS m{i}", *([whole] if whole else [])]
-        case "distinct":
-            return [f"list(DISTINCT {sql}) AS m{i}"]
-    dated = (
-        f"{{'t': epoch_ms(s.timestamp), 'a': s.position_at, 'b': s.serial, "
-        f"'w': {value.whole or 'FALSE'}, 'v': {sql}}}"
-    )
-    choose = "min" if measure.function == "first" else "max"
-    return [f"{choose}({dated}) FILTER ({sql} IS NOT NULL) AS m{i}"]
-
-
-def _finished(row: Mapping[str, Any], i: int, measure: Measure, value: Value | None, names: Any) -> Any:
-    """Return the partial value of a measure as MongoDB would give it."""
-    found = row[f"m{i}"]
-    if value is None or measure.field is None:
-        return found
-    if measure.function == "avg" and measure.field.kind is Kind.BOOLEAN:
-        return found
-    match measure.function:
-        case "sum" | "avg":
-            return exact_sum(found, row[f"f{i}"], all_whole=row[f"w{i}"])
-        case "percentile":
-            if f"times{i}" in row:
-                found = dict(zip(found or (), row[f"times{i}"] or (), strict=True))
-            return {number_of(v, whole=row[f"w{i}"]): n for v, n in (found or {}).items()}
-        case "min" | "max":
-            return number_of(found, whole=row[f"w{i}"]) if value.whole else value.read(found, names)
-        case "distinct":
-            return found if isinstance(found, int) else [value.read(one, names) for one in found or ()]
-    if found is None:
-        return None
-    read = value.read(found["v"], names)
-    read = number_of(read, whole=found["w"]) if value.whole else read
-    return {"t": instant_of(found["t"]), "i": order_key(found["a"], found["b"]), "v": read}
 
 
 def _beyond(name: str, position: Position | None, *, falling: bool) -> tuple[str, list[Any]]:

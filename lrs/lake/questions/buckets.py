@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from pymongo.database import Database
 
-from lrs.lake.values import EPOCH, instant_of
+from lrs.lake.questions.values import EPOCH, instant_of
 from statements.query.time_buckets import Span, bucket_expression, bucket_starts
 
 QUARTER: Final = 900_000  # milliseconds
