@@ -153,6 +153,11 @@ class Settings:
     lake_url: str = setting(
         "", "folder or s3://bucket/prefix of the lake, columns for questions over everything; none: off"
     )
+    prediction: bool = setting(
+        False,
+        "on: the reports `readiness` and `tier-readiness` predict, from the lake; needs "
+        "laurel-lrs[prediction]",
+    )
     min_free_disk_mb: int = setting(
         512,
         "free megabytes on the disks of MongoDB and the data folder below which writes wait (507); 0: never",
