@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 BUILDS = ("setuptools==84.2.1",)
 SBOM = "cyclonedx-bom==7.5.0"
-EXTRAS = "embedded,analysis,lake"  # what the SBOM lists beside the wheel's own dependencies
+EXTRAS = "embedded,analysis,lake,prediction"  # what the SBOM lists beside the wheel's own dependencies
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 from edge_requests import INSTANTS, NUMBERS, TEXTS, ZONES, Asked
 
-from lrs.analysis.reports.catalogue import REPORTS
+from lrs.analysis.reports.catalogue import EVERY_REPORT
 from statements.query.analyst_query import OPERATORS_OF
 from statements.query.fields import FIELDS, Kind
 
@@ -191,6 +191,10 @@ class AnalysisRequests:
             "certification": self.mostly("sales", "unknown"), "since": self.one(DAYS), "until": self.one(DAYS),
             "timezone": self.mostly("UTC", *ZONES[:5]), "format": self.mostly("json", "json", "csv", "csv", "svg", "png"),
         }  # fmt: skip
+        drawn |= {
+            "unit": self.mostly("month", "quarter", "year"), "days": self.mostly(1, 7, 3650),
+            "activity": self.mostly("https://acme.example/sales/exam", "x"),
+        }  # fmt: skip
         query = {
             name: value
             for name, value in drawn.items()
@@ -198,7 +202,7 @@ class AnalysisRequests:
         }
         if self.maybe(0.1):
             query |= {"sort": self.mostly("people", "-people", "mean"), "limit": self.mostly(1, 10)}
-        return Asked("GET", f"/api/v1/reports/{self.mostly_name(*REPORTS)}?" + _query(query))
+        return Asked("GET", f"/api/v1/reports/{self.mostly_name(*EVERY_REPORT)}?" + _query(query))
 
     def mostly_name(self, *of: str) -> str:
         return quote(str(self.mostly(*of)) or "x", safe="", errors="replace")

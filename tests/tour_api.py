@@ -447,6 +447,9 @@ def analysis(tour: Tour) -> None:
     tour.go("GET /api/v1/deals/comparison", query_string={"certification": "sales-pro"})
     names = [one["name"] for one in tour.go("GET /api/v1/reports").json["items"]]
     for tour.ids["name"] in names:
+        if tour.ids["name"] not in REPORTS:  # no lake
+            tour.go("GET /api/v1/reports/<name>", ok=409)
+            continue
         tour.ask_each(
             "GET /api/v1/reports/<name>",
             {"certification": "sales-pro"}, {"certification": "sales-pro", "organization": "aurora"},

@@ -36,6 +36,9 @@ class ReportFilter:
     since: dt.datetime | None = None
     until: dt.datetime | None = None
     timezone: str | None = None  # of days and months; None is the zone of the programme
+    unit: str | None = None  # of what is followed over time: month, quarter, year
+    activity: str | None = None  # the content from which paths begin
+    days: int | None = None  # within which something is to happen
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +78,17 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
-    """What a report is made from: the database, whom it counts, what was wanted, and when."""
+    """What a report is made from: the database, whom it counts, what was wanted, and when.
+
+    `lake_url` is where the lake is, `predicts` whether the operator wants predictions.
+    """
 
     db: Database[Document]
     whom: Audience
     wanted: ReportFilter
     now: dt.datetime
+    lake_url: str = ""
+    predicts: bool = False
 
 
 def audience(db: Database[Document], scope: Scope, wanted: ReportFilter, now: dt.datetime) -> Audience:

@@ -160,6 +160,11 @@ class Settings:
         768, "megabytes that DuckDB takes in each process that asks or keeps the lake, 256 or more"
     )
     lake_threads: int = setting(2, "threads that DuckDB uses in each of these processes, 1 to 64")
+    prediction: bool = setting(
+        False,
+        "on: the reports `readiness` and `tier-readiness` predict, from the lake; needs "
+        "laurel-lrs[prediction]",
+    )
     min_free_disk_mb: int = setting(
         512,
         "free megabytes on the disks of MongoDB and the data folder below which writes wait (507); 0: never",

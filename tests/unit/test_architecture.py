@@ -27,6 +27,7 @@ INTERNAL = {  # never leave over HTTP
     "PackageRefused", "XmlRefused", "DamagedFile", "MissingFile", "OrgLeaseLost",  # of packages: become issues
     "LakeError", "LakeMissing", "LakeOfOtherLayout", "LakeUnreadable", "LakeTaken",
     "FeedLost", "Unanswerable",  # MongoDB answers then
+    "TooLittle",  # of history: a prediction says so
     "NotCanonical", "UnknownContext", "ChangedContext",  # of proofs: a check that failed says them
 }  # fmt: skip
 

@@ -7,6 +7,7 @@ process that draws: matplotlib costs half a second and 50 MB.
 from __future__ import annotations
 
 import io
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
@@ -16,8 +17,10 @@ import matplotlib as mpl
 from matplotlib import dates
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from lrs.analysis.figures.flows import NODE, flows
 from lrs.analysis.reports.report import Chart, Report
 
 Row = Mapping[str, Any]
@@ -48,8 +51,8 @@ def draw(report: Report, form: Literal["svg", "png"]) -> bytes:
         figure = Figure(figsize=(WIDTH, _height(report)), layout="constrained")
         axes = figure.add_subplot()
         _header(figure, report)
-        if report.rows:
-            DRAWERS[report.chart.kind](axes, report.chart, report.rows)
+        if report.shown:
+            DRAWERS[report.chart.kind](axes, report.chart, report.shown)
         else:
             axes.text(0.5, 0.5, "nothing to show", transform=axes.transAxes, ha="center", color=QUIET)
             axes.set_axis_off()
@@ -73,12 +76,14 @@ def _height(report: Report) -> float:
     if report.chart.kind in SIDEWAYS:
         bars = min(MOST_BARS, max(2, len(_distinct(report))))
         return HEADER + 0.45 + 0.33 * bars
+    if report.chart.kind == "heat":
+        return max(4.6, HEADER + 0.5 + 0.3 * len({row.get(report.chart.by or "") for row in report.shown}))
     return 4.6
 
 
 def _distinct(report: Report) -> set[Any]:
-    counted = report.chart.y == "count"
-    return {row.get(report.chart.x) if counted else i for i, row in enumerate(report.rows)}
+    counted = report.chart.y == "count" or report.chart.kind == "stacked"
+    return {row.get(report.chart.x) if counted else i for i, row in enumerate(report.shown)}
 
 
 def _bars(axes: Axes, chart: Chart, rows: Sequence[Row]) -> None:
@@ -176,13 +181,14 @@ def _range(axes: Axes, chart: Chart, rows: Sequence[Row]) -> None:
     axes.hlines(places, [r[low] for r in shown], [r[high] for r in shown], color=COLOURS[7], lw=6, alpha=0.55)
     axes.scatter([row[middle] for row in shown], places, color=COLOURS[0], s=64, zorder=3, clip_on=False)
     for place, row in zip(places, shown, strict=True):
-        text = f"{_number(row[middle])} {chart.unit}"
+        told = [_value(row[one], chart.unit) for one in (low, middle, high)]
+        text = told[1] if chart.unit == "%" else f"{told[1]} {chart.unit}"
         if row[high] > row[low]:
-            text += f"  ({_number(row[low])} to {_number(row[high])})"
+            text += f"  ({told[0]} to {told[2]})"
         axes.annotate(text, (row[high], place), (9, 0), textcoords="offset points", va="center")
     _sideways(axes, [row[chart.x] for row in shown], "", len(rows))
     axes.tick_params(axis="y", pad=9)
-    axes.set_xlim(0, 1.35 * max(1.0, *(row[high] for row in shown)))
+    axes.set_xlim(0, 1.35 * (chart.most or max(1.0, *(row[high] for row in shown))))
 
 
 def _lines(axes: Axes, chart: Chart, rows: Sequence[Row]) -> None:
@@ -248,21 +254,63 @@ def _heat(axes: Axes, chart: Chart, rows: Sequence[Row]) -> None:
     across = sorted({row[chart.x] for row in rows})
     down = list(dict.fromkeys(row[str(chart.by)] for row in rows))
     cells = {(row[str(chart.by)], row[chart.x]): row[str(chart.y)] for row in rows}
-    grid = [[cells.get((d, a), 0) for a in across] for d in down]
-    top = max(1, *(value for line in grid for value in line))
+    shares = chart.unit == "%"
+    found = [[cells.get((d, a), None if shares else 0) for a in across] for d in down]
+    grid = [[math.nan if value is None else value for value in line] for line in found]
+    top = 1 if shares else max(1, *(value for line in grid for value in line))
     image = axes.pcolormesh(grid, cmap="Blues", vmin=0, vmax=top, edgecolors="white", linewidth=1.5)
-    axes.set_xticks([i + 0.5 for i in range(0, len(across), 2)], [str(a) for a in across[::2]])
-    axes.set_yticks([i + 0.5 for i in range(len(down))], down)
     axes.invert_yaxis()
     axes.tick_params(length=0)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
+    each = 1 if shares else 2
+    axes.set_xticks([i + 0.5 for i in range(0, len(across), each)], [str(a) for a in across[::each]])
+    axes.set_yticks([i + 0.5 for i in range(len(down))], [_label(d) for d in down])
+    if shares:
+        _tell_cells(axes, grid)
+        return
     axes.set_xlabel(chart.x)
     bar: Any = axes.figure.colorbar(image, ax=axes, pad=0.02, aspect=30)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0)
     bar.locator = MaxNLocator(integer=True, nbins=5)
     bar.set_label(str(chart.y))
+
+
+def _tell_cells(axes: Axes, grid: Sequence[Sequence[float]]) -> None:
+    """Write the share into each cell that has one, and leave out the legend that it makes needless."""
+    for y, line in enumerate(grid):
+        for x, value in enumerate(line):
+            if not math.isnan(value):
+                colour = "white" if value > 0.55 else INK
+                axes.text(
+                    x + 0.5, y + 0.5, f"{value:.0%}", ha="center", va="center", color=colour, fontsize=8
+                )
+
+
+def _flows(axes: Axes, chart: Chart, rows: Sequence[Row]) -> None:
+    """Draw bands from the names at the left to those at the right, as high as their amounts."""
+    drawn = flows(chart, rows)
+    for band in drawn.bands:
+        steps = [i / 30 for i in range(31)]
+        bend = [3 * s**2 - 2 * s**3 for s in steps]
+        upper = [band.left + (band.right - band.left) * b for b in bend]
+        axes.fill_between(
+            [NODE + (100 - 2 * NODE) * s for s in steps], upper, [u + band.height for u in upper],
+            color=COLOURS[band.node % len(COLOURS)], alpha=0.45, lw=0,
+        )  # fmt: skip
+    for x, side, nodes in ((0, "right", drawn.left), (100 - NODE, "left", drawn.right)):
+        for node in nodes:
+            axes.add_patch(Rectangle((x, node.top), NODE, node.height, color=QUIET, lw=0))
+            axes.annotate(
+                f"{_label(node.name)}  {node.amount:,.0f}",
+                (0 if x == 0 else 100, node.top + node.height / 2),
+                (-6 if x == 0 else 6, 0), textcoords="offset points", ha=side, va="center", fontsize=8,
+                annotation_clip=False,
+            )  # fmt: skip
+    axes.set_xlim(0, 100)
+    axes.set_ylim(100, 0)
+    axes.set_axis_off()
 
 
 def _points(axes: Axes, chart: Chart, rows: Sequence[Row]) -> None:
@@ -318,4 +366,5 @@ DRAWERS: dict[str, Callable[[Axes, Chart, Sequence[Row]], None]] = {
     "funnel": _funnel,
     "heat": _heat,
     "points": _points,
+    "flows": _flows,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scipy.stats import binomtest, ttest_1samp, ttest_ind
+from scipy.stats import binomtest, t, ttest_1samp, ttest_ind
 
 from lrs.analysis.figures.interval import Interval
 
@@ -52,3 +52,26 @@ def mean_difference(first: Sequence[float], second: Sequence[float]) -> Interval
         return Interval(difference)
     found = ttest_ind(first, second, equal_var=False).confidence_interval(CONFIDENCE)
     return Interval(difference, float(found.low), float(found.high))
+
+
+def mean_from(n: int, mean: float | None, variance: float | None) -> Interval:
+    """Return a mean with its t interval from a sample's size, mean and variance, as `mean_interval` does."""
+    if mean is None or not variance or n < 2:
+        return Interval(mean)
+    half = float(t.ppf((1 + CONFIDENCE) / 2, n - 1)) * math.sqrt(variance / n)
+    return Interval(mean, mean - half, mean + half)
+
+
+def mean_difference_from(
+    first: tuple[int, float | None, float | None], second: tuple[int, float | None, float | None]
+) -> Interval:
+    """Return the difference of two means with Welch's interval, each from size, mean and variance."""
+    (n, p, v), (m, q, w) = first, second
+    if p is None or q is None:
+        return Interval(None)
+    if v is None or w is None or not v + w:
+        return Interval(p - q)
+    a, b = v / n, w / m
+    freedom = (a + b) ** 2 / (a**2 / (n - 1) + b**2 / (m - 1))
+    half = float(t.ppf((1 + CONFIDENCE) / 2, freedom)) * math.sqrt(a + b)
+    return Interval(p - q, p - q - half, p - q + half)

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from lrs.analysis.audience import ReportRequest
 from lrs.analysis.figures.csv_cells import csv_cell
-from lrs.analysis.reports import awards, content, funnel, people, recall, targets
+from lrs.analysis.prediction.reports import PREDICTIONS
+from lrs.analysis.reports import awards, content, funnel, learning, people, qualifying, recall, targets
 from lrs.analysis.reports.report import Report
 from lrs.foundation.errors import InvalidField
 
@@ -33,6 +34,25 @@ REPORTS: Final[dict[str, Callable[[ReportRequest], Report]]] = {
     "heatmap": content.heatmap,
     "recall": recall.recall,
 }
+"""Of MongoDB."""
+LAKE_REPORTS: Final[dict[str, Callable[[ReportRequest], Report]]] = {
+    "retention": qualifying.retention,
+    "time-to-competency": qualifying.time_to_competency,
+    "item-history": learning.item_history,
+    "paths": learning.paths,
+    "training-and-deals": qualifying.training_and_deals,
+    "health-score": qualifying.health_score,
+}
+EVERY_REPORT: Final[dict[str, Callable[[ReportRequest], Report]]] = {
+    **REPORTS,
+    **LAKE_REPORTS,
+    **PREDICTIONS,
+}
+
+
+def offered(*, has_lake: bool, predicts: bool) -> list[str]:
+    """Return the names of the reports that an installation can answer."""
+    return [*REPORTS, *(LAKE_REPORTS if has_lake else ()), *(PREDICTIONS if has_lake and predicts else ())]
 
 
 def arranged(report: Report, sort: str | None, limit: int | None) -> Report:
@@ -59,7 +79,7 @@ def _comparable(value: Any) -> Any:
 
 def about(name: str) -> str:
     """Return what a report counts, in one line."""
-    text = REPORTS[name].__doc__ or ""
+    text = EVERY_REPORT[name].__doc__ or ""
     return text.partition("\n")[0]
 
 
@@ -81,6 +101,8 @@ def as_json(report: Report) -> dict[str, Any]:
         "about": report.about,
         "columns": list(report.columns),
         "rows": [dict(row) for row in report.rows],
+        "notes": list(report.notes),
+        "beside": [as_json(one) for one in report.beside],
     }
 
 

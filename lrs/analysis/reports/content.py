@@ -28,6 +28,7 @@ SCORED = (*FINISHED, ADL + "scored")
 ANSWERED = tuple(ADL + verb for verb in ("answered", "responded"))  # the second in the profile of SCORM
 MAX_ANSWERS = 200_000
 TOP_RESPONSES = 5
+LONGEST_NAME = 200
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -42,7 +43,7 @@ def attempts(asked: ReportRequest) -> Report:
     for row in asked.db.statements.aggregate(_attempt_stages(condition), allowDiskUse=True):
         key = row["_id"]
         found[key["activity"]][key["actor"]].append(_Attempt(row["at"], number(row["score"]), row["passed"]))
-    titles = _titles(asked.db, asked.whom, set(found))
+    titles = activity_names(asked.db, asked.whom, set(found))
     rows = [_attempt_row(activity, titles, actors) for activity, actors in sorted(found.items())]
     return Report(
         "attempts", "Attempts and scores",
@@ -214,7 +215,7 @@ def content(asked: ReportRequest) -> Report:
             finished[activity].add(person)
         if row["finished"] or row["opened"]:
             has_end.add(activity)
-    titles = _titles(asked.db, asked.whom, set(started))
+    titles = activity_names(asked.db, asked.whom, set(started))
     rows = [
         _content_row(
             activity,
@@ -292,12 +293,12 @@ def heatmap(asked: ReportRequest) -> Report:
     )  # fmt: skip
 
 
-def _titles(db: Database[Document], whom: Audience, activities: set[str]) -> dict[str, str]:
-    """Return a name for each activity, from the definitions of the stores in scope."""
+def activity_names(db: Database[Document], whom: Audience, activities: set[str]) -> dict[str, str]:
+    """Return a name for each activity, else its description, from the definitions of the stores in scope."""
     wanted = {**whom.scope.filter(), "id": {"$in": sorted(activities)}}
     found: dict[str, str] = {}
-    for row in db.activities.find(wanted, {"id": 1, "name": 1}):
-        names = row.get("name") or {}
-        if names:
-            found[row["id"]] = str(next(iter(names.values())))
+    for row in db.activities.find(wanted, {"id": 1, "name": 1, "definition": 1}):
+        texts = row.get("name") or orjson.loads(row.get("definition") or "{}").get("description") or {}
+        if texts:
+            found[row["id"]] = str(next(iter(texts.values())))[:LONGEST_NAME]
     return found

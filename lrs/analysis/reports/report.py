@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Row = Mapping[str, Any]
-Kind = Literal["bars", "stacked", "progress", "range", "lines", "funnel", "heat", "points"]
+Kind = Literal["bars", "stacked", "progress", "range", "lines", "funnel", "heat", "points", "flows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,11 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One report: its title, one sentence on what is counted, rows of the named columns, a picture."""
+    """One report: its title, one sentence on what is counted, rows of the named columns, a picture.
+
+    `notes` are sentences that must be said with it, `drawn` the rows of the picture where they are not all,
+    `beside` tables that belong to it.
+    """
 
     name: str
     title: str
@@ -35,3 +39,11 @@ class Report:
     columns: Sequence[str]
     rows: Sequence[Row]
     chart: Chart
+    notes: Sequence[str] = ()
+    drawn: Sequence[Row] | None = None
+    beside: Sequence[Report] = ()
+
+    @property
+    def shown(self) -> Sequence[Row]:
+        """Return the rows of the picture."""
+        return self.rows if self.drawn is None else self.drawn

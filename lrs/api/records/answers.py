@@ -30,6 +30,11 @@ class Report(Schema):
     about = fields.String()
     columns = fields.List(fields.String())
     rows = fields.List(fields.Dict())
+    notes = fields.List(fields.String(), metadata={"description": "What must be said with it."})
+    beside = fields.List(
+        fields.Nested(lambda: Report(exclude=("beside",))),
+        metadata={"description": "Tables that belong to it."},
+    )
 
 
 class TimelineEntry(Schema):

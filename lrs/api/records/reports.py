@@ -16,7 +16,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from lrs.analysis import deals
 from lrs.analysis.audience import Audience, ReportFilter, ReportRequest, audience
 from lrs.analysis.readable_stores import scope_of
-from lrs.analysis.reports.catalogue import REPORTS, about, arranged, as_csv, as_json, as_picture
+from lrs.analysis.reports.catalogue import EVERY_REPORT, about, arranged, as_csv, as_json, as_picture
 from lrs.analysis.run import Analyst
 from lrs.analysis.timeline import person_timeline, roster
 from lrs.api.contract import BYTES, TEXT, Blueprint, Instant
@@ -64,6 +64,16 @@ class ReportArgs(NarrowArgs):
         validate=is_timezone, metadata={"description": "Of days and months; default: the programme's."}
     )
 
+    unit = fields.String(
+        validate=validate.OneOf(["month", "quarter", "year"]),
+        metadata={"description": "Of what is followed over time; default: quarter."},
+    )
+    activity = fields.String(
+        validate=validate.Length(max=2000), metadata={"description": "The content from which paths begin."}
+    )
+    days = fields.Integer(
+        validate=validate.Range(1, 3650), metadata={"description": "Within which something is to happen."}
+    )
     format = fields.String(load_default="json", validate=validate.OneOf(["json", "csv", "svg", "png"]))
     sort = fields.String(
         load_default=None,
@@ -101,7 +111,7 @@ def _audience(wanted: ReportFilter) -> Audience:
 @blp.response(200, answers.ReportList)
 def catalogue() -> Response:
     """List the reports with what each counts."""
-    return jsonify({"items": [{"name": name, "about": about(name)} for name in REPORTS]})
+    return jsonify({"items": [{"name": name, "about": about(name)} for name in EVERY_REPORT]})
 
 
 @blp.get("/reports/<name>", scope="analytics")
@@ -112,14 +122,18 @@ def catalogue() -> Response:
 @blp.response(200, BYTES, content_type="image/png")
 def report(args: Document, name: str) -> Response:
     """Answer a report as JSON, CSV or a picture."""
-    if name not in REPORTS:
+    if name not in EVERY_REPORT:
         raise UnknownThing("report", name)
     form, sort, limit = (args.pop(name) for name in ("format", "sort", "limit"))
     wanted = ReportFilter(**args)
     if wanted.organization is not None:
         scope_of(current_services().db, g.principal, [wanted.organization])
-    asked = ReportRequest(current_services().db, _audience(wanted), wanted, current_services().now())
-    made = arranged(REPORTS[name](asked), sort, limit)
+    services = current_services()
+    asked = ReportRequest(
+        services.db, _audience(wanted), wanted, services.now(), services.settings.lake_url,
+        services.settings.prediction,
+    )  # fmt: skip
+    made = arranged(EVERY_REPORT[name](asked), sort, limit)
     if form == "json":
         return Response(orjson.dumps(as_json(made)), content_type="application/json")
     if form == "csv":

@@ -13,7 +13,7 @@ import orjson
 from lrs.analysis.audience import ReportFilter, ReportRequest, audience
 from lrs.analysis.figures.zones import zone_of
 from lrs.analysis.readable_stores import whole_scope
-from lrs.analysis.reports.catalogue import REPORTS, about, arranged, as_csv, as_json, as_picture
+from lrs.analysis.reports.catalogue import EVERY_REPORT, about, arranged, as_csv, as_json, as_picture
 from lrs.analysis.reports.report import Report
 from lrs.commands import json_option, print_rows, with_services
 from lrs.commands.records.statements import one_line_errors
@@ -34,11 +34,13 @@ def group() -> None:
 @json_option
 def list_(*, as_json: bool) -> None:
     """List the reports."""
-    print_rows([{"name": name, "about": about(name)} for name in REPORTS], ("name", "about"), as_json=as_json)
+    print_rows(
+        [{"name": name, "about": about(name)} for name in EVERY_REPORT], ("name", "about"), as_json=as_json
+    )
 
 
 @group.command(name="show")
-@click.argument("name", type=click.Choice(sorted(REPORTS)))
+@click.argument("name", type=click.Choice(sorted(EVERY_REPORT)))
 @click.option("--org", help="One organization and those below it.")
 @click.option("--tier", metavar="PROGRAMME:TIER", help="Organizations of this tier.")
 @click.option("--region", help="Organizations of this region.")
@@ -48,6 +50,11 @@ def list_(*, as_json: bool) -> None:
 @click.option("--since", type=DAY, help="First day of the period.")
 @click.option("--until", type=DAY, help="Day after the period.")
 @click.option("--timezone", help="Zone of days and months; default: the programme's.")
+@click.option(
+    "--unit", type=click.Choice(["month", "quarter", "year"]), help="Of what is followed over time."
+)
+@click.option("--activity", metavar="IRI", help="The content from which paths begin.")
+@click.option("--days", type=click.IntRange(1, 3650), help="Within which something is to happen.")
 @click.option("--sort", metavar="COLUMN", help="Sort by a column; - before it for falling order.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many rows.")
 @click.option(
@@ -63,6 +70,7 @@ def show_(
     since: dt.datetime | None,
     until: dt.datetime | None,
     timezone: str | None,
+    days: int | None,
     sort: str | None,
     limit: int | None,
     to: Path | None,
@@ -72,13 +80,17 @@ def show_(
     """Show a report, or write it to a file in the form that its name ends with."""
     zone = _zone(services, narrow["certification"], timezone)
     wanted = ReportFilter(
-        organization=org, since=_day_in(zone, since), until=_day_in(zone, until), timezone=timezone, **narrow
-    )
+        organization=org, since=_day_in(zone, since), until=_day_in(zone, until), timezone=timezone,
+        days=days,
+        **narrow,
+    )  # fmt: skip
     now = services.now()
     with one_line_errors():
         try:
             whom = audience(services.db, whole_scope(services.db), wanted, now)
-            report = arranged(REPORTS[name](ReportRequest(services.db, whom, wanted, now)), sort, limit)
+            settings = services.settings
+            asked = ReportRequest(services.db, whom, wanted, now, settings.lake_url, settings.prediction)
+            report = arranged(EVERY_REPORT[name](asked), sort, limit)
         except AccessError as error:
             raise click.ClickException(str(error)) from error
     if to is not None:
@@ -88,8 +100,14 @@ def show_(
     if not as_json:
         click.secho(report.title, bold=True)
         click.echo(report.about)
-    rows = report.rows if as_json else [{k: _day(v) for k, v in row.items()} for row in report.rows]
-    print_rows(rows, report.columns, as_json=as_json)
+    for one in (report,) if as_json else (report, *report.beside):
+        if one is not report:
+            click.secho(f"\n{one.title}", bold=True)
+            click.echo(one.about)
+        rows = one.rows if as_json else [{k: _day(v) for k, v in row.items()} for row in one.rows]
+        print_rows(rows, one.columns, as_json=as_json)
+    for note in () if as_json else report.notes:
+        click.echo(note)
 
 
 def _day(value: Any) -> Any:

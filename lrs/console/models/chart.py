@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from lrs.analysis.figures.flows import Flows, flows
 from lrs.analysis.reports.report import Chart, Report
 
 Row = Mapping[str, Any]
@@ -53,13 +54,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What is drawn of a report: bars, or lines between two days, or cells by hour and day."""
+    """What is drawn of a report: bars, or lines between two days, or cells, or flows between two columns."""
 
     bars: tuple[Bar, ...] = ()
     lines: tuple[Line, ...] = ()
     edges: tuple[str, str, str] = ("", "", "")  # first day, last day, greatest value
     across: tuple[str, ...] = ()
-    cells: tuple[tuple[str, tuple[tuple[int, str], ...]], ...] = ()
+    cells: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    told: bool = False  # whether cells say their value, or their colour alone does
+    flows: Flows | None = None
     strips: tuple[Strip, ...] = ()
     left_out: int = 0
     legend: tuple[tuple[str, str], ...] = field(default=())
@@ -67,9 +70,9 @@ class Drawing:
 
 def drawing(report: Report) -> Drawing:
     """Return the drawing of a report; an empty one where there are no rows."""
-    if not report.rows:
+    if not report.shown:
         return Drawing()
-    return DRAW[report.chart.kind](report.chart, report.rows)
+    return DRAW[report.chart.kind](report.chart, report.shown)
 
 
 def _label(value: Any) -> str:
@@ -146,11 +149,12 @@ def _progress(chart: Chart, rows: Sequence[Row]) -> Drawing:
 
 def _range(chart: Chart, rows: Sequence[Row]) -> Drawing:
     low, middle, high = (str(one) for one in tuple(chart.y)[:3])
-    whole = max(float(row[high]) for row in rows) or 1.0
+    whole = chart.most or max(float(row[high]) for row in rows) or 1.0
     bars = []
     for row in rows[:MOST_BARS]:
         start, end, at = (_share(float(row[name]), whole) for name in (low, high, middle))
-        said = f"{_said(row[middle], chart.unit)} ({_said(row[low], '')}{TO}{_said(row[high], '')})"
+        unit = "%" if chart.unit == "%" else ""
+        said = f"{_said(row[middle], chart.unit)} ({_said(row[low], unit)}{TO}{_said(row[high], unit)})"
         parts = ((start, round(max(end - start, 0.6), 2), "pale"), (round(max(0, at - 0.6), 2), 1.2, "c0"))
         bars.append(Bar(_label(row.get(chart.x)), said, parts))
     return Drawing(bars=tuple(bars), left_out=max(0, len(rows) - MOST_BARS))
@@ -205,15 +209,22 @@ def _heat(chart: Chart, rows: Sequence[Row]) -> Drawing:
     y, by = str(chart.y), str(chart.by)
     across = sorted({row[chart.x] for row in rows})
     down = list(dict.fromkeys(row[by] for row in rows))
-    values = {(row[by], row[chart.x]): int(row[y]) for row in rows}
-    greatest = max(1, *values.values())
+    values = {(row[by], row[chart.x]): row[y] for row in rows}
+    shares = chart.unit == "%"
+    greatest = 1 if shares else 1 + max(1, *values.values())
 
-    def cell(d: Any, a: Any) -> tuple[int, str]:
-        value = values.get((d, a), 0)
-        return value, f"q{0 if not value else 1 + min(5, value * 6 // (greatest + 1))}"
+    def cell(d: Any, a: Any) -> tuple[str, str]:
+        value = values.get((d, a), None if shares else 0)
+        if value is None:
+            return ("", "") if (d, a) not in values else (NONE, "q0")
+        return _said(value, chart.unit), f"q{0 if not value else 1 + min(5, int(value * 6 // greatest))}"
 
-    cells = tuple((str(d), tuple(cell(d, a) for a in across)) for d in down)
-    return Drawing(across=tuple(map(str, across)), cells=cells)
+    cells = tuple((_label(d), tuple(cell(d, a) for a in across)) for d in down)
+    return Drawing(across=tuple(map(str, across)), cells=cells, told=shares)
+
+
+def _flows(chart: Chart, rows: Sequence[Row]) -> Drawing:
+    return Drawing(flows=flows(chart, rows))
 
 
 def _points(chart: Chart, rows: Sequence[Row]) -> Drawing:
@@ -232,4 +243,5 @@ DRAW: Final[Mapping[str, Callable[[Chart, Sequence[Row]], Drawing]]] = {
     "lines": _lines,
     "heat": _heat,
     "points": _points,
+    "flows": _flows,
 }

@@ -12,7 +12,8 @@ from flask import Response, g, request
 from lrs.analysis.audience import ReportFilter, ReportRequest, audience
 from lrs.analysis.figures.csv_cells import csv_cell
 from lrs.analysis.readable_stores import scope_of
-from lrs.analysis.reports.catalogue import REPORTS
+from lrs.analysis.reports.catalogue import EVERY_REPORT, REPORTS, offered
+from lrs.analysis.reports.from_lake import UNITS
 from lrs.analysis.reports.report import Report
 from lrs.console.instants import read_instant
 from lrs.console.lists import asked
@@ -21,12 +22,15 @@ from lrs.console.organizations.partners import regions
 from lrs.console.organizations.people import org_names, titles
 from lrs.console.shell import Pages, show
 from lrs.foundation.context import current_services
-from lrs.foundation.errors import UnknownThing
+from lrs.foundation.errors import InvalidField, UnknownThing
 from lrs.words.reader import mark
 
 Document = dict[str, Any]
 FILTERS: Final = ("organization", "certification", "region", "role", "product", "tier")
 OF_ONE: Final = frozenset({"funnel"})
+OF_UNIT: Final = frozenset({"retention", "item-history"})  # which ask for months, quarters or years
+OF_DAYS: Final = frozenset({"paths", "readiness", "tier-readiness"})
+LONGEST_IRI: Final = 2000
 SHOWN: Final = 300  # rows on a page; the twins have all
 TITLES: Final = {
     "certified": mark("Certified people over time"),
@@ -43,7 +47,17 @@ TITLES: Final = {
     "partner-health": mark("Health of partners"),
     "leaderboard": mark("Who does most"),
     "heatmap": mark("When people learn"),
+    "retention": mark("How long certifications are kept"),
+    "time-to-competency": mark("How long partners take to the first award"),
+    "item-history": mark("Questions over the years"),
+    "paths": mark("Which content comes next"),
+    "training-and-deals": mark("Training and deals"),
+    "health-score": mark("Health of partners, part by part"),
+    "readiness": mark("Who is likely to be certified"),
+    "tier-readiness": mark("Which partners are likely to rise"),
 }
+
+UNIT_WORDS: Final = {"month": mark("Months"), "quarter": mark("Quarters"), "year": mark("Years")}
 
 blueprint = Pages("console_reports", __name__)
 
@@ -51,7 +65,14 @@ blueprint = Pages("console_reports", __name__)
 @blueprint.get("/console/reports", scope="analytics")
 def reports() -> Response:
     """List the ready reports."""
-    return show("reports.html", reports=[(name, TITLES.get(name, name)) for name in REPORTS])
+    settings = current_services().settings
+    over_lake = [one for one in offered(has_lake=True, predicts=settings.prediction) if one not in REPORTS]
+    return show(
+        "reports.html",
+        reports=[(name, TITLES.get(name, name)) for name in REPORTS],
+        over_lake=[(name, TITLES.get(name, name)) for name in over_lake],
+        has_lake=bool(settings.lake_url),
+    )
 
 
 @blueprint.get("/console/reports/<name>", scope="analytics")
@@ -60,9 +81,12 @@ def report(name: str) -> Response:
     made, filters = ask(name), narrowing(name)
     return show(
         "report.html",
-        name=name, title=TITLES.get(name, made.title), report=made, rows=made.rows[:SHOWN],
-        total=len(made.rows), drawing=drawing(made), filters=filters, orgs=org_names(), titles=titles(),
+        name=name, title=TITLES.get(name, made.title), report=made, shown=SHOWN,
+        total=len(made.rows), tables=[(one, drawing(one)) for one in (made, *made.beside)], filters=filters,
+        orgs=org_names(), titles=titles(),
         region_pairs=[(one, one) for one in regions()], query=request.query_string.decode("utf-8", "replace"),
+        units=[(one, UNIT_WORDS[one]) for one in UNITS] if name in OF_UNIT else [], has_days=name in OF_DAYS,
+        has_activity=name == "paths",
     )  # fmt: skip
 
 
@@ -70,7 +94,10 @@ def report(name: str) -> Response:
 def report_json(name: str) -> Response:
     """Answer the rows of a report."""
     made = ask(name)
-    body = {"title": made.title, "about": made.about, "items": [dict(row) for row in made.rows]}
+    body = {
+        "title": made.title, "about": made.about, "notes": list(made.notes),
+        "items": [dict(row) for row in made.rows],
+    }  # fmt: skip
     return Response(orjson.dumps(body, option=orjson.OPT_UTC_Z), content_type="application/json")
 
 
@@ -87,7 +114,9 @@ def report_csv(name: str) -> Response:
 
 def narrowing(name: str) -> dict[str, Any]:
     """Return the filters of the address; a report on one certification has the first where none is named."""
-    filters: dict[str, Any] = dict(asked(*FILTERS, "since", "until"))
+    filters: dict[str, Any] = dict(asked(*FILTERS, "since", "until", "unit", "days")) | asked(
+        "activity", longest=LONGEST_IRI
+    )
     if name in OF_ONE and "certification" not in filters and (known := titles()):
         filters["certification"] = min(known)
     return filters
@@ -95,14 +124,26 @@ def narrowing(name: str) -> dict[str, Any]:
 
 def ask(name: str) -> Report:
     """Return a report over what the user reads, narrowed as the address says; raises UnknownThing."""
-    if name not in REPORTS:
+    if name not in EVERY_REPORT:
         raise UnknownThing("report", name)
     services, filters = current_services(), narrowing(name)
     days: dict[str, Any] = {
         key: read_instant(key, filters.pop(key)) for key in ("since", "until") if key in filters
     }
+    if "days" in filters:
+        filters["days"] = whole_number("days", filters["days"])
     wanted = ReportFilter(**filters, **days)
     narrowed = [wanted.organization] if wanted.organization is not None else []
     scope_of(services.db, g.principal, narrowed)
     whom = audience(services.db, scope_of(services.db, g.principal), wanted, services.now())
-    return REPORTS[name](ReportRequest(services.db, whom, wanted, services.now()))
+    settings = services.settings
+    return EVERY_REPORT[name](
+        ReportRequest(services.db, whom, wanted, services.now(), settings.lake_url, settings.prediction)
+    )
+
+
+def whole_number(name: str, text: str) -> int:
+    """Return a number of the address; raises InvalidField."""
+    if not (text.isascii() and text.isdigit() and len(text) < 8):
+        raise InvalidField(name, "is a whole number")
+    return int(text)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from flask import Response
 
 from lrs.analysis.assignments import assigned, row_of, titles_of
-from lrs.analysis.reports.catalogue import REPORTS
+from lrs.analysis.reports.catalogue import offered
 from lrs.console.lists import Rows, Span, asked, cut, listed
 from lrs.console.organizations.holders import ending
 from lrs.console.organizations.partners import names_of
@@ -101,4 +101,6 @@ def rows_of(org: str, now: dt.datetime, days: int) -> list[Document]:
 @blueprint.get("/partner/reports", scope="people")
 def reports() -> Response:
     """List the ready reports over the own people."""
-    return page("reports.html", reports=[(name, TITLES.get(name, name)) for name in REPORTS])
+    settings = current_services().settings
+    names = offered(has_lake=bool(settings.lake_url), predicts=settings.prediction)
+    return page("reports.html", reports=[(name, TITLES.get(name, name)) for name in names])

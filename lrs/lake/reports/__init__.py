@@ -1,0 +1,1 @@
+"""Ready reports that read the lake's tables: rows out of DuckDB, of what the asker may see."""
