@@ -27,6 +27,7 @@ INTERNAL = {  # never leave over HTTP
     "PackageRefused", "XmlRefused", "DamagedFile", "MissingFile", "OrgLeaseLost",  # of packages: become issues
     "LakeError", "LakeMissing", "LakeOfOtherLayout", "LakeUnreadable", "LakeTaken",
     "FeedLost", "Unanswerable",  # MongoDB answers then
+    "TakenOver",  # of credentials: who took the award over makes it
     "NotCanonical", "UnknownContext", "ChangedContext",  # of proofs: a check that failed says them
 }  # fmt: skip
 
