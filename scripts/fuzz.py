@@ -3,7 +3,7 @@
     .venv/bin/pip install atheris==3.0.0
     .venv/bin/python scripts/fuzz.py [--minutes 60] [--only statements,lti] [--keep FOLDER]
 
-Each target of scripts/fuzzing/targets.py runs in a process of its own for its share of time: libFuzzer
+Each target of scripts/fuzzing/table.py runs in a process of its own for its share of time: libFuzzer
 (atheris) changes good examples, as bytes or as JSON, and keeps what reaches new code. A target fails by any
 error but the parser's own, by more than 20 seconds for one input, or by more than 1 GB of memory. The input
 that did it is kept and said; `--only NAME --input FILE` runs it again.
@@ -33,7 +33,7 @@ def fuzz_one(name: str, arguments: list[str]) -> None:
     with atheris.instrument_imports(include=OURS):
         from spoilt_json import spoil
 
-        from scripts.fuzzing.targets import TARGETS
+        from scripts.fuzzing.table import TARGETS
 
         target = TARGETS[name]()
 
@@ -52,7 +52,7 @@ def fuzz_one(name: str, arguments: list[str]) -> None:
 
 def fuzz(name: str, seconds: int, folder: Path) -> tuple[bool, str]:
     """Run a target in a process of its own; return whether it held, and what is to be said of it."""
-    from scripts.fuzzing.targets import TARGETS
+    from scripts.fuzzing.table import TARGETS
 
     target = TARGETS[name]()
     corpus, found = folder / name, folder / f"{name}-crash-"
@@ -110,7 +110,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="folder of the examples found; default: a new one")
     parser.add_argument("--input", type=Path, help="only run this one input")
     given = parser.parse_args()
-    from scripts.fuzzing.targets import TARGETS
+    from scripts.fuzzing.table import TARGETS
 
     names = given.only.split(",") if given.only else list(TARGETS)
     if given.input:

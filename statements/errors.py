@@ -10,6 +10,7 @@
     ├── InvalidQuery(parameter, reason)
     ├── QueryTimeout(seconds)
     ├── TooLarge(what, limit)
+    ├── TooMuchAtOnce()                     more than one transaction of MongoDB holds
     ├── InvalidDocument(reason)             a document that cannot be stored or merged
     ├── DocumentConflict(reason)            a precondition is needed and missing
     ├── PreconditionFailed(header)
@@ -130,6 +131,15 @@ class TooLarge(StatementError):
 
     def __str__(self) -> str:
         return f"{self.what} is larger than {self.limit} {self.unit}"
+
+
+class TooMuchAtOnce(StatementError):
+    """What one request writes does not fit into one transaction of MongoDB; nothing was stored."""
+
+    def __str__(self) -> str:
+        return (
+            "the request writes more than one transaction can hold, and nothing was written: send it in parts"
+        )
 
 
 class InvalidDocument(StatementError):

@@ -55,8 +55,8 @@ def changed(value: Any, chance: random.Random, mutate: Mutate) -> Any:
         new = json.loads(json.dumps(chance.choice(places)[2]))
     elif kind == 2 and isinstance(old, str):
         new = mutate(old.encode(errors="surrogatepass"), 100_000).decode(errors="replace")
-    elif kind == 3 and isinstance(old, list):
-        new = (old * chance.choice((2, 50)))[:200]
+    elif kind == 3 and isinstance(old, list):  # copies: a change within one would be one in all of them
+        new = json.loads(json.dumps((old * chance.choice((2, 50)))[:200]))
     elif kind == 4:
         new = [old] if chance.random() < 0.5 else {"a": old}
     else:

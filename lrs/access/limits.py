@@ -101,6 +101,12 @@ class Limits:
         if self._rates and (payers := self._payers(principal)):
             self._charge(payers, {"requests": 1, "bytes": request.content_length or 0})
 
+    def admit_directory(self, token: str, org: str, request: Request) -> None:
+        """Count a request of an organization's directory, which asks by a token; raises LimitReached."""
+        given = ((self._rates.get("client"), token), (self._rates.get("org"), org))
+        if payers := [(rates, whose) for rates, whose in given if rates is not None]:
+            self._charge(payers, {"requests": 1, "bytes": request.content_length or 0})
+
     def admit_statements(self, principal: Principal, count: int) -> None:
         """Count statements before they are stored; raises LimitReached."""
         if self._rates and (payers := self._payers(principal)):

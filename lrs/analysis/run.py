@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 MAX_GROUPS = 200_000
+MOST_BYTES = 16_000_000  # of texts in a page of rows
 LARGE_STORE = 200_000  # statements beyond which a query without an index is advised against
 KEY_OF = {"actor": "a", "verb": "v", "object.id": "o", "registration": "r"}
 MAX_CHOICES = 1000  # values of an `in` that are worth a range each in the index
@@ -150,13 +151,19 @@ class Analyst:
         return {"maxTimeMS": int(self.max_seconds * 1000), "comment": f"analyst:{self.query_id}"}
 
     def _listed(self, query: AnalystQuery, engine: Engine) -> Answer:
+        """Return a page: as many rows as were asked for, or fewer where their texts are long."""
         path = "_id" if query.sort[0] == "stored" else query.sort[0]
         documents = self._page(query, path) if engine.lake is None else self._lake_page(query, engine.lake)
-        rows = [self._row(query, document) for document in documents[: query.limit]]
-        more = len(documents) > query.limit
-        return Answer(rows, _cursor_after(path, documents[query.limit - 1]) if more else None)
+        rows, size, last = list[Row](), 0, dict[str, Any]()
+        for document in documents:  # one at a time: a column may be made from the whole statement
+            if len(rows) == query.limit or size > MOST_BYTES:
+                return Answer(rows, _cursor_after(path, last))
+            rows.append(self._row(query, document))
+            size += sum(len(str(value)) for value in rows[-1].values())
+            last = document
+        return Answer(rows)
 
-    def _lake_page(self, query: AnalystQuery, lake: Lake) -> list[Document]:
+    def _lake_page(self, query: AnalystQuery, lake: Lake) -> Iterable[Document]:
         position = None if query.cursor is None else read_cursor(query.cursor)
         return self._question(lake, query).listed(self.max_seconds, position)
 
@@ -168,7 +175,7 @@ class Analyst:
             person_of=lambda: self.attributes.ownership().person_of, stopping=self._stopping,
         )  # fmt: skip
 
-    def _page(self, query: AnalystQuery, path: str) -> list[Document]:
+    def _page(self, query: AnalystQuery, path: str) -> Iterator[Document]:
         falling = query.sort[1]
         condition = self.filter(query)
         if query.cursor is not None:
@@ -176,8 +183,7 @@ class Analyst:
         order = [(path, -1 if falling else 1)] + ([("_id", -1 if falling else 1)] if path != "_id" else [])
         wanted = {path: 1} | {source: 1 for column in query.select for source in sources(column)}
         found = self.db.statements.find(condition, wanted, comment=self._limits()["comment"])
-        found = found.sort(order).limit(query.limit + 1).max_time_ms(self._limits()["maxTimeMS"])
-        return list(found)
+        return found.sort(order).limit(query.limit + 1).max_time_ms(self._limits()["maxTimeMS"])
 
     def _row(self, query: AnalystQuery, document: Mapping[str, Any]) -> Row:
         return {column.name: value_of(column, document, self.attributes) for column in query.select}

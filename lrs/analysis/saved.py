@@ -18,14 +18,16 @@ from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+import bson
 from apscheduler.triggers.cron import CronTrigger
 from bson import json_util
+from bson.errors import InvalidDocument
 from pymongo import DESCENDING, ReturnDocument
 from pymongo.database import Database
 
 from lrs.analysis.readable_stores import Scope, reach, whole_scope
 from lrs.analysis.run import Analyst, Answer
-from lrs.foundation.errors import InvalidField, Outdated, UnknownThing
+from lrs.foundation.errors import Collision, InvalidField, Outdated, UnknownThing
 from rules.engine.queues import lease
 from statements.errors import StatementError
 
@@ -33,6 +35,10 @@ Document = dict[str, Any]
 
 LEASE = dt.timedelta(minutes=2)
 READERS = 100  # users who get the answers of one query by mail
+MOST = 1000  # queries that an organization keeps
+MOST_LINKS = 100  # of one query that have not run out
+KEPT = 100  # answers of one query
+LARGEST = 8 * 1024 * 1024  # bytes of one answer as it is kept
 PICTURES = ("auto", "table", "bars", "stacked", "lines", "heat")
 """How the answer is shown where there are pictures: `auto` is what says most."""
 
@@ -51,9 +57,11 @@ def create(
 ) -> Document:
     """Save a query after checking it; InvalidQuery or InvalidField names what is wrong.
 
-    `shown_as` is one of PICTURES.
+    `shown_as` is one of PICTURES. Raises Collision where the organization keeps MOST.
     """
     Analyst(db, scope, now).parse(expression)
+    if db.saved_queries.count_documents({"org": org}, limit=MOST) >= MOST:
+        raise Collision(f"an organization keeps at most {MOST} queries; delete one first")
     document = {
         "_id": uuid4().hex,
         "org": org,
@@ -152,16 +160,30 @@ def scope_now(db: Database[Document], saved: Document) -> Scope:
 
 
 def run(db: Database[Document], saved: Document, now: dt.datetime) -> Document:
-    """Run a saved query inside its own scope and keep the result."""
+    """Run a saved query inside its own scope and keep the result; of many results the newest."""
     scope = scope_now(db, saved)
     try:
         answer: Answer = Analyst(db, scope, now).ask(json_util.loads(saved["expression"]))
         outcome: Document = {"rows": answer.rows, "previous": answer.previous, "seconds": answer.seconds}
     except StatementError as error:
         outcome = {"rows": [], "error": str(error)}
-    result = {"query": saved["_id"], "org": saved["org"], "at": now, **outcome}
+    whose = {"query": saved["_id"], "org": saved["org"]}
+    result = {**whose, "at": now, **outcome}
+    if not _can_be_kept(db, result):
+        reason = f"the answer is larger than {LARGEST >> 20} MB, or holds what cannot be kept: ask for less"
+        result = {**whose, "at": now, "rows": [], "error": reason}
     db.query_results.insert_one(result)
+    older = list(db.query_results.find(whose, {"_id": 1}).sort("at", DESCENDING).skip(KEPT).limit(KEPT))
+    db.query_results.delete_many({**whose, "_id": {"$in": [one["_id"] for one in older]}})
     return result
+
+
+def _can_be_kept(db: Database[Document], result: Document) -> bool:
+    """Tell whether MongoDB takes a result: a whole number beyond 64 bits is one that it does not take."""
+    try:
+        return len(bson.encode(result, codec_options=db.codec_options)) <= LARGEST
+    except (InvalidDocument, OverflowError):
+        return False
 
 
 def latest(db: Database[Document], saved: Document) -> Document | None:
@@ -241,11 +263,18 @@ def delete(db: Database[Document], saved: Document) -> None:
 def share(
     db: Database[Document], saved: Document, now: dt.datetime, lasts: dt.timedelta
 ) -> tuple[str, dt.datetime]:
-    """Return a new secret that shows the results to anybody until an instant; its digest is kept."""
+    """Return a new secret that shows the results to anybody until an instant; its digest is kept.
+
+    Links that have run out go; raises Collision where MOST_LINKS are left.
+    """
     token = secrets.token_urlsafe(24)
     until = now + lasts
     link = {"digest": _digest(token), "until": until}
-    db.saved_queries.update_one({"_id": saved["_id"]}, {"$push": {"links": link}})
+    this = {"_id": saved["_id"], "org": saved["org"]}
+    db.saved_queries.update_one(this, {"$pull": {"links": {"until": {"$lte": now}}}})
+    room = {f"links.{MOST_LINKS - 1}": {"$exists": False}}
+    if not db.saved_queries.update_one({**this, **room}, {"$push": {"links": link}}).matched_count:
+        raise Collision(f"a query has at most {MOST_LINKS} links; end them first")
     return token, until
 
 
@@ -262,7 +291,7 @@ def shared(db: Database[Document], token: str, now: dt.datetime) -> Document:
 
 def unshare(db: Database[Document], saved: Document) -> None:
     """End all links of a saved query."""
-    db.saved_queries.update_one({"_id": saved["_id"]}, {"$set": {"links": []}})
+    db.saved_queries.update_one({"_id": saved["_id"], "org": saved["org"]}, {"$set": {"links": []}})
 
 
 def _digest(token: str) -> str:

@@ -153,8 +153,10 @@ def register(app: Flask) -> None:
     api = Api(app, spec_kwargs={**SPEC, "marshmallow_plugin": MarshmallowPlugin(schema_name)})
     for name, scheme in {"basic": "basic", "bearer": "bearer"}.items():
         api.spec.components.security_scheme(name, {"type": "http", "scheme": scheme})
+    usual, app.url_rule_class = app.url_rule_class, contract.Address
     for blp in blueprints():
         api.register_blueprint(blp, url_prefix=PREFIX + (blp.url_prefix or ""))
+    app.url_rule_class = usual
     app.extensions["laurel_openapi"] = api
     app.register_blueprint(pages, url_prefix=PREFIX)
 

@@ -15,6 +15,7 @@ from flask import Request, request
 from marshmallow import RAISE, Schema, fields, missing, validate
 from pymongo.collection import Collection
 from webargs.flaskparser import FlaskParser
+from werkzeug.routing import BaseConverter, Rule
 
 from lrs.access import guard
 from lrs.api.idempotency import repeatable
@@ -32,6 +33,28 @@ IF_MATCH: Final = {
     "in": "header", "name": "If-Match", "required": True, "schema": {"type": "string"},
     "description": "The ETag that it was read with, or `*`.",
 }  # fmt: skip
+
+
+WORDS_OF_OURS: Final[Mapping[str, tuple[str, ...]]] = {
+    "award": ("verify",),
+    "domain": ("verify",),
+    "item": ("versions", "visible"),
+    "person": ("invitations", "pending", "roster"),
+    "query_id": ("shared",),
+    "rule_id": ("check", "plans", "test"),
+}
+"""What stands at the place of an id and is none."""
+
+
+class Address(Rule):
+    """A route of the API in which a word of ours is no id: an address fits one template, as `Allow` says."""
+
+    def get_converter(self, variable_name: str, *args: Any) -> BaseConverter:
+        """Return what reads a variable of the route."""
+        made = super().get_converter(variable_name, *args)
+        if words := WORDS_OF_OURS.get(variable_name):
+            made.regex = rf"(?!(?:{'|'.join(words)})\Z){made.regex}"
+        return made
 
 
 class StrictParser(FlaskParser):

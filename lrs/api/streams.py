@@ -1,10 +1,10 @@
-"""Answers that last: each holds a thread of its process, so only so many are open at once."""
+"""Answers that last, and questions that may: each holds a thread of its process, so only so many at once."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from flask import Response, stream_with_context
@@ -34,10 +34,25 @@ def streamed(kind: str, body: Iterator[bytes], content_type: str, headers: dict[
     return response
 
 
-def _places(kind: str) -> threading.BoundedSemaphore:
+@contextmanager
+def answering() -> Iterator[None]:
+    """Hold a place for a question to the history while it is answered; TooManyStreams without one.
+
+    One organization's questions take a quarter of the threads, those of all of them a half.
+    """
+    with ExitStack() as held:
+        for kind, share in (("questions", 2), (f"questions of {current_principal().org}", 4)):
+            places = _places(kind, share)
+            if not places.acquire(blocking=False):
+                raise TooManyStreams
+            held.callback(places.release)
+        yield
+
+
+def _places(kind: str, share: int = 4) -> threading.BoundedSemaphore:
     """Return the places of this process: a quarter of its threads, so that most stay for requests."""
     services = current_services()
-    made = threading.BoundedSemaphore(max(1, services.settings.web_threads // 4))
+    made = threading.BoundedSemaphore(max(1, services.settings.web_threads // share))
     return services.part(_all_places).setdefault(kind, made)
 
 

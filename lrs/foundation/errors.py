@@ -122,12 +122,12 @@ class LimitReached(AccessError):
 
 
 class TooManyStreams(AccessError):
-    """As many streams are open in this process as may hold its threads."""
+    """As many streams are open, or questions asked, in this process as may hold its threads."""
 
-    headers: Final = {"Retry-After": "60"}
+    headers: Final = {"Retry-After": "30"}
 
     def __init__(self) -> None:
-        super().__init__("too many streams are open; close one, or try again in a minute")
+        super().__init__("too many streams or questions are open; close one, or try again in half a minute")
 
 
 class TooMuchInWork(AccessError):

@@ -18,7 +18,15 @@ def problem(
     status: int, name: str, detail: str, *, path: str | None, error_id: str, headers: Mapping[str, str] | None
 ) -> Response:
     """Return a problem document; its `type` names our error class, `path` the place where there is one."""
-    body = {
+    body = members(status, name, detail, path=path, error_id=error_id)
+    response = Response(orjson.dumps(body), status, content_type=MEDIA_TYPE)
+    response.headers.update(headers or {})
+    return response
+
+
+def members(status: int, name: str, detail: str, *, path: str | None, error_id: str) -> dict[str, Any]:
+    """Return the members of a problem document."""
+    return {
         "type": f"urn:laurel:problem:{_kebab(name)}",
         "title": HTTPStatus(status).phrase,
         "status": status,
@@ -26,9 +34,6 @@ def problem(
         "path": path,
         "errorId": error_id,
     }
-    response = Response(orjson.dumps(body), status, content_type=MEDIA_TYPE)
-    response.headers.update(headers or {})
-    return response
 
 
 def add_places(response: Response, error: HTTPException) -> None:

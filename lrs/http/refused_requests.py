@@ -1,7 +1,7 @@
 """What gunicorn answers where no request reaches the application, in the form of Laurel's other answers.
 
-The address may not be known then, so all of them carry what answers of xAPI carry: its version and CORS
-(1.0.3 Communication 3.3). They tell nothing of anybody.
+The address may not be known then, so all of them carry what answers of xAPI carry, its version and CORS
+(1.0.3 Communication 3.3), and all are problem documents, as errors of the API. They tell nothing of anybody.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any, Final
 import orjson
 from gunicorn import util
 from gunicorn.http import errors
+
+from lrs.http.problems import MEDIA_TYPE, members
 
 Malformed = errors.ParseException  # what reading a body in chunks may raise
 log = logging.getLogger("lrs.errors")
@@ -39,20 +41,15 @@ def status_of(error: BaseException) -> int:
 
 def answer(status: int, message: str, version: str) -> bytes:
     """Return a whole HTTP answer that ends its connection."""
-    name = HTTPStatus(status).phrase
-    body = orjson.dumps(
-        {
-            "error": name.title().replace(" ", ""),
-            "message": message,
-            "path": None,
-            "errorId": uuid.uuid4().hex[:12],
-        }
-    )
+    phrase = HTTPStatus(status).phrase
+    name = phrase.title().replace(" ", "").replace("-", "")
+    told = members(status, name, message, path=None, error_id=uuid.uuid4().hex[:12])
+    body = orjson.dumps({**told, "error": name, "message": message})
     lines = [
-        f"HTTP/1.1 {status} {name}",
+        f"HTTP/1.1 {status} {phrase}",
         f"Date: {util.http_date()}",
         "Connection: close",
-        "Content-Type: application/json",
+        f"Content-Type: {MEDIA_TYPE}",
         f"Content-Length: {len(body)}",
         f"X-Experience-API-Version: {version}",
         "Access-Control-Allow-Origin: *",

@@ -1,14 +1,15 @@
 """Where the users and groups of an organization's directory are kept, for the library that speaks SCIM.
 
 A question by user name, external id, display name or id is an index hit; any other walks what the
-organization has, up to MOST_WALKED.
+organization has, up to MOST_WALKED of them and MOST_BYTES. What a directory calls the members of a group is
+not kept: their users say it, and erasure would have to look for it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from pymongo.client_session import ClientSession
@@ -33,12 +34,14 @@ from scim2_server.storage import ScimStorage, SearchPage
 from lrs.foundation.audit import Editor
 from lrs.foundation.errors import InvalidField
 from lrs.foundation.mail import check_address
+from lrs.people.privacy.erasure_in_directories import leave_groups
 from lrs.scim import members
 from lrs.scim.members import Member
 
 Document = dict[str, Any]
 
 MOST_WALKED: Final = 5000
+MOST_BYTES: Final = 16 * 1024 * 1024  # of what one question walks, and of what one page holds
 MOST_RESOURCES: Final = 100_000  # of one organization
 LARGEST: Final = 4 * 1024 * 1024  # bytes of one resource: a group with all its members
 INDEXED: Final = {"username": "key", "displayname": "key", "externalid": "external_id", "id": "_id"}
@@ -46,11 +49,20 @@ KEYS: Final = {"User": "user_name", "Group": "display_name"}
 KEPT: Final = ("person", "affiliation", "user", "email")
 
 
-class Directory(ScimStorage):
-    """The users and groups of one organization; everything else is not there."""
+def nothing_refused(org: str) -> None:
+    """Let an organization have any number of people (tests)."""
 
-    def __init__(self, editor: Editor, org: str, service: ScimService) -> None:
-        self.editor, self.org, self.service = editor, org, service
+
+class Directory(ScimStorage):
+    """The users and groups of one organization; everything else is not there.
+
+    `admit(org)` raises Collision where no further person may belong to it.
+    """
+
+    def __init__(
+        self, editor: Editor, org: str, service: ScimService, admit: Callable[[str], None] = nothing_refused
+    ) -> None:
+        self.editor, self.org, self.service, self.admit = editor, org, service, admit
 
     def get(
         self,
@@ -78,7 +90,7 @@ class Directory(ScimStorage):
             total = rows.count_documents(wanted)
             if count == 0:
                 return SearchPage(total, [])
-            found = rows.find(wanted).sort("_id", 1).skip(start).limit(count or 0)
+            found = _bounded(rows.find(wanted).sort("_id", 1).skip(start).limit(count or 0))
             return SearchPage(total, [self._read(types[one["type"]], one) for one in found])
         matching = list(self._matching(types, {**wanted, **_narrowed(asked)}, asked))
         if search_request.sort_by is not None:
@@ -95,8 +107,10 @@ class Directory(ScimStorage):
     def _matching(
         self, types: Mapping[Any, ResourceType], wanted: Document, asked: ScimFilter[Any] | None
     ) -> Iterator[Resource[Any]]:
+        walked = 0
         for number, one in enumerate(self.editor.db.scim_resources.find(wanted).sort("_id", 1)):
-            if number >= MOST_WALKED:
+            walked += len(one["body"])
+            if number >= MOST_WALKED or walked > MOST_BYTES:
                 raise TooManyException(detail="ask by userName, externalId, displayName or id")
             resource = self._read(types[one["type"]], one)
             try:
@@ -142,6 +156,7 @@ class Directory(ScimStorage):
             _check_version(row, expected_version)
             if row["type"] == "User":
                 members.leave(self.editor, self.org, row, session)
+                leave_groups(self.editor.db, self.org, [row["_id"]], self.editor.now, session)
             self.editor.db.scim_resources.delete_one({"_id": row["_id"], "org": self.org}, session=session)
             self._note("remove", row)
             return row
@@ -157,6 +172,8 @@ class Directory(ScimStorage):
 
     def _write(self, row: Document, resource: Resource[Any], session: ClientSession, action: str) -> Document:
         """Write a resource with all that follows from it."""
+        for one in getattr(resource, "members", None) or ():
+            one.display = None
         body = resource.model_dump_json(exclude={"meta"}, exclude_none=True)
         if len(body) > LARGEST:
             raise InvalidValueException(detail=f"one resource has at most {LARGEST} bytes")
@@ -174,6 +191,8 @@ class Directory(ScimStorage):
             after |= members.settle(
                 self.editor, self.org, member_of(resource), {k: row.get(k) for k in KEPT}, session
             )
+            if after["affiliation"] not in {None, row.get("affiliation")}:
+                self.admit(self.org)
         self.editor.db.scim_resources.replace_one(
             {"_id": row["_id"], "org": self.org}, after, upsert=True, session=session
         )
@@ -204,6 +223,16 @@ class Directory(ScimStorage):
             version=version_of(row),
         )
         return resource
+
+
+def _bounded(rows: Iterable[Document]) -> Iterator[Document]:
+    """Yield the first rows, as many as a page may hold; the next page goes on after them."""
+    taken = 0
+    for row in rows:
+        taken += len(row["body"])
+        if taken > MOST_BYTES and taken > len(row["body"]):
+            return
+        yield row
 
 
 def member_of(resource: Any) -> Member:

@@ -23,6 +23,7 @@ from lrs.scim import tokens
 ROOT: Final = "/scim/v2"
 METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 LARGEST: Final = 1024 * 1024  # bytes of a request
+LARGEST_QUESTION: Final = 16 * 1024
 WRONG_TOKENS: Final = 30  # of one address within a quarter of an hour
 
 blueprint = Blueprint("scim", __name__)
@@ -42,7 +43,7 @@ def answer(rest: str) -> Response:
     here, speaking = current_services(), library()
     try:
         editor, org = asker()
-        request.max_content_length = LARGEST
+        request.max_content_length = LARGEST_QUESTION if rest.endswith(".search") else LARGEST
         asked = speaking.ScimRequest(
             method=request.method,
             base_url=f"{here.settings.public_url}{ROOT}",
@@ -51,9 +52,7 @@ def answer(rest: str) -> Response:
             headers=list(request.headers.items()),
             body=here.bodies.read(request),
         )
-        if request.method == "POST" and rest.strip("/").lower() == "users":
-            here.part(Limits).check_people(org)
-        told = speaking.answer(editor, org, asked)
+        told = speaking.answer(editor, org, asked, here.part(Limits).check_people)
     except (AccessError, RequestEntityTooLarge) as error:
         told = speaking.refusal(error)
     body = b"" if told.body is None else orjson.dumps(told.body)
@@ -75,6 +74,7 @@ def asker() -> tuple[Editor, str]:
         check_tries(here.db, {name: WRONG_TOKENS}, here.now())
         count_try(here.db, name, here.now())
         raise Unauthenticated("a live token of an organization is needed")
+    here.part(Limits).admit_directory(found["name"], found["org"], request)
     now = here.now()
     who = {"kind": "scim", "id": found["name"], "name": found["label"], "org": found["org"]}
     kept = now.replace(microsecond=now.microsecond // 1000 * 1000)  # as MongoDB keeps it

@@ -5,7 +5,8 @@ Imported with the first request of a directory: the library costs half a second.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Final
 
@@ -20,6 +21,7 @@ from scim2_models import (
     External,
     Filter,
     Group,
+    InvalidFilterException,
     InvalidSyntaxException,
     InvalidValueException,
     Patch,
@@ -48,9 +50,11 @@ from lrs.foundation.errors import (
     Unauthenticated,
     UnknownThing,
 )
-from lrs.scim.directory import Directory
+from lrs.scim.directory import Directory, nothing_refused
 
 MOST_RESULTS: Final = 200
+LONGEST_FILTER: Final = 4000  # characters
+MOST_OPERATIONS: Final = 1000  # of one PATCH
 CLASSES: Final[Mapping[type[Exception], type[SCIMException]]] = {
     Unauthenticated: UnauthorizedException,
     InvalidField: InvalidValueException,
@@ -87,15 +91,33 @@ def service() -> ScimService:
     return ScimService(ScimProvider([User, EnterpriseUser, Group], types, config))
 
 
-def answer(editor: Editor, org: str, asked: ScimRequest) -> ScimResponse:
+def answer(
+    editor: Editor, org: str, asked: ScimRequest, admit: Callable[[str], None] = nothing_refused
+) -> ScimResponse:
     """Return the answer to a request of an organization's directory; raises AccessError."""
     speaks = service()
     try:
-        return ScimHandler(speaks, Directory(editor, org, speaks)).handle(asked)
+        check_size(asked)
+        return ScimHandler(speaks, Directory(editor, org, speaks, admit)).handle(asked)
     except (SCIMException, ValidationError) as error:
         return speaks.error_response(error)
     except RecursionError:
         return speaks.error_response(InvalidSyntaxException(detail="it is nested too deeply"))
+
+
+def check_size(asked: ScimRequest) -> None:
+    """Refuse what would take long to work through; raises SCIMException."""
+    if any(len(value) > LONGEST_FILTER for name, value in asked.query.items() if name.lower() == "filter"):
+        raise InvalidFilterException(detail=f"a filter has at most {LONGEST_FILTER} characters")
+    if asked.method != "PATCH" or not asked.body:
+        return
+    try:
+        told = json.loads(asked.body)
+    except ValueError:
+        return  # the library says what is wrong with it
+    operations = told.get("Operations") if isinstance(told, dict) else None
+    if isinstance(operations, list) and len(operations) > MOST_OPERATIONS:
+        raise InvalidValueException(detail=f"a PATCH has at most {MOST_OPERATIONS} operations")
 
 
 def refusal(error: AccessError | RequestEntityTooLarge) -> ScimResponse:

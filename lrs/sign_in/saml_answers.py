@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from lxml.etree import LxmlError
 from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.exceptions import SignXMLException
 from signxml.verifier import SignatureConfiguration, XMLVerifier
@@ -157,7 +158,7 @@ def _verified(root: Any, certificates: Sequence[str], place: str) -> Any:
             result = XMLVerifier().verify(
                 root, x509_cert=certificate, id_attribute="ID", expect_config=config
             )
-        except (SignXMLException, ValueError, TypeError, KeyError):
+        except (SignXMLException, LxmlError, ValueError, TypeError, KeyError):
             continue
         return parse(result.signed_data)  # type: ignore[union-attr]  # one reference: one result
     raise UnfitAnswer("its signature is not the provider's")

@@ -97,13 +97,15 @@ def _certificate(body: str) -> str:
     try:
         found = x509.load_der_x509_certificate(base64.b64decode("".join(body.split()), validate=True))
         key = found.public_key()
+        pem = found.public_bytes(Encoding.PEM).decode()
+        about_certificate(pem)  # all that its page shows can be read
     except (binascii.Error, ValueError) as error:
         raise UnfitXml("it has a certificate that cannot be read") from error
     if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
         raise UnfitXml("it has a certificate with a key that is neither RSA nor of an elliptic curve")
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < FEWEST_BITS:
         raise UnfitXml(f"it has a key of fewer than {FEWEST_BITS} bits")
-    return found.public_bytes(Encoding.PEM).decode()
+    return pem
 
 
 def about_certificate(certificate: str) -> dict[str, Any]:

@@ -30,8 +30,15 @@ def zone() -> dt.tzinfo:
 
 
 def local(at: dt.datetime) -> dt.datetime:
-    """Return an instant in the time zone of who reads; one without a zone is UTC."""
-    return (at if at.tzinfo else at.replace(tzinfo=dt.UTC)).astimezone(zone())
+    """Return an instant in the time zone of who reads; one without a zone is UTC.
+
+    In the first and the last day of the calendar some zones have none: then it stays in UTC.
+    """
+    at = at if at.tzinfo else at.replace(tzinfo=dt.UTC)
+    try:
+        return at.astimezone(zone())
+    except OverflowError:
+        return at.astimezone(dt.UTC)
 
 
 def language() -> str:

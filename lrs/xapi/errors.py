@@ -126,5 +126,6 @@ STATUS: dict[type[Exception], int] = {
     errors.DocumentConflict: 409,
     errors.PreconditionFailed: 412,
     errors.TooLarge: 413,
+    errors.TooMuchAtOnce: 413,  # the same again would fare no better
     errors.StoreBusy: 503,
 }

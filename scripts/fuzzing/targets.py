@@ -9,7 +9,7 @@ import datetime as dt
 import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -145,7 +145,7 @@ def statements() -> Target:
             for version, setting in settings.items():
                 right = repaired(parsed, version)
                 if fault_of(right, {}, version, "$") is None:
-                    with _suppressed(StatementError):
+                    with suppressed(StatementError):
                         check_recommendations([right.value])
                     prepare(right, setting, 1_780_000_000_000_000)
 
@@ -255,9 +255,9 @@ def parameters() -> Target:
         }
         for version in ("1.0.3", "2.0.0"):
             for kind in ("state", "agent_profile", "activity_profile"):
-                with _suppressed(StatementError):
+                with suppressed(StatementError):
                     Key.parse(kind, asked, version).digest("vendor")  # type: ignore[arg-type]  # one of the kinds
-            with _suppressed(StatementError):
+            with suppressed(StatementError):
                 StatementQuery.parse(asked, version).filter("vendor")  # type: ignore[arg-type]  # a version
 
     documents = {
@@ -304,7 +304,7 @@ def streams() -> Target:
         import csv
 
         unwrapped(data)
-        with _suppressed(StatementError):
+        with suppressed(StatementError):
             stream = JsonStream(io.BytesIO(data))
             if stream.peek() == "{":
                 for _ in stream.members():
@@ -312,7 +312,7 @@ def streams() -> Target:
             else:
                 for _ in stream.elements():
                     pass
-        with _suppressed(StatementError):
+        with suppressed(StatementError):
             rows = _rows(csv.reader(io.StringIO(data.decode(errors="replace"), newline="")))
             header = next(rows, [])
             _check_header(header)
@@ -492,7 +492,7 @@ def commits() -> Target:
     }
 
     def run(data: bytes) -> None:
-        with _suppressed(BadCommit):
+        with suppressed(BadCommit):
             read_sequencing(data)
         sent = read_commit(data)
         for edition, sco in before.items():
@@ -546,7 +546,7 @@ def lti() -> Target:
             token = jwt.api_jws.encode(text, key, algorithm="RS256", headers={"kid": "k"})
             fields = {"id_token": token, "state": "s"}
             login = {name: value for name, value in claims.items() if isinstance(value, str)}
-            with _suppressed(LaunchRefused):
+            with suppressed(LaunchRefused):
                 begin(
                     platform,
                     login | {"login_hint": "h", "target_link_uri": "x"},
@@ -645,7 +645,7 @@ def embedded() -> Target:
         given = json_of(data, dict)
         text = data
         if given is not None and "proof" not in given:
-            with _suppressed(
+            with suppressed(
                 RuleError, ValueError, TypeError, KeyError, AttributeError, RecursionError
             ):  # ours to sign
                 text = json.dumps(
@@ -679,7 +679,7 @@ def pictures() -> Target:
             chunks.append(write_chunk(kind, data[place + 8 : place + 8 + size % 5000]))
             place += 8 + size % 5000
         for again in (b"".join(chunks), PNG_SIGNATURE + write_chunk(b"iTXt", data)):
-            with _suppressed(NotBaked):
+            with suppressed(NotBaked):
                 unbake(again)
 
     stream = io.BytesIO()
@@ -725,15 +725,15 @@ def wallets() -> Target:
             return
         signed = ".".join(b64(json.dumps(given.get(name)).encode()) for name in ("header", "claims"))
         token = f"{signed}.{b64(sign_with(EC_KEY, signed.encode()))}"
-        with _suppressed(WalletRefused):
+        with suppressed(WalletRefused):
             read_proofs(given)
-        with _suppressed(WalletRefused):
+        with suppressed(WalletRefused):
             proofs = read_proofs({"proofs": {"jwt": [token]}})
             nonce_of(proofs)
             holder_of(proofs[0], "https://lrs.example", NOW)
-        with _suppressed(AccessError):
+        with suppressed(AccessError):
             issuer.claims(token, NOW)
-        with _suppressed(jwt.PyJWTError):
+        with suppressed(jwt.PyJWTError):
             jwt.get_unverified_header(token)
 
     at = int(NOW.timestamp())
@@ -744,7 +744,7 @@ def wallets() -> Target:
     return Target(run, seeds(proof, bearer), is_json=True)
 
 
-class _suppressed:  # noqa: N801 -- as contextlib.suppress, which it is but for the instrumentation of coverage
+class suppressed:  # noqa: N801 -- as contextlib.suppress, which it is but for the instrumentation of coverage
     def __init__(self, *kinds: type[Exception]) -> None:
         self.kinds = kinds
 
@@ -753,12 +753,3 @@ class _suppressed:  # noqa: N801 -- as contextlib.suppress, which it is but for 
 
     def __exit__(self, kind: type[BaseException] | None, *_: Any) -> bool:
         return kind is not None and issubclass(kind, self.kinds)
-
-
-TARGETS: Final[Mapping[str, Callable[[], Target]]] = {
-    made.__name__: made
-    for made in (
-        statements, signatures, multipart, packed, parameters, alternate, streams, questions, rosters, rule_files, cron,
-        manifests, archives, commits, lti, tokens, embedded, pictures, wallets,
-    )
-}  # fmt: skip

@@ -18,7 +18,7 @@ from typing import Any
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError, WriteConcernError, WriteError
 
-from statements.errors import StoreBusy
+from statements.errors import StoreBusy, TooMuchAtOnce
 from statements.storage.transaction import DUPLICATE_KEY, in_transaction
 
 Document = dict[str, Any]
@@ -115,10 +115,10 @@ class GroupCommit:
                 self._send_singles(batch)
             else:
                 self._send_whole(batch)
-        except BulkWriteError as error:
+        except (BulkWriteError, TooMuchAtOnce) as error:
             if len(batch) == 1:
                 batch[0].error = error
-            else:  # somebody's id is known already, which is no concern of the others
+            else:  # somebody's id is known already, or they are too many: no concern of each other
                 for ticket in batch:
                     self._send([ticket])
         except (PyMongoError, StoreBusy) as error:

@@ -13,7 +13,7 @@ from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from statements.errors import StoreBusy
+from statements.errors import StoreBusy, TooMuchAtOnce
 
 DURABLE = WriteConcern(w="majority", j=True)
 SNAPSHOT = ReadConcern("snapshot")
@@ -34,7 +34,7 @@ def in_transaction(client: MongoClient[Any], work: Callable[[ClientSession], Res
     """Run `work` in one durable transaction and return its result.
 
     `work` may run several times, each time on a fresh snapshot; an exception of its own aborts the
-    transaction. Raises StoreBusy when conflicts with other writers do not end.
+    transaction. Raises StoreBusy when conflicts with other writers do not end, TooMuchAtOnce.
     """
     deadline = time.monotonic() + MAX_SECONDS
     with client.start_session() as session:
@@ -47,7 +47,7 @@ def in_transaction(client: MongoClient[Any], work: Callable[[ClientSession], Res
                 if session.in_transaction:
                     _abort(session)
                 if _is_too_large(error):
-                    raise StoreBusy("the request changes more than one transaction can hold") from error
+                    raise TooMuchAtOnce from error
                 if not error.has_error_label("TransientTransactionError"):
                     raise
                 if time.monotonic() > deadline:

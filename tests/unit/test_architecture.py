@@ -28,6 +28,7 @@ INTERNAL = {  # never leave over HTTP
     "LakeError", "LakeMissing", "LakeOfOtherLayout", "LakeUnreadable", "LakeTaken",
     "FeedLost", "Unanswerable",  # MongoDB answers then
     "TooLittle",  # of history: a prediction says so
+    "TakenOver",  # of credentials: who took the award over makes it
     "NotCanonical", "UnknownContext", "ChangedContext",  # of proofs: a check that failed says them
 }  # fmt: skip
 

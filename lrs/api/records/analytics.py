@@ -18,7 +18,7 @@ from lrs.analysis.readable_stores import Scope, scope_of
 from lrs.analysis.run import Analyst, cancel, written
 from lrs.api.contract import BYTES, TEXT, Blueprint
 from lrs.api.resource import Resource
-from lrs.api.streams import EXPORTS, streamed
+from lrs.api.streams import EXPORTS, answering, streamed
 from lrs.exchange.columns import Cells, columns_of
 from lrs.exchange.stream import MEDIA_TYPES, stream
 from lrs.foundation.context import current_services
@@ -29,6 +29,7 @@ Document = dict[str, Any]
 blp = Blueprint("analytics", __name__, description="Questions to the statement history")
 MAX_SECONDS = 30.0
 ORG = validate.Length(max=64)
+LONGEST_FILTER, LONGEST_COLUMNS = 6000, 1500  # characters: an address has some 8,000 in all
 
 
 class QueryBody(Schema):
@@ -96,10 +97,10 @@ class ExportArgs(Schema):
 
     format = fields.String(load_default="ndjson", validate=validate.OneOf(sorted(MEDIA_TYPES)))
     filter = fields.String(
-        validate=validate.Length(max=20_000), metadata={"description": "A filter as JSON."}
+        validate=validate.Length(max=LONGEST_FILTER), metadata={"description": "A filter as JSON."}
     )
     columns = fields.String(
-        validate=validate.Length(max=20_000),
+        validate=validate.Length(max=LONGEST_COLUMNS),
         metadata={"description": "Of CSV and Parquet: with commas between, or a JSON list as of `select`."},
     )
     organization = fields.List(fields.String(validate=ORG), load_default=list)
@@ -177,7 +178,8 @@ def query(body: Document) -> Document:
     """Answer a question to the statement history."""
     scope = scope_of(current_services().db, g.principal, body.pop("organizations"))
     analyst = _analyst(scope, body.pop("max_seconds"), body.pop("query_id", None))
-    answer = analyst.ask(body)
+    with answering():
+        answer = analyst.ask(body)
     return {
         "rows": written(answer.rows),
         "cursor": answer.cursor,
@@ -197,10 +199,11 @@ def sql(body: Document) -> Document:
     """Answer one SELECT over the lake's tables, of the stores in reach."""
     services = current_services()
     scope = scope_of(services.db, g.principal, body["organizations"])
-    answer = ask_in_sql(
-        services.db, services.settings.lake_url, body["sql"], scope, services.now(),
-        max_seconds=body["max_seconds"], max_rows=body["limit"],
-    )  # fmt: skip
+    with answering():
+        answer = ask_in_sql(
+            services.db, services.settings.lake_url, body["sql"], scope, services.now(),
+            max_seconds=body["max_seconds"], max_rows=body["limit"],
+        )  # fmt: skip
     columns = [{"name": name, "type": kind} for name, kind in answer.columns]
     return {**asdict(answer), "columns": columns}
 
@@ -307,7 +310,8 @@ def delete(query: Document) -> None:
 def run(query_id: str) -> Document:
     """Run a saved query now and keep the result."""
     found = find(query_id)
-    return _result(found, saved.run(current_services().db, found, current_services().now()))
+    with answering():
+        return _result(found, saved.run(current_services().db, found, current_services().now()))
 
 
 @blp.post("/queries/<query_id>/links", scope="analytics")

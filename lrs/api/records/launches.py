@@ -177,6 +177,16 @@ def end_launch(launch: str) -> Any:
     return ended
 
 
+# before the POST, with which Flask brings an answer of its own to OPTIONS
+@blp.route("/<launch>/fetch", methods=["OPTIONS"], scope=PUBLIC)
+@blp.response(204)
+def fetch_preflight(launch: str) -> Response:  # noqa: ARG001 -- of the address
+    """Let content on other origins call its fetch URL."""
+    response = Response(status=204)
+    response.headers.update(CORS)
+    return response
+
+
 @blp.post("/<launch>/fetch", scope=PUBLIC)
 @blp.response(200, FetchedSchema)
 def fetch(launch: str) -> Response:
@@ -185,14 +195,5 @@ def fetch(launch: str) -> Response:
     secret = request.args.get("k", "")
     answer = launching.take_token(services.db, launch, secret, services.settings.public_url, services.now())
     response: Response = jsonify(answer)
-    response.headers.update(CORS)
-    return response
-
-
-@blp.route("/<launch>/fetch", methods=["OPTIONS"], scope=PUBLIC)
-@blp.response(204)
-def fetch_preflight(launch: str) -> Response:  # noqa: ARG001 -- of the address
-    """Let content on other origins call its fetch URL."""
-    response = Response(status=204)
     response.headers.update(CORS)
     return response

@@ -21,7 +21,7 @@ from lrs.analysis.run import Analyst
 from lrs.analysis.timeline import person_timeline, roster
 from lrs.api.contract import BYTES, TEXT, Blueprint, Instant
 from lrs.api.records import answers
-from lrs.api.records.analytics import json_of
+from lrs.api.records.analytics import LONGEST_FILTER, json_of
 from lrs.api.streams import streamed
 from lrs.exchange.live_tail import ticks
 from lrs.foundation.context import current_services
@@ -87,7 +87,7 @@ class TailArgs(Schema):
     """Which statements to show as they come."""
 
     filter = fields.String(
-        validate=validate.Length(max=20_000), metadata={"description": "A filter as JSON."}
+        validate=validate.Length(max=LONGEST_FILTER), metadata={"description": "A filter as JSON."}
     )
     organization = fields.List(fields.String(validate=NAME), load_default=list)
 

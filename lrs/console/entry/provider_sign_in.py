@@ -25,6 +25,7 @@ SAML_COOKIE: Final = "laurel-saml"
 PATH: Final = "/login"
 LONGEST_TOLD: Final = 300  # characters of what a trial shows
 MOST_TOLD: Final = 60
+MOST_KNOWN: Final = 200  # providers that a process remembers; each change of one is another
 
 blueprint = Pages("provider_sign_in", __name__)
 
@@ -49,6 +50,8 @@ def oidc_provider(kept: Document | None) -> oidc.Provider:
         )
         if made is None:
             raise UnknownThing("login provider", "that is configured")
+        if len(known) >= MOST_KNOWN:
+            known.clear()
         known[name] = made
     return known[name]
 

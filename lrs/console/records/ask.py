@@ -19,6 +19,7 @@ from lrs.analysis.readable_stores import Scope, scope_of
 from lrs.analysis.reports.catalogue import as_picture
 from lrs.analysis.run import Analyst, Answer, written
 from lrs.api.rights import directory
+from lrs.api.streams import answering
 from lrs.console.lists import asked
 from lrs.console.models import asked_statements
 from lrs.console.models.chart import Drawing, drawing
@@ -97,7 +98,8 @@ def ask() -> Response:
     analyst = _analyst(wanted)
     try:
         body = given(text)
-        answer = analyst.ask(body)
+        with answering():
+            answer = analyst.ask(body)
         shown = shown_of(
             analyst, body, answer, wanted.get("as", "auto"), link=lambda one: statements_of(one, wanted)
         )
@@ -281,7 +283,8 @@ def ask_png() -> Response:
 def _picture(form: str) -> Response:
     wanted = asked("org", "as")
     body, analyst = given(request.args.get("q", "{}")), _analyst(wanted)
-    shown = shown_of(analyst, body, analyst.ask(body), wanted.get("as", "auto"))
+    with answering():
+        shown = shown_of(analyst, body, analyst.ask(body), wanted.get("as", "auto"))
     if shown is None or shown.report is None:
         raise InvalidField("q", "has no picture: it has no group, or nothing that can be drawn")
     report = replace(
@@ -295,7 +298,9 @@ def _all_rows() -> tuple[Document, Answer, list[str]]:
     whole = {**body, "limit": ALL_ROWS}
     query = analyst.parse(whole)
     grouped = [*(one.name for one in query.group), *(one.name for one in query.measures)]
-    return body, analyst.ask(whole), grouped if query.is_grouped else [one.name for one in query.select]
+    with answering():
+        answer = analyst.ask(whole)
+    return body, answer, grouped if query.is_grouped else [one.name for one in query.select]
 
 
 def _file(form: str) -> dict[str, str]:

@@ -94,7 +94,7 @@ class Reader:
         if not (is_number or is_written):
             self.refuse(path, "must be a number")
             return None
-        value = float(found)
+        value = float(found.strip() if isinstance(found, str) else found)
         if not math.isfinite(value) or not within[0] <= value <= within[1]:
             self.refuse(path, f"must be within {within[0]:g} and {within[1]:g}", is_range=True)
             return None

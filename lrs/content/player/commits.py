@@ -47,7 +47,7 @@ def read_commit(body: bytes) -> Sent:
         given = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise BadCommit("the body is not JSON") from error
-    if not isinstance(given, dict) or not _is_shallow(given, DEEPEST):
+    if not isinstance(given, dict) or not is_shallow(given):
         raise BadCommit("the body is not a commit")
     is_change = "change" in given
     cmi = given.get("change" if is_change else "cmi")
@@ -94,11 +94,12 @@ def _claim(given: Any) -> Claim | None:
     )
 
 
-def _is_shallow(value: Any, depth: int) -> bool:
+def is_shallow(value: Any, depth: int = DEEPEST) -> bool:
+    """Tell whether lists and objects lie within one another no deeper than that."""
     if not isinstance(value, dict | list):
         return True
     inner = value.values() if isinstance(value, dict) else value
-    return depth > 0 and all(_is_shallow(one, depth - 1) for one in inner)
+    return depth > 0 and all(is_shallow(one, depth - 1) for one in inner)
 
 
 def merged(stored: Mapping[str, Any], change: Mapping[str, Any]) -> Json:

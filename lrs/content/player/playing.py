@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 from urllib.parse import quote
 
+import orjson
 from pymongo.database import Database
 
 from lrs.content.attempts.changing import Changes
@@ -18,7 +19,7 @@ from lrs.content.attempts.relaunching import Facts, Mode, initial_cmi
 from lrs.content.attempts.results.rollup import Claim
 from lrs.content.attempts.store import get_attempt, record_of
 from lrs.content.origin.addresses import FILES
-from lrs.content.player.commits import Sent, answer, merged, refusal
+from lrs.content.player.commits import LARGEST, BadCommit, Sent, answer, merged, refusal
 from lrs.content.player.shelf import Shelved, text_of
 from lrs.foundation.errors import UnknownThing
 
@@ -142,17 +143,25 @@ class Play:
             return refusal(edition, "this run was never opened")
         except UnknownThing:
             return refusal(edition, "there is no such part")
+        except BadCommit as error:
+            return refusal(edition, error.reason)
         return answer(edition, receipt, now)
 
     def _whole(self, sent: Sent) -> Commit:
-        """Return the commit with all its data, where only what changed was sent; raises UnknownRun."""
+        """Return the commit with all its data, where only what changed was sent.
+
+        Raises UnknownRun, and BadCommit for changes that come to more than a commit may hold.
+        """
         commit = sent.commit
         if sent.base is None:
             return commit
         known: Sco = record_of(self.db, self.launch["attempt"], sent.part)
         if known.run is None or known.run.number != commit.run or known.run.sequence < sent.base:
             raise UnknownRun(commit.run)
-        return Commit(commit.run, commit.sequence, merged(known.cmi, commit.cmi), commit.end)
+        whole = merged(known.cmi, commit.cmi)
+        if len(orjson.dumps(whole)) > LARGEST:
+            raise BadCommit(f"all of its data have more than {LARGEST >> 20} MB")
+        return Commit(commit.run, commit.sequence, whole, commit.end)
 
 
 def _shown(row: Document | None) -> Document:

@@ -18,7 +18,7 @@ from pymongo.database import Database
 
 from lrs.content.attempts.results.scores import scored
 from lrs.content.attempts.statements import score_of
-from lrs.content.player.commits import BadCommit
+from lrs.content.player.commits import BadCommit, is_shallow
 from lrs.content.telling import tell, writer_of
 from statements.errors import StatementError
 
@@ -66,6 +66,8 @@ def read_report(body: bytes) -> Report:
     statement = given.get("statement") if isinstance(given, dict) else None
     if not isinstance(serial, str) or not 1 <= len(serial) <= 100 or not isinstance(statement, dict):
         raise BadCommit("the body is not a report")
+    if not is_shallow(statement):
+        raise BadCommit("the statement is nested too deeply")
     return Report(serial, statement)
 
 

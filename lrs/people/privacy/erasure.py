@@ -26,6 +26,7 @@ from lrs.access.organizations import VENDOR
 from lrs.foundation.audit import Editor, new_id
 from lrs.foundation.errors import Collision
 from lrs.people.privacy import legal_holds
+from lrs.people.privacy.erasure_in_directories import forget_in_directories
 from lrs.people.privacy.erasure_of_refusals import drop_refusals
 from lrs.people.records import MBOX, get_person, same_mailbox
 from rules.credentials.store import CredentialStore
@@ -383,7 +384,7 @@ def _finish(editor: Editor, person: Document, record: Document, pseudonym: Docum
             shown.delete_many({"org": VENDOR, "person": person["_id"]}, session=session)
         db.excuses.delete_many({"person": person["_id"]}, session=session)  # reasons tell of illness
         whose = {"person": {"$in": [person["_id"], *pointers]}}
-        _forget_in_directories(db, whose, editor.now, session)
+        forget_in_directories(db, whose, editor.now, session)
         db.mails.delete_many({"org": VENDOR, **whose}, session=session)
         db.bookings.delete_many({"person": person["_id"]}, session=session)
         db.calendar_feeds.delete_many({"org": VENDOR, "person": person["_id"]}, session=session)
@@ -442,18 +443,6 @@ def _drop_standing(editor: Editor, person: str, session: ClientSession) -> Docum
     db.credential_subjects.delete_many({"_id": person}, session=session)
     db.credential_displays.delete_many(held, session=session)
     return {"affiliations": ended.modified_count, "credentials": gone.deleted_count}
-
-
-def _forget_in_directories(
-    db: Database[Document], whose: Mapping[str, Any], now: dt.datetime, session: ClientSession
-) -> None:
-    """Forget what organizations' directories said of somebody, and what the audit keeps of that."""
-    kept = [row["_id"] for row in db.scim_resources.find(whose, {"_id": 1}, session=session)]
-    db.scim_resources.delete_many({"_id": {"$in": kept}}, session=session)
-    emptied = {"before": None, "after": None, "redacted_at": now}
-    db.audit.update_many(
-        {"thing": {"$in": kept}, "kind": "scim resource"}, {"$set": emptied}, session=session
-    )
 
 
 def _redact_audit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from heapq import nsmallest
 from typing import Any, Final
 
 from flask import Response, g, request
@@ -31,6 +32,7 @@ from statements.intake.attachments import Part
 
 Document = dict[str, Any]
 RECENT: Final = dt.timedelta(days=30)
+AT_ONCE: Final = 500  # people who are read together: an organization may have many
 
 blueprint = Teaching("instructor_signing", __name__)
 
@@ -64,13 +66,14 @@ def people_of_source(source: str, words: str) -> list[Document]:
         ids = ids if members is None else sorted(set(ids) & set(members))
     else:
         ids = known.members_of(visible_org(name))
-    rows = [one for one in db.people.find({"_id": {"$in": ids}}) if one["_id"] != me()["_id"]]
-    shown = known.present_each(rows)
-    low = words.lower()
-    found = [
-        one for one in shown if low in (one.get("name") or "").lower() or low in (one.get("email") or "")
-    ]
-    return sorted(found, key=lambda one: (one.get("name") or "").lower())[: signing.MOST]
+    low, others = words.lower(), [one for one in ids if one != me()["_id"]]
+    found = (
+        one
+        for start in range(0, len(others), AT_ONCE)
+        for one in known.present_each(list(db.people.find({"_id": {"$in": others[start : start + AT_ONCE]}})))
+        if low in (one.get("name") or "").lower() or low in (one.get("email") or "")
+    )
+    return nsmallest(signing.MOST, found, key=lambda one: (one.get("name") or "").lower())
 
 
 @blueprint.post("/instructor/sign-off", scope="assess")

@@ -197,8 +197,10 @@ def test_refusals_of_the_connection_carry_what_xapi_answers_carry(
     assert answer.status == status
     assert answer.headers["X-Experience-API-Version"] == "1.0.3"
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    assert answer.headers["Content-Type"] == "application/json"
-    assert set(json.loads(answer.read())) == {"error", "message", "path", "errorId"}
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    told = json.loads(answer.read())
+    assert set(told) == {"error", "message", "type", "title", "status", "detail", "path", "errorId"}
+    assert told["status"] == status
 
 
 def test_broken_chunks_are_a_400_that_ends_the_connection(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import io
 import json
@@ -19,13 +20,15 @@ from flask.testing import FlaskClient
 
 from lrs.access.clients import OWN_CLIENT, create_client
 from lrs.access.organizations import create_org
-from lrs.analysis import saved
+from lrs.analysis import run, saved
 from lrs.analysis.deals import compare, import_csv
 from lrs.analysis.figures.confidence_intervals import mean_difference, rate_difference, wilson
 from lrs.analysis.figures.interval import Interval
 from lrs.analysis.readable_stores import Scope
+from lrs.analysis.run import Analyst
 from lrs.api.records import reports
-from lrs.foundation.errors import InvalidField
+from lrs.foundation.errors import Collision, InvalidField
+from statements.errors import InvalidQuery
 
 pytestmark = pytest.mark.described
 
@@ -444,3 +447,125 @@ def test_instants_of_an_answer_are_rfc_3339(client: FlaskClient, db: Any, keys: 
         assert dt.datetime.fromisoformat(result["rows"][0]["month"]) == dt.datetime(
             2026, 6, 30, 22, tzinfo=dt.UTC
         )
+
+
+def test_a_page_of_long_texts_is_shorter_and_goes_on(
+    client: FlaskClient, keys: dict[str, Headers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A column may be made from the whole statement: what a page holds is counted while it is read."""
+    monkeypatch.setattr(run, "MOST_BYTES", 5000)
+    notes = {"result": {"extensions": {"http://x.example/note": "n" * 2000}}}
+    send(client, keys["north"], *"abcdefg", **notes)
+    body: dict[str, Any] = {
+        "select": ["id", {"field": "result.extensions", "key": "http://x.example/note", "name": "note"}],
+        "limit": 100,
+    }
+    seen, cursor = [], None
+    while True:
+        answer = ask(client, keys["north"], body | ({"cursor": cursor} if cursor else {})).json
+        assert 1 <= len(answer["rows"]) <= 3
+        assert all(len(row["note"]) == 2000 for row in answer["rows"])
+        seen += [row["id"] for row in answer["rows"]]
+        cursor = answer["cursor"]
+        if cursor is None:
+            break
+    assert len(seen) == len(set(seen)) == 7
+
+
+def test_questions_of_one_organization_leave_threads_to_the_others(
+    client: FlaskClient, keys: dict[str, Headers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = client.application
+    threads = app.extensions["laurel"].settings.web_threads
+    begun, over = threading.Semaphore(0), threading.Event()
+    whole = Analyst.ask
+
+    def slow(self: Analyst, expression: Any) -> Any:
+        begun.release()
+        over.wait(30)
+        return whole(self, expression)
+
+    monkeypatch.setattr(Analyst, "ask", slow)
+    statuses: list[int] = []
+
+    def asking(org: str) -> None:
+        statuses.append(ask(app.test_client(), keys[org], COUNT).status_code)
+
+    at_work = [threading.Thread(target=asking, args=("north",)) for _ in range(threads // 4)]
+    for one in at_work:
+        one.start()
+    for _ in at_work:
+        assert begun.acquire(timeout=30)
+    refused = ask(client, keys["north"], COUNT)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "30")
+    other = threading.Thread(target=asking, args=("south",))
+    other.start()
+    assert begun.acquire(timeout=30), "another organization is answered"
+    over.set()
+    for one in [*at_work, other]:
+        one.join()
+    assert statuses == [200] * (threads // 4 + 1)
+    assert ask(client, keys["north"], COUNT).status_code == 200
+
+
+def kept(db: Any, name: str = "q", **expression: Any) -> Any:
+    return saved.create(
+        db, name=name, owner="o", org="north", scope=Scope(("north",)), schedule=None, now=NOW,
+        expression=expression or COUNT,
+    )  # fmt: skip
+
+
+def test_an_answer_that_is_too_large_to_be_kept_is_told_so(
+    client: FlaskClient, db: Any, keys: dict[str, Headers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a scheduled question would fail for ever, and with it those after it."""
+    monkeypatch.setattr(saved, "LARGEST", 1000)
+    send(client, keys["north"], *(f"{'a' * 40}{n}" for n in range(30)))
+    one = kept(db, select=["actor"], limit=100)
+    result = saved.run(db, one, NOW)
+    assert (result["rows"], "larger than" in result["error"]) == ([], True)
+    assert saved.latest(db, one)["error"] == result["error"]
+
+
+@pytest.mark.parametrize("value", [2**63, 10**30, {"$date": 1}, {"$oid": "x"}])
+def test_whatever_an_extension_holds_a_kept_answer_is_kept_or_refused(
+    client: FlaskClient, db: Any, keys: dict[str, Headers], value: Any
+) -> None:
+    send(client, keys["north"], "a", result={"extensions": {"http://x.example/e": value}})
+    column = {"field": "result.extensions", "key": "http://x.example/e", "name": "e"}
+    for question in ({"select": [column]}, {"group": [column]}, {"measures": {"e": {"sum": column}}}):
+        with contextlib.suppress(InvalidQuery):
+            result = saved.run(db, kept(db, **question), NOW)
+            assert result.get("error") or len(result["rows"]) == 1
+
+
+def test_of_many_answers_the_newest_are_kept(db: Any, keys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saved, "KEPT", 3)
+    one, other = kept(db), kept(db, "other")
+    saved.run(db, other, NOW)
+    for minute in range(6):
+        saved.run(db, one, NOW + dt.timedelta(minutes=minute))
+    found = db.query_results.find({"query": one["_id"]}).sort("at", 1)
+    assert [row["at"].minute for row in found] == [3, 4, 5]
+    assert db.query_results.count_documents({"query": other["_id"]}) == 1
+
+
+def test_an_organization_keeps_so_many_questions_and_links(
+    db: Any, keys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saved, "MOST", 2)
+    monkeypatch.setattr(saved, "MOST_LINKS", 2)
+    one = kept(db)
+    kept(db, "b")
+    with pytest.raises(Collision):
+        kept(db, "c")
+    assert db.saved_queries.count_documents({}) == 2
+    day = dt.timedelta(days=1)
+    tokens = [saved.share(db, one, NOW, day)[0] for _ in range(2)]
+    with pytest.raises(Collision):
+        saved.share(db, one, NOW, day)
+    assert saved.shared(db, tokens[0], NOW)["_id"] == one["_id"]
+    later = NOW + 2 * day
+    fresh, _ = saved.share(db, one, later, day)  # those that ran out make room
+    assert saved.shared(db, fresh, later)["_id"] == one["_id"]
+    assert len(db.saved_queries.find_one({"_id": one["_id"]})["links"]) == 1

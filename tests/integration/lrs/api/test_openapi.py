@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from typing import Any
 
 import pytest
@@ -128,3 +130,31 @@ def test_an_answer_that_contradicts_the_document_is_noticed(
     found = Judge(json.dumps(document)).contradictions("GET", "/api/v1/orgs", answer)
     assert told in "; ".join(found)
     assert bool(told) == bool(found)
+
+
+def test_an_address_of_the_document_fits_one_template(app: Flask) -> None:
+    """`Allow` names the methods of the template that was meant: words of ours are no ids (RFC 9110 10.2.1)."""
+    methods: dict[str, set[str]] = {}
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith("/api/v1/"):
+            methods.setdefault(re.sub(r"<(?:[^:<>]+:)?", "<", rule.rule), set()).update(rule.methods or ())
+    adapter, wrong = app.url_map.bind("lrs.example"), []
+    for one, other in itertools.combinations(sorted(methods), 2):
+        pairs = list(itertools.zip_longest(one.split("/"), other.split("/"), fillvalue=""))
+        if any(a != b and not (a.startswith("<") or b.startswith("<")) for a, b in pairs) or "" in (
+            part for pair in pairs[1:] for part in pair
+        ):
+            continue
+        first = next(a for a, b in pairs if a != b and ("<" in a) != ("<" in b))
+        meant = one if not first.startswith("<") else other
+        path = "/".join("x" if a.startswith("<") and b.startswith("<") else min(a, b, key=lambda s: "<" in s)
+                        for a, b in pairs)  # fmt: skip
+        allowed = set(adapter.allowed_methods(path))
+        if allowed != methods[meant]:
+            wrong.append(f"{path}: {sorted(allowed)}, and {meant} has {sorted(methods[meant])}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_preflight_of_a_fetch_url_is_answered_for_any_origin(client: FlaskClient) -> None:
+    answer = client.options("/api/v1/launches/x/fetch")
+    assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (204, "*")

@@ -299,6 +299,23 @@ def test_a_change_is_merged_into_what_it_is_a_change_of(quiz: tuple[Story, str, 
     )
 
 
+def test_changes_come_to_no_more_than_a_commit_may_hold(quiz: tuple[Story, str, int]) -> None:
+    """Else a browser that goes on telling more would fill the record until MongoDB refuses it, with a failure."""
+    story, path, run = quiz
+    told = []
+    for number in range(1, 5):
+        much = {f"more{number}": "x" * (5 << 20)}
+        sent = {"cmi": much} if number == 1 else {"base": 1, "change": much}
+        body = {"part": "quiz", "run": run, "sequence": number, **sent}
+        answer = story.client.post(f"{path}commit", json=body)
+        assert answer.status_code == 200
+        told.append(answer.json["result"])
+    assert told == ["true", "false", "false", "false"]
+    (row,) = story.db.attempt_scos.find()
+    assert b"more1" in row["record"]
+    assert b"more2" not in row["record"]
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -178,6 +178,19 @@ def test_a_changed_answer_is_refused(
     refused(db, come_back(client, idp, root), "its signature is not the provider")
 
 
+@pytest.mark.parametrize(
+    ("element", "text"), [("SignatureValue", "§§"), ("DigestValue", "%"), ("X509Certificate", "x")]
+)
+def test_a_signature_that_is_no_signature_at_all_is_refused(
+    app: Flask, db: Db, idp: SamlProvider, provider: str, client: FlaskClient, element: str, text: str
+) -> None:
+    """Found by fuzzing: the schema of signatures refuses it by an error of its own kind."""
+    go(client, idp)
+    root = idp.response()
+    root.find(f".//ds:{element}", NS).text = text
+    refused(db, come_back(client, idp, root), "is not accepted")
+
+
 def test_a_response_whose_own_signature_is_broken_is_refused_although_the_assertion_s_holds(
     app: Flask, db: Db, idp: SamlProvider, provider: str, client: FlaskClient
 ) -> None:
@@ -333,6 +346,14 @@ def test_metadata_that_is_not_a_provider_s_is_refused(
 ) -> None:
     with pytest.raises(InvalidField, match=reason):
         saml_metadata.read(idp.metadata(**more).encode())
+
+
+def test_metadata_with_a_certificate_of_a_broken_name_is_refused(idp: SamlProvider) -> None:
+    """Found by fuzzing: the key can be read, and the page of the provider could not be shown any more."""
+    text = base64.b64decode("".join(idp.certificate.split("-----")[2].split()))
+    broken = base64.b64encode(text.replace(b"idp.example", b"idp.e\x94ample")).decode()
+    with pytest.raises(InvalidField, match="cannot be read"):
+        saml_metadata.read(idp.metadata(certificate=broken).encode())
 
 
 def test_a_provider_is_added_by_its_pasted_metadata(

@@ -27,7 +27,7 @@ from factories import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
 from statement_strategies import statements
 
 from statements.errors import (
@@ -37,6 +37,7 @@ from statements.errors import (
     InvalidStatement,
     StatementConflict,
     StatementNotFound,
+    TooMuchAtOnce,
 )
 from statements.ingest import Writer, store_statements
 from statements.intake.attachments import Part
@@ -47,7 +48,7 @@ from statements.query.parameters import StatementQuery
 from statements.query.present import attachment_hashes, present
 from statements.storage.group_commit import GroupCommit
 from statements.storage.store import StatementStore, statements_of
-from statements.storage.transaction import DURABLE
+from statements.storage.transaction import DURABLE, in_transaction
 
 Json = dict[str, Any]
 NOW = dt.datetime(2026, 5, 4, 12, tzinfo=dt.UTC)
@@ -677,3 +678,38 @@ def test_large_statement_is_stored_whole(store: StatementStore) -> None:
     ):
         statement_id = send(store, make_statement(result={"extensions": extensions}))[0]
         assert read(store, statement_id)["result"]["extensions"] == extensions
+
+
+def test_what_one_transaction_does_not_hold_is_told_as_too_much_and_not_as_busy(
+    db: Database[Json], store: StatementStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client would send the same again after 503 for ever; with others in one write, they are written all the same."""
+    whole = GroupCommit._send_whole
+
+    def refusing(self: GroupCommit, batch: list[Any]) -> None:
+        if sum(len(ticket.documents) for ticket in batch) > 10:
+            in_transaction(db.client, too_large)
+        whole(self, batch)
+
+    def too_large(_: Any) -> None:
+        raise OperationFailure("TransactionTooLargeForCache", 388)
+
+    monkeypatch.setattr(GroupCommit, "_send_whole", refusing)
+    batches = [[make_statement() for _ in range(count)] for count in (6, 11, 6)]
+    outcomes: list[str] = []
+
+    def sending(batch: list[Json]) -> None:
+        try:
+            send(store, batch)
+        except TooMuchAtOnce:
+            outcomes.append("too much")
+        else:
+            outcomes.append("stored")
+
+    at_once = [threading.Thread(target=sending, args=(batch,)) for batch in batches]
+    for one in at_once:
+        one.start()
+    for one in at_once:
+        one.join()
+    assert sorted(outcomes) == ["stored", "stored", "too much"]
+    assert db.statements.count_documents({}) == 12

@@ -159,6 +159,13 @@ def test_impossible_values_are_refused_by_element_and_code_and_the_rest_is_read(
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("text", ["0.5\x1c", " 0.5\u2003", "\t.5"])
+def test_a_number_with_blanks_of_any_kind_around_it_is_read(text: str) -> None:
+    """Found by fuzzing: what counts as a blank to `strip` is not always one to `float`."""
+    reading, refusals = read("2004", {"score": {"scaled": text}})
+    assert (reading.score is not None and reading.score.scaled, refusals) == (0.5, ())
+
+
 def test_1_2_has_one_code_for_impossible_values() -> None:
     _, refusals = read("1.2", cmi12(lesson_status="done", score={"raw": "NaN"}, session_time="1h"))
     assert {(one.element, one.code) for one in refusals} == {

@@ -60,8 +60,11 @@ def test_no_other_verb_is_said_for_the_learner(verb: Any) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"[]", b"{}", b'{"serial": "", "statement": {}}', b'{"serial": "x", "statement": []}', b"\xff"],
-)
+    [
+        b"", b"[]", b"{}", b'{"serial": "", "statement": {}}', b'{"serial": "x", "statement": []}', b"\xff",
+        b'{"serial": "x", "statement": {"object": {"definition": {"choices": ' + b"[" * 300 + b"]" * 300 + b"}}}}",
+    ],
+)  # fmt: skip
 def test_a_body_that_is_no_report_is_refused(body: bytes) -> None:
     with pytest.raises(BadCommit):
         read_report(body)
