@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+
 from rules.catalogue.rule_set import RuleSet
 from rules.language.engagement import Engagement, Recall, Season
 

@@ -515,7 +515,10 @@ LINES = [
     line("POST /me/elsewhere", kind="page"),
     line("GET /me/settings", kind="page"),
     line("GET /me/data.json", kind="page"),
-    *(line(f"POST /me/settings/{name}", kind="page") for name in ("sharing", "taking-part", "mail", "password")),
+    *(
+        line(f"POST /me/settings/{name}", kind="page")
+        for name in ("sharing", "taking-part", "mail", "password")
+    ),
     line("POST /me/settings/erasure", kind="page"),
     line("POST /preferences", kind="public", why="keeps a choice in a cookie of this browser"),
     line("GET /login", kind="public", why="the login page"),

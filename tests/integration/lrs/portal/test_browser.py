@@ -17,7 +17,16 @@ from lrs.content.attempts.sending import send
 from lrs.foundation.context import utc_now
 from lrs.people import affiliations
 
-MINE = ("/me", "/me/certifications/sales-pro", "/me/record", "/me/elsewhere", "/me/history", "/me/settings", "/me/progress", "/me/questions")
+MINE = (
+    "/me",
+    "/me/certifications/sales-pro",
+    "/me/record",
+    "/me/elsewhere",
+    "/me/history",
+    "/me/settings",
+    "/me/progress",
+    "/me/questions",
+)
 OURS = ("/partner", "/partner/people", "/partner/people/import", "/partner/due", "/partner/reports")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 

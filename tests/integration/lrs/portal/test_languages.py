@@ -17,7 +17,16 @@ from served_pages import AXE, TAGS
 
 from lrs.words.catalogues import COMPLETE, LANGUAGES, say
 
-MINE = ("/me", "/me/certifications/sales-pro", "/me/record", "/me/elsewhere", "/me/history", "/me/settings", "/me/progress", "/me/questions")
+MINE = (
+    "/me",
+    "/me/certifications/sales-pro",
+    "/me/record",
+    "/me/elsewhere",
+    "/me/history",
+    "/me/settings",
+    "/me/progress",
+    "/me/questions",
+)
 OURS = ("/partner", "/partner/people", "/partner/people/import", "/partner/due", "/partner/reports")
 OFFICE = (
     "/console", "/console/people", "/console/partners", "/console/partners/borealis", "/console/certifications",
