@@ -110,7 +110,7 @@ def lines(tour: Tour, files: dict[str, str]) -> Iterator[list[str]]:
         "assignments list", "assignments people first-steps --organization aurora --state overdue",
         f"assignments explain {ANA_MAIL} first-steps",
         "engagement boards", f"engagement explain {ANA_MAIL}", f"engagement explain {ANA_MAIL} --json",
-        "engagement rebuild",
+        "engagement rebuild", "orgs sso-only borealis off",
         "credentials list", "credentials list --certification sales-pro",
         f"credentials list --person {ANA_MAIL}", "credentials keys list", "credentials keys add",
         "credentials keys relock", "users reset-second-factor typed@vendor.example",

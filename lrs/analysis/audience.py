@@ -118,6 +118,11 @@ def only(db: Database[Document], scope: Scope, person: str) -> Audience:
     )
 
 
+def alone(db: Database[Document], person: str) -> Audience:
+    """Return one person as an audience for their own page: wherever they belong or belonged."""
+    return Audience(Scope(()), {}, {}, tuple(_memberships(db, None, None, person=person)), everybody=False)
+
+
 def tiers_at(db: Database[Document], orgs: list[str], at: dt.datetime) -> dict[str, Tiers]:
     """Return the tiers of each organization at an instant, as far as some were ever decided."""
     return {
@@ -132,9 +137,11 @@ def tiers_at(db: Database[Document], orgs: list[str], at: dt.datetime) -> dict[s
 
 
 def _memberships(
-    db: Database[Document], orgs: list[str], role: str | None, *, person: str | None = None
+    db: Database[Document], orgs: list[str] | None, role: str | None, *, person: str | None = None
 ) -> list[Membership]:
-    wanted: Document = {"org": {"$in": orgs}, "primary": True, "confirmed_at": {"$ne": None}}
+    wanted: Document = {"primary": True, "confirmed_at": {"$ne": None}}
+    if orgs is not None:
+        wanted["org"] = {"$in": orgs}
     if person is not None:
         wanted["person"] = person
     if role is not None:

@@ -52,10 +52,12 @@ def asked_people(
         for name in sorted(certifications)
         if any(version.document.targets for version in rules.certifications[name].versions)
     ]
-    members = whom.at(now) if wanted else {}
+    if not wanted:
+        return
+    members = whom.at(now)
     states = _states(db, wanted, set(members), now)
     needs = needs_of(target for name in wanted for target in targets_of(rules.certifications[name]))
-    places, orders = _places(db, whom, needs) if wanted else {}, orders_of(rules)
+    places, orders = _places(db, whom, needs), orders_of(rules)
     named = named_of(db, needs, list(members))
     for name in wanted:
         published = rules.certifications[name]

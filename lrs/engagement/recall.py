@@ -51,10 +51,22 @@ INDEXES: dict[str, list[IndexModel]] = {
 }
 
 
-def cards_of(db: Database[Document], rules: RuleSet, person: str, now: dt.datetime) -> list[Card]:
-    """Return all questions about what somebody holds now, each with how it stands."""
+def cards_of(
+    db: Database[Document],
+    rules: RuleSet,
+    person: str,
+    now: dt.datetime,
+    held: set[str] | None = None,
+) -> list[Card]:
+    """Return all questions about what somebody holds now, each with how it stands.
+
+    `held` are the certifications held now, where the caller knows them.
+    """
     published = recalls(rules, now)
-    passes = held_passes(db, person, sorted({one.certification for one in published}), now)
+    about = {one.certification for one in published}
+    held = held_among(db, person, about, now) if held is None else about & held
+    wanted = {"org": VENDOR, "person": person, "certification": {"$in": sorted(held)}}
+    passes = passes_of(db, wanted, now) if held else {}
     asked = [one for one in published if one.certification in passes]
     if not asked:
         return []
@@ -66,25 +78,20 @@ def cards_of(db: Database[Document], rules: RuleSet, person: str, now: dt.dateti
     ]
 
 
-def held_passes(
-    db: Database[Document], person: str, certifications: Sequence[str], now: dt.datetime
-) -> dict[str, list[dt.datetime]]:
-    """Return when somebody passed what they hold now: the beginnings of its periods, by certification."""
-    if not certifications:
-        return {}
-    wanted = {"org": VENDOR, "person": person, "certification": {"$in": list(certifications)}}
-    held = {
-        row["certification"]
-        for row in db.standings.find(wanted, {"certification": 1, "states": 1})
-        if (found := state_at(row, now)) is not None and found.counts and found.state in HELD_STATES
-    }
-    return {name: each for name, each in passes_of(db, wanted, now).items() if name in held}
+def held_among(
+    db: Database[Document], person: str, certifications: Collection[str], now: dt.datetime
+) -> set[str]:
+    """Return which of some certifications somebody holds now."""
+    wanted = {"org": VENDOR, "person": person, "certification": {"$in": sorted(certifications)}}
+    rows = db.standings.find(wanted, {"certification": 1, "states": 1}) if certifications else ()
+    found = ((row["certification"], state_at(row, now)) for row in rows)
+    return {name for name, one in found if one and one.counts and one.state in HELD_STATES}
 
 
 def passes_of(
     db: Database[Document], wanted: Mapping[str, Any], now: dt.datetime
 ) -> dict[str, list[dt.datetime]]:
-    """Return when periods of some awards began by now, by certification."""
+    """Return when periods of some awards began by now, the passes, by certification."""
     found: dict[str, list[dt.datetime]] = defaultdict(list)
     for row in db.awards.find(wanted, {"certification": 1, "periods.awarded_at": 1}):
         for period in row.get("periods", ()):

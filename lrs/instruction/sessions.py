@@ -149,6 +149,8 @@ def by_activity(
     found = list(
         db.training_sessions.find(wanted, hint="about").sort("begins_at", ASCENDING).limit(SUGGESTED)
     )
+    if not found:
+        return {}
     mine, taken = bookings.of_person(db, person), bookings.counts(db, found)
     free = [one for one in found if one["_id"] in mine or taken[one["_id"]]["booked"] < one["seats"]]
     first: dict[str, Document] = {}

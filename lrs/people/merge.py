@@ -14,6 +14,7 @@ from pymongo.database import Database
 from lrs.access.organizations import VENDOR
 from lrs.foundation.audit import Editor, new_id
 from lrs.foundation.errors import InvalidField, Outdated
+from lrs.people import merged_rows
 from lrs.people.records import check_ifi, get_person, same_mailbox
 from rules.engine import merges
 from rules.engine.affiliations import holding
@@ -25,7 +26,6 @@ from rules.evaluation.award_ids import award_id
 Document = dict[str, Any]
 FOREVER: Final = dt.datetime.max.replace(tzinfo=dt.UTC)
 BEFORE: Final = dt.datetime.min.replace(tzinfo=dt.UTC)
-SEATED: Final = ("booked", "waiting")  # of bookings: who has a seat, or will have one
 
 
 def basis(*persons: Document) -> str:
@@ -106,8 +106,8 @@ def merge(editor: Editor, kept: str, gone: str, expected: str | None = None) -> 
         theirs = {"person": other["_id"]}
         for about in (editor.db.excuses, editor.db.scim_resources):
             about.update_many(theirs, {"$set": {"person": one["_id"]}}, session=session)
-        _move_bookings(editor, other["_id"], one["_id"], session)
-        _move_cards(editor, other["_id"], one["_id"], session)
+        merged_rows.move_bookings(editor, other["_id"], one["_id"], session)
+        merged_rows.move_cards(editor, other["_id"], one["_id"], session)
         evaluation_queue.unite_stores(editor.db, [one["_id"], other["_id"]], editor.now, session=session)
         ifis = {row["ifi"] for row in after["ifis"]}
         evaluation_queue.enqueue_signed_by(editor.db, ifis, editor.now, session=session)
@@ -126,36 +126,6 @@ def merge(editor: Editor, kept: str, gone: str, expected: str | None = None) -> 
         return after
 
     return editor.change(act)
-
-
-def _move_bookings(editor: Editor, gone: str, kept: str, session: ClientSession) -> None:
-    """Give the seats of the one to the other, who keeps one where both have one; the feed of the one ends.
-
-    A seat that stands wins over one that was given up; sessions that the one holds are the other's.
-    """
-    db = editor.db
-    standing = db.bookings.distinct("session", {"person": gone, "state": {"$in": SEATED}}, session=session)
-    given_up = {"person": kept, "session": {"$in": standing}, "state": {"$nin": SEATED}}
-    db.bookings.delete_many(given_up, session=session)
-    have = db.bookings.distinct("session", {"person": kept}, session=session)
-    theirs = {"person": gone, "session": {"$nin": have}}
-    db.bookings.update_many(theirs, {"$set": {"person": kept}}, session=session)
-    db.bookings.delete_many({"person": gone}, session=session)
-    db.calendar_feeds.delete_many({"org": VENDOR, "person": gone}, session=session)
-    taught = {"instructor.person": gone}
-    db.training_sessions.update_many(taught, {"$set": {"instructor.person": kept}}, session=session)
-
-
-def _move_cards(editor: Editor, gone: str, kept: str, session: ClientSession) -> None:
-    """Give what the one answered to the other: of a question that both answered, all that they did."""
-    cards = editor.db.recall_cards
-    for row in list(cards.find({"org": VENDOR, "person": gone}, session=session)):
-        name = f"{kept}/{row['recall']}/{row['question']}"
-        known = cards.find_one({"_id": name}, session=session) or {"answers": []}
-        answers = sorted([*known["answers"], *row["answers"]], key=lambda one: (one["at"], one["statement"]))
-        made = {**row, "_id": name, "person": kept, "answers": answers}
-        cards.replace_one({"_id": name}, made, upsert=True, session=session)
-        cards.delete_one({"_id": row["_id"]}, session=session)
 
 
 def _organization(editor: Editor, person: str, session: ClientSession) -> str | None:

@@ -47,6 +47,7 @@ FILL = 400  # documents that each collection has at least before plans are judge
 READ_WHOLE = {
     "orgs": "some hundreds, and directories, tags and tiers want them all",
     "users": "those who administer: a new passphrase seals the secrets of all anew",
+    "leaderboards": "one for each season",
     "legal_holds": "dozens, and every retention and erasure wants all that last",
     "clients": "some in each organization; whoever searches them by label reads them in order of id",
     "endpoints": "some in each organization; metrics count them all",
@@ -79,6 +80,7 @@ ANALYSIS = {
     "lrs/analysis/run.py": "a question of an analyst over whole stores, ended after so many seconds",
     "lrs/analysis/reports/": "a report over the statements of a period",
     "lrs/analysis/award_states.py": "a report over the facts of a period",
+    "lrs/engagement/next_steps.py": "what everybody did next, once an hour",
     "lrs/lake/": "the lake copies and compares all stores; else it asks for the statements that changed",
     "lrs/backups/": "a backup reads everything, and a restore looks whether anything is there",
     "lrs/console/organizations/holders.py": "counts of who holds what, at most once a minute, and what ends soon",

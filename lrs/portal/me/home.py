@@ -12,8 +12,7 @@ from flask import Response, request
 
 from lrs.access.guard import AUTHENTICATED
 from lrs.analysis.assignments import assigned, row_of, titles_of, urgency
-from lrs.analysis.audience import only
-from lrs.analysis.readable_stores import whole_scope
+from lrs.analysis.audience import alone
 from lrs.analysis.targets import asked_people
 from lrs.console.organizations.people import titles
 from lrs.content.fulfilling import courses_for_each
@@ -88,17 +87,17 @@ def home() -> Response:
         person=person, titles=titles(), paths=paths, seen=seen, further=seen.next[EXPLAINED:],
         cards=cards, sessions=sessions_for([*cards, *paths], now),
         credentials=credentials_of(person["_id"], now),
-        waiting=waiting_questions(person["_id"], now), effort=strip_of(person, now),
+        waiting=waiting_questions(person["_id"], seen, now), effort=strip_of(person, now),
         advice=advice_for(person["_id"], seen, now),
         linkedin=linkedin, others=other_titles(seen), welcome="welcome" in request.args,
         soon=now.date() + dt.timedelta(days=90),
     )  # fmt: skip
 
 
-def waiting_questions(person: str, now: dt.datetime) -> int:
-    """Return how many questions are asked of a person today."""
-    db = current_services().db
-    return len(due_cards(cards_asked(db, cache_of(db).get(), person, now), now))
+def waiting_questions(person: str, seen: Overview, now: dt.datetime) -> int:
+    """Return how many questions are asked today of a person who stands so."""
+    db, held = current_services().db, {one.certification for one in seen.held}
+    return len(due_cards(cards_asked(db, cache_of(db).get(), person, now, held), now))
 
 
 def advice_for(person: str, seen: Overview, now: dt.datetime) -> Suggestion | None:
@@ -139,10 +138,11 @@ def standing_of(person: str, now: dt.datetime) -> Overview:
         found = state_at(row, now)
         if found is not None and found.counts:
             standings[row["certification"]] = found
-    whom = only(db, whole_scope(db), person)
+    published = cache_of(db).get().certifications
+    asks = [name for name, one in published.items() if any(v.document.targets for v in one.versions)]
     asked = {
         one.certification: (one.asked.due, one.overdue)
-        for one in asked_people(db, whom, cache_of(db).get().certifications, now)
+        for one in (asked_people(db, alone(db, person), asks, now) if asks else ())
     }
     return overview(standings, asked)
 

@@ -199,3 +199,34 @@ def test_a_merge_carries_seats_along_and_an_erasure_leaves_none(store: Any) -> N
     calendars.new_feed(editor(store), a)
     erasure.erase(editor(store), a, mode="pseudonymise", reason="asked")
     assert store.bookings.count_documents({}) == store.calendar_feeds.count_documents({}) == 0
+
+
+def test_seats_that_a_merge_or_an_erasure_frees_go_to_who_waits(store: Any) -> None:
+    of = made(store)
+    a, b, c, d = (make_person(store, f"{name}@north.example", "north") for name in "abcd")
+    for person in (a, b, c, d):
+        bookings.book(editor(store), of, person)
+    over = made(store, title="Over")
+    for person in (a, b, c):
+        bookings.book(editor(store), over, person)
+    ended = {"begins_at": utc_now() - dt.timedelta(hours=2), "ends_at": utc_now() - dt.timedelta(hours=1)}
+    store.training_sessions.update_one({"_id": over["_id"]}, {"$set": ended})
+    assert bookings.fill(store, utc_now()) == 0
+    merge.merge(editor(store), a, b)
+    store.mails.delete_many({})
+    assert bookings.fill(store, utc_now()) == 1
+    assert states(store, of) == [(a, "booked"), (c, "booked"), (d, "waiting")]
+    assert mails(store) == [("c@north.example", "session.moved_up")]
+    assert [state for _, state in states(store, over)] == ["booked", "waiting"], "what is over stays"
+    assert bookings.fill(store, utc_now()) == 0, "once"
+    erasure.erase(editor(store), c, mode="pseudonymise", reason="asked")
+    assert bookings.fill(store, utc_now()) == 1
+    assert states(store, of) == [(a, "booked"), (d, "booked")]
+
+
+def test_a_mail_says_the_day_in_the_language_of_who_gets_it(store: Any) -> None:
+    of, a = made(store), make_person(store, "a@north.example", "north")
+    store.people.update_one({"_id": a}, {"$set": {"language": "de"}})
+    bookings.book(editor(store), of, a)
+    (mail,) = store.mails.find({})
+    assert mail["values"]["when"] == "1. März 2099, 09:00\N{EN DASH}17:00 (Europe/Berlin)"
