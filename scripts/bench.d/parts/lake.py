@@ -8,7 +8,6 @@ measured on what MongoDB holds.
 from __future__ import annotations
 
 import json
-import os
 import re
 import statistics
 import subprocess
@@ -177,8 +176,14 @@ def one_person(db: Any, url: str, filler: Any, who: int) -> float:
     return timed(lambda: analyst.ask(question))
 
 
+# What getrusage and wait4 tell of a process begins with the memory of the one that started it; this does not.
+PEAK = """
+import re
+def peak():
+    return int(re.search("VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
+"""
 ERASE = """
-import resource, sys, time
+import sys, time
 from lrs.foundation.context import utc_now
 from lrs.foundation.database import connect
 from lrs.foundation.settings import Settings
@@ -186,7 +191,15 @@ from lrs.lake import tending
 db = connect(Settings(mongodb_uri=sys.argv[1], database=sys.argv[2]))
 began = time.perf_counter()
 done = tending.keep(db, sys.argv[3], utc_now)
-print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, done.removed)
+print(time.perf_counter() - began, peak(), done.removed)
+"""
+BUILD = """
+import runpy, sys
+sys.argv = ["lrs", "lake", "build"]
+try:
+    runpy.run_module("lrs", run_name="__main__")
+finally:
+    print(peak())
 """
 
 
@@ -200,7 +213,7 @@ def erase(run: Run, db: Any, folder: Path, filler: Any, who: int, org: str) -> F
     wanted = [{"_id": order_key(*row), "org": org, "id": str(row)} for row in rows]
     db.statements.insert_many(wanted)
     db.statements.delete_many({"_id": {"$in": [one["_id"] for one in wanted]}})
-    command = [sys.executable, "-c", ERASE, run.place.mongod.uri, db.name, str(folder)]
+    command = [sys.executable, "-c", PEAK + ERASE, run.place.mongod.uri, db.name, str(folder)]
     environ = run.place.environ(db.name)
     output = subprocess.run(command, env=environ, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     seconds, memory, removed = output.split()
@@ -212,15 +225,9 @@ def build(run: Run, name: str, folder: Path) -> Figures:
     """Return rate, memory and bytes of `lrs lake build`, its start, sorting and cleaning included."""
     environ = run.place.environ(name) | {"LRS_LAKE_URL": str(folder)}
     began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "lrs", "lake", "build"], env=environ, cwd=ROOT, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    _, status, used = os.wait4(process.pid, 0)
+    command = [sys.executable, "-c", PEAK + BUILD]
+    done = subprocess.run(command, env=environ, cwd=ROOT, check=True, capture_output=True, text=True)
     took = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"lrs lake build ended with {process.returncode}")
     told = subprocess.run(
         [sys.executable, "-m", "lrs", "lake", "status", "--json"], env=environ, cwd=ROOT, check=True,
         capture_output=True, text=True,
@@ -228,7 +235,7 @@ def build(run: Run, name: str, folder: Path) -> Figures:
     found = json.loads(told)
     found = found[0] if isinstance(found, list) else found
     return {
-        "seconds": took, "statements_s": found["rows"] / took, "peak_mb": used.ru_maxrss / 1024,
+        "seconds": took, "statements_s": found["rows"] / took, "peak_mb": float(done.stdout.split()[-1]),
         "bytes": found["megabytes"] * 1e6 / found["rows"],
     }  # fmt: skip
 
