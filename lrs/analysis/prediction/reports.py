@@ -122,7 +122,7 @@ def _learned(asked: ReportRequest, which: str, within: dt.timedelta) -> tuple[li
 
 def _evidence(asked: ReportRequest) -> list[Piece]:
     """Return which activities, with which verbs, count for which certification by its newest version."""
-    found = []
+    found: list[Piece] = []
     for document in cache_of(asked.db).get().of_kind(Certification):
         for name, selector in document.evidence.items():
             for activity in selector.activities:
@@ -153,7 +153,7 @@ def _report(
     try:
         trained = model.train([row for row in found if row["outcome"] is not None], factors, within)
     except model.TooLittle as error:
-        return replace(blank, notes=(str(error), NEVER, fresh))
+        return replace(blank, notes=(str(error), NEVER, fresh), empty=str(error))
     rows = [
         told(row, round(probability, 3), trained.reasons(row))
         for row, probability in zip(coming, trained.probabilities(coming), strict=True)
