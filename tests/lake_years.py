@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 
 import orjson
 from dateutil.relativedelta import relativedelta
-from factories_engine import simple
 
 from lrs.access.clients import OWN_CLIENT
 from lrs.analysis.audience import ReportFilter, ReportRequest, audience
@@ -35,12 +34,29 @@ from statements.storage.store import StatementStore
 NOW = dt.datetime(2026, 7, 1, 12, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
 HOUR = dt.timedelta(hours=1)
+EVER = dt.datetime(1, 1, 2, tzinfo=dt.UTC)  # a line of states begins before everything
 ORGS = ("north", "south")
 ADL = "http://adlnet.gov/expapi/verbs/"
 BERLIN = ZoneInfo("Europe/Berlin")
 AUTHORITY = {"objectType": "Agent", "account": {"homePage": "http://x.example", "name": "k"}}
 CONTENT = [f"https://x.example/content/{n}" for n in range(5)]
 QUESTIONS = [f"https://x.example/test/question-{n}" for n in range(4)]
+RULE = """
+kind: Certification
+id: {id}
+version: "1"
+title: {title}
+role: sales
+evidence:
+  course: {{verb: completed, activity: "https://x.example/{id}/course/*"}}
+  exam: {{verb: [passed, failed], activity: "https://x.example/{id}/exam"}}
+award:
+  when:
+    all:
+      - {{done: course, label: The course}}
+      - {{score: exam, at_least: 0.8, label: The exam}}
+validity: {{lasts: 12 months}}
+"""
 TIERS = """
 kind: PartnerTiers
 id: partners
@@ -51,7 +67,7 @@ tiers:
   gold: {people_holding: {role: sales}, at_least: 2}
 """
 ORDER = {"partners": ("registered", "silver", "gold")}
-VISITS = ("launched", "initialized", "attempted", "experienced", "completed", "passed", "failed", "mastered")
+VISITS = ("launched", "initialized", "attempted", "completed", "passed", "failed", "mastered")
 
 
 @dataclass
@@ -81,6 +97,7 @@ class Years:
     states: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     did: list[Did] = field(default_factory=list)
     deals: list[dict[str, Any]] = field(default_factory=list)
+    _acts: dict[tuple[str, ...], list[Did]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
@@ -97,18 +114,19 @@ class Years:
                 }
             )
         for name in ("sales", "tech"):
-            loaded = load(simple(name, title=name.title()).encode(), f"{name}.yaml")
-            assert loaded.document is not None
-            RuleStore(self.db).publish(loaded.document, source=simple(name), by="test", now=NOW - 1500 * DAY)
+            self._publish(name, RULE.format(id=name, title=name.title()))
         for n in range(self.people):
             self._person(f"p_{n:02}")
         self._store()
         self._tiers()
 
+    def _publish(self, name: str, text: str) -> None:
+        loaded = load(text.encode(), f"{name}.yaml")
+        assert loaded.document is not None, loaded
+        RuleStore(self.db).publish(loaded.document, source=text, by="test", now=NOW - 1500 * DAY)
+
     def _tiers(self) -> None:
-        loaded = load(TIERS.encode(), "tiers.yaml")
-        assert loaded.document is not None
-        RuleStore(self.db).publish(loaded.document, source=TIERS, by="test", now=NOW - 1500 * DAY)
+        self._publish("tiers", TIERS)
         for org in ORGS:
             steps = sorted((self.some(1, 900), self.chance.choice(ORDER["partners"])) for _ in range(4))
             document = {"_id": org, "organization": org, "programme": "partners"}
@@ -138,8 +156,9 @@ class Years:
         for certification in ("sales", "tech"):
             if self.chance.random() < 0.75:
                 self._hold(person, certification)
-            else:  # on the way, and never there
-                self._stand(person, certification, [{"at": self.some(30, 950), "state": "in_progress"}])
+            elif self.chance.random() < 0.8:  # on the way, and never there
+                self._stand(person, certification, [{"at": EVER, "state": "in_progress"}])
+                self._try(person, spans[-1][0], certification, self.some(30, 950))
         org = spans[-1][0]
         for _ in range(self.chance.randrange(0, 4)):
             self._deal(person, org)
@@ -148,7 +167,10 @@ class Years:
 
     def _hold(self, person: str, certification: str) -> None:
         at = self.some(30, 950)
-        states: list[dict[str, Any]] = [{"at": at - 30 * DAY, "state": "in_progress"}]
+        self._try(
+            person, self.memberships[person][-1][0], certification, at - self.chance.randrange(10, 90) * DAY
+        )
+        states: list[dict[str, Any]] = [{"at": EVER, "state": "in_progress"}]
         for _ in range(self.chance.randrange(1, 4)):
             states.append({"at": at, "state": "active", "version": "1"})
             if self.chance.random() < 0.4:
@@ -168,6 +190,22 @@ class Years:
             "certification": certification, "states": states,
         })  # fmt: skip
 
+    def _try(self, person: str, org: str, certification: str, at: dt.datetime) -> None:
+        """Some evidence, as a course or an exam leaves it."""
+        base, registration = (
+            f"https://x.example/{certification}",
+            str(uuid.UUID(int=self.chance.getrandbits(128), version=4)),
+        )
+        for n in range(self.chance.randrange(0, 3)):
+            self.did.append(Did(person, org, "completed", f"{base}/course/{n}", at + n * DAY, registration))
+        for _ in range(self.chance.randrange(0, 3)):
+            scaled = self.chance.randrange(21) / 20
+            verb = "passed" if scaled >= 0.8 else "failed"
+            at += 2 * DAY
+            self.did.append(
+                Did(person, org, verb, f"{base}/exam", at, registration, verb == "passed", scaled)
+            )
+
     def _deal(self, person: str, org: str) -> None:
         won = self.chance.choice([True, False, None])
         deal = {
@@ -182,7 +220,7 @@ class Years:
         """Some content one after the other, and a test at its end."""
         at, registration = self.some(1, 900), str(uuid.UUID(int=self.chance.getrandbits(128), version=4))
         for _ in range(self.chance.randrange(1, 5)):
-            verb = self.chance.choice(VISITS)
+            verb = self.chance.choice((*VISITS, "experienced"))
             scaled = self.chance.randrange(21) / 20 if verb in {"passed", "failed"} else None
             success = None if scaled is None else verb == "passed"
             self.did.append(
@@ -256,12 +294,22 @@ class Years:
     def spans(
         self, orgs: tuple[str, ...] = ORGS
     ) -> Iterator[tuple[str, str, list[tuple[dt.datetime, dt.datetime | None]]]]:
+        known = self.belonged(orgs)
         for (person, certification), states in self.states.items():
-            if person in self.belonged(orgs) and (found := holding_spans(states)):
+            if person in known and (found := holding_spans(states)):
                 yield person, certification, found
 
     def acts(self, orgs: tuple[str, ...]) -> list[Did]:
-        return [one for one in self.did if one.org in orgs and one.person in self.belonged(orgs)]
+        if orgs not in self._acts:
+            known = self.belonged(orgs)
+            self._acts[orgs] = [one for one in self.did if one.org in orgs and one.person in known]
+        return self._acts[orgs]
+
+    def acts_of(self, orgs: tuple[str, ...], person: str) -> list[Did]:
+        key = (*orgs, "of", person)
+        if key not in self._acts:
+            self._acts[key] = [one for one in self.acts(orgs) if one.person == person]
+        return self._acts[key]
 
     def ask(self, url: str, name: str, orgs: tuple[str, ...] = ORGS, **wanted: Any) -> Report:
         narrow = ReportFilter(**wanted)
@@ -339,7 +387,7 @@ def competency(years: Years, orgs: tuple[str, ...]) -> dict[str, dict[str, Any]]
         for org, start, end in years.memberships[person]:
             if org in orgs and start <= first and (end is None or first < end):
                 joined[org].append((first - start) / DAY)
-                began = min((one.at for one in years.acts(orgs) if one.person == person), default=None)
+                began = min((one.at for one in years.acts_of(orgs, person)), default=None)
                 if began is not None and began <= first:
                     learned[org].append((first - began) / DAY)
     return {

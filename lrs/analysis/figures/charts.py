@@ -266,10 +266,10 @@ def _heat(axes: Axes, chart: Chart, rows: Sequence[Row]) -> None:
     each = 1 if shares else 2
     axes.set_xticks([i + 0.5 for i in range(0, len(across), each)], [str(a) for a in across[::each]])
     axes.set_yticks([i + 0.5 for i in range(len(down))], [_label(d) for d in down])
+    axes.set_xlabel(chart.x)
     if shares:
         _tell_cells(axes, grid)
         return
-    axes.set_xlabel(chart.x)
     bar: Any = axes.figure.colorbar(image, ax=axes, pad=0.02, aspect=30)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0)

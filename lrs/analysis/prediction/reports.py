@@ -13,12 +13,14 @@ from lrs.analysis.reports.from_lake import MOST_DAYS, ask, days_of, needing_lake
 from lrs.analysis.reports.people import certifications
 from lrs.analysis.reports.report import Chart, Report
 from lrs.foundation.errors import Collision, InvalidField
+from rules.catalogue.relevance import activity_prefix
 from rules.catalogue.store import cache_of
-from rules.language.model import PartnerTiers
+from rules.evidence.selectors import verbs_looked_at
+from rules.language.model import Certification, PartnerTiers
 
 if TYPE_CHECKING:
     from lrs.analysis.prediction.model import Factor, Trained
-    from lrs.lake.reports.opened import Tables
+    from lrs.lake.reports.readiness import Piece
 
 Row = dict[str, Any]
 DAYS: Final = 90  # ahead, unless asked otherwise
@@ -33,7 +35,7 @@ NEVER: Final = (
 
 @needing_lake
 def readiness(asked: ReportRequest) -> Report:
-    """Predict for each person on the way to a certification the probability of an award within `days`."""
+    """Predict for each person who began a certification the probability of an award within `days`."""
     within = _span(asked)
     found, fresh = _learned(asked, "people", within)
     names = certifications(asked.db, asked.wanted)
@@ -52,7 +54,7 @@ def readiness(asked: ReportRequest) -> Report:
     return _report(
         Report(
             "readiness", "Who is likely to be certified",
-            f"The probability that somebody on the way is awarded by {by} ({within.days} days).",
+            f"The probability that somebody who began is awarded by {by} ({within.days} days).",
             ("name", "organization", "title", "probability", "by", "because", "certification", "person"),
             [], Chart("bars", "name", "probability", unit="%", most=1.0),
         ),
@@ -106,15 +108,28 @@ def _learned(asked: ReportRequest, which: str, within: dt.timedelta) -> tuple[li
 
     latest = asked.now - within
     moments = [*(latest - n * EVERY for n in reversed(range(MOMENTS))), asked.now]
-    made: Callable[[Tables], list[Row]] = partial(rows.people, moments=moments, within=within, now=asked.now)
+    given: dict[str, Any] = {
+        "moments": moments, "within": within, "now": asked.now, "evidence": _evidence(asked)
+    }  # fmt: skip
+    made = partial(rows.people, **given)
     if which == "partners":
-        made = partial(
-            rows.partners, moments=moments, within=within, now=asked.now, order=_order(asked)
-        )  # fmt: skip
+        made = partial(rows.partners, **given, order=_order(asked))
     everybody = audience(asked.db, asked.whom.scope, ReportFilter(), asked.now)
     wanted = ReportFilter(certification=asked.wanted.certification, product=asked.wanted.product)
     found, fresh = ask(replace(asked, whom=everybody, wanted=wanted), made)
     return found, fresh
+
+
+def _evidence(asked: ReportRequest) -> list[Piece]:
+    """Return which activities, with which verbs, count for which certification by its newest version."""
+    found: list[Piece] = []
+    for document in cache_of(asked.db).get().of_kind(Certification):
+        for name, selector in document.evidence.items():
+            for activity in selector.activities:
+                prefix = activity_prefix(activity)
+                verbs = sorted(verbs_looked_at(selector))
+                found.append((document.id, name, prefix or activity, prefix is not None, verbs))
+    return found
 
 
 def _order(asked: ReportRequest) -> dict[str, Sequence[str]]:
@@ -138,7 +153,7 @@ def _report(
     try:
         trained = model.train([row for row in found if row["outcome"] is not None], factors, within)
     except model.TooLittle as error:
-        return replace(blank, notes=(str(error), NEVER, fresh))
+        return replace(blank, notes=(str(error), NEVER, fresh), empty=str(error))
     rows = [
         told(row, round(probability, 3), trained.reasons(row))
         for row, probability in zip(coming, trained.probabilities(coming), strict=True)
@@ -199,11 +214,12 @@ def _in_words(factor: Factor, low: float, high: float, odds: float) -> str:
 
 def _of_people(model: Any) -> list[Factor]:
     return [
-        model.Factor("days_in_progress", "days since the beginning", model.log),
+        model.Factor("done", "share of the evidence that is there"),
+        model.Factor("days", "days since the first of it", model.log),
+        model.Factor("best_score", "best score so far", model.score),
+        model.Factor("failed", "failed attempts", model.log),
         model.Factor("recent", "statements within 30 days", model.log),
         model.Factor("quiet_days", "days since the last statement", model.log),
-        model.Factor("best_score", "best score within 180 days", model.score),
-        model.Factor("failed", "failed attempts within 180 days", model.log),
         model.Factor("others", "other certifications held", model.log),
         model.Factor("peers", "share of colleagues who hold it"),
     ]
@@ -216,7 +232,7 @@ def _of_partners(model: Any) -> list[Factor]:
         model.Factor("held", "certifications held", model.log),
         model.Factor("awarded", "first awards within 90 days", model.log),
         model.Factor("lively", "share of people active within 60 days"),
-        model.Factor("under_way", "people on the way to an award", model.log),
+        model.Factor("under_way", "people with new evidence within 90 days", model.log),
         model.Factor("height", "how high the present tier is"),
     ]
 

@@ -15,7 +15,7 @@ from lrs.analysis.reports.report import Chart, Report, Row
 if TYPE_CHECKING:
     from lrs.lake.reports.opened import Tables
 
-DAYS: Final = 7  # within which somebody goes on to other content, unless asked otherwise
+DAYS: Final = 30  # within which somebody goes on to other content, unless asked otherwise
 MOST_HEAT: Final = 30  # questions in the picture
 MOST_FLOWS: Final = 20
 NOTHING: Final = "(nothing)"
@@ -127,7 +127,8 @@ def paths(asked: ReportRequest) -> Report:
         f"Where people went on to within {days} days of a visit; share: of all visits to the content.",
         ("content", "next", "people", "times", "share", "median_hours", "activity", "next_activity"), rows,
         Chart("flows", "content", "people", by="next", unit="people"),
-        notes=(f"{OTHER}: what fewer than 5 people went on to.", fresh), drawn=rows[:MOST_FLOWS],
+        notes=(f"{OTHER}: what fewer than 5 people went on to.", fresh),
+        drawn=[row for row in rows if row["next_activity"]][:MOST_FLOWS],
     )  # fmt: skip
 
 

@@ -94,6 +94,10 @@ def training_and_deals(asked: ReportRequest) -> Report:
     for row in found:
         by_name.setdefault(row["certification"], {})[row["certified"]] = row
     rows = [row for name, cohorts in sorted(by_name.items()) for row in _compared(name, names[name], cohorts)]
+    compared = {
+        row["certification"] for row in rows if row["people"] is None and row["won_share"] is not None
+    }
+    rows.sort(key=lambda row: row["certification"] not in compared)
     return Report(
         "training-and-deals", "Training and deals",
         "Deals of people certified when the deal was created, and of the others; intervals at 95 %.",
@@ -103,7 +107,7 @@ def training_and_deals(asked: ReportRequest) -> Report:
         ),
         rows, Chart("range", "group", ("won_low", "won_share", "won_high"), unit="%", most=1.0),
         notes=(CAVEAT, FEW, fresh),
-        drawn=[row for row in rows if row["people"] is not None and row["won_share"] is not None],
+        drawn=[row for row in rows if row["certification"] in compared and row["people"] is not None],
     )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ class Report:
     """One report: its title, one sentence on what is counted, rows of the named columns, a picture.
 
     `notes` are sentences that must be said with it, `drawn` the rows of the picture where they are not all,
-    `beside` tables that belong to it.
+    `beside` tables that belong to it, `empty` says why there are no rows.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Report:
     notes: Sequence[str] = ()
     drawn: Sequence[Row] | None = None
     beside: Sequence[Report] = ()
+    empty: str = ""
 
     @property
     def shown(self) -> Sequence[Row]:

@@ -12,7 +12,7 @@ ANSWERED: Final = [ADL + verb for verb in ("answered", "responded")]  # the seco
 VISITED: Final = [
     ADL + verb
     for verb in (
-        "launched", "initialized", "attempted", "experienced", "completed", "passed", "failed", "mastered",
+        "launched", "initialized", "attempted", "completed", "passed", "failed", "mastered",
     )
 ]  # fmt: skip
 OTHER: Final = -1
@@ -160,10 +160,11 @@ def paths(
 ) -> list[Row]:
     """Return where people go on to from each content, or from one, within so many days.
 
-    A visit is a run of statements about one activity that a person launched, began, experienced, completed,
-    passed or failed; the next visit counts when it begins within `days` of the end of the one before. A visit
-    whose days are not over, and after which nothing came yet, is left out. Content to which fewer than
-    SMALLEST people went on is told together as OTHER, and not at all where they are too few together.
+    A visit is a run of statements about one activity that a person launched, began, completed, passed or
+    failed; pages that are only experienced are no content of their own. The next visit counts when it begins
+    within `days` of the end of the one before. A visit whose days are not over, and after which nothing came
+    yet, is left out. Content to which fewer than SMALLEST people went on is told together as OTHER, and not
+    at all where they are too few together.
     Rows: content, next (numbers; None: nothing within the days; OTHER), people, times, share (of all visits
     to `content` that count), hours (median of the time between).
     """

@@ -8,42 +8,62 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 
 from lrs.lake.reports.learning import ADL
 from lrs.lake.reports.opened import Row, Tables
 
-TRIED: Final = [ADL + "passed", ADL + "failed"]
+FAILED: Final = ADL + "failed"
 LOOKS_BACK: Final = dt.timedelta(days=180)
-_PEOPLE: Final = """
+Piece = tuple[str, str, str, bool, Sequence[str]]
+"""A certification, the name of a piece of its evidence, an activity or the beginning of some, whether it is a
+beginning, and the verbs that count."""
+_HITS: Final = """
 WITH moments AS (SELECT unnest($moments) AS moment),
-firsts AS (SELECT person, certification, min(since) AS moment FROM {holdings} GROUP BY ALL),
-asked AS (
-    SELECT k.moment, s.person, s.certification, m.org, any_value(f.moment) AS awarded, min(s.since) AS since
-    FROM moments k JOIN {states} s ON s.state = 'in_progress' AND holds(s.since, s.until, k.moment)
-    JOIN {members} m ON m.person = s.person AND holds(m.since, m.until, k.moment)
-    LEFT JOIN firsts f ON f.person = s.person AND f.certification = s.certification
-    WHERE f.moment IS NULL OR f.moment > k.moment GROUP BY ALL
+pieces AS (
+    SELECT e.certification, e.piece, e.verbs, a.key FROM evidence e JOIN {activities} a
+    ON CASE WHEN e.begins THEN starts_with(a.text, e.activity) ELSE a.text = e.activity END
 ),
-who AS (SELECT DISTINCT moment, person FROM asked),
+hits AS (
+    SELECT s.person, p.certification, p.piece, s.timestamp AS told, s.score_scaled,
+           s.verb = $failed OR NOT coalesce(s.success, true) AS failed
+    FROM {acts} s JOIN pieces p ON p.key = s.object_activity AND list_contains(p.verbs, s.verb)
+),
+firsts AS (SELECT person, certification, min(since) AS since FROM {holdings} GROUP BY ALL),
+staff AS (
+    SELECT k.moment, m.org, m.person FROM moments k JOIN {members} m ON holds(m.since, m.until, k.moment)
+)
+"""
+_PEOPLE: Final = (
+    _HITS  # noqa: S608 -- all of it is ours
+    + """
+, begun AS (SELECT person, certification, min(told) AS since FROM hits GROUP BY ALL),
+asked AS (
+    SELECT k.moment, k.person, k.org, b.certification, b.since, f.since AS awarded
+    FROM staff k JOIN begun b ON b.person = k.person AND b.since <= k.moment
+    LEFT JOIN firsts f ON f.person = b.person AND f.certification = b.certification
+    WHERE f.since IS NULL OR f.since > k.moment
+),
+whole AS (SELECT certification, count(DISTINCT piece) AS n FROM evidence GROUP BY ALL),
+got AS (
+    SELECT a.moment, a.person, a.certification, count(DISTINCT h.piece) FILTER (NOT h.failed) AS pieces,
+           max(h.score_scaled) AS best_score, count(*) FILTER (h.failed) AS failed
+    FROM asked a JOIN hits h ON h.person = a.person AND h.certification = a.certification
+    AND h.told <= a.moment GROUP BY ALL
+),
 did AS (
     SELECT k.moment, k.person, max(s.timestamp) AS last,
-           count(*) FILTER (s.timestamp > k.moment - to_days(30)) AS recent,
-           max(s.score_scaled) FILTER (list_contains($tried, s.verb)) AS best_score,
-           count(*) FILTER (s.verb = $failed) AS failed
-    FROM who k JOIN {acts} s ON s.person = k.person AND s.timestamp <= k.moment
-    AND s.timestamp > k.moment - to_days($back) GROUP BY ALL
+           count(*) FILTER (s.timestamp > k.moment - to_days(30)) AS recent
+    FROM (SELECT DISTINCT moment, person FROM asked) k JOIN {acts} s ON s.person = k.person
+    AND s.timestamp <= k.moment AND s.timestamp > k.moment - to_days($back) GROUP BY ALL
 ),
 held AS (
     SELECT k.moment, h.person, h.certification
     FROM moments k JOIN {holdings} h ON holds(h.since, h.until, k.moment)
 ),
 others AS (SELECT moment, person, count(*) AS n FROM held GROUP BY ALL),
-staff AS (
-    SELECT k.moment, m.org, m.person FROM moments k JOIN {members} m ON holds(m.since, m.until, k.moment)
-),
 sizes AS (SELECT moment, org, count(*) AS n FROM staff GROUP BY ALL),
 peers AS (
     SELECT s.moment, s.org, h.certification, count(*) AS n
@@ -52,23 +72,22 @@ peers AS (
 SELECT k.moment, k.person, k.certification, k.org,
        CASE WHEN k.moment + to_days($days) <= $now
             THEN coalesce(k.awarded <= k.moment + to_days($days), false) END AS outcome,
-       days_between(k.since, k.moment) AS days_in_progress, coalesce(d.recent, 0) AS recent,
-       coalesce(days_between(d.last, k.moment), $back) AS quiet_days, d.best_score,
-       coalesce(d.failed, 0) AS failed, coalesce(o.n, 0) AS others,
-       coalesce(p.n / nullif(z.n - 1, 0), 0) AS peers
-FROM asked k LEFT JOIN did d USING (moment, person) LEFT JOIN others o USING (moment, person)
+       g.pieces / w.n AS done, days_between(k.since, k.moment) AS days, g.best_score, g.failed,
+       coalesce(d.recent, 0) AS recent, coalesce(days_between(d.last, k.moment), $back) AS quiet_days,
+       coalesce(o.n, 0) AS others, coalesce(p.n / nullif(z.n - 1, 0), 0) AS peers
+FROM asked k JOIN got g USING (moment, person, certification) JOIN whole w USING (certification)
+LEFT JOIN did d USING (moment, person) LEFT JOIN others o USING (moment, person)
 LEFT JOIN peers p USING (moment, org, certification) LEFT JOIN sizes z USING (moment, org)
 ORDER BY k.moment, k.person, k.certification
 """
-_PARTNERS: Final = """
-WITH moments AS (SELECT unnest($moments) AS moment),
-tops AS (SELECT programme, max(rank) AS top FROM ranks GROUP BY ALL),
+)
+_PARTNERS: Final = (
+    _HITS  # noqa: S608 -- all of it is ours
+    + """
+, tops AS (SELECT programme, max(rank) AS top FROM ranks GROUP BY ALL),
 stands AS (
     SELECT t.org, t.programme, r.rank, t.since, t.until
     FROM {own_tiers} t JOIN ranks r USING (programme, tier)
-),
-staff AS (
-    SELECT k.moment, m.org, m.person FROM moments k JOIN {members} m ON holds(m.since, m.until, k.moment)
 ),
 sizes AS (SELECT moment, org, count(*) AS people FROM staff GROUP BY ALL),
 asked AS (
@@ -86,7 +105,6 @@ held AS (
     SELECT f.moment, f.org, count(DISTINCT f.person) AS sure, count(*) AS n
     FROM staff f JOIN {holdings} h ON h.person = f.person AND holds(h.since, h.until, f.moment) GROUP BY ALL
 ),
-firsts AS (SELECT person, certification, min(since) AS since FROM {holdings} GROUP BY ALL),
 fresh AS (
     SELECT f.moment, f.org, count(*) AS n FROM staff f JOIN firsts h ON h.person = f.person
     AND h.since <= f.moment AND h.since > f.moment - to_days(90) GROUP BY ALL
@@ -96,8 +114,12 @@ did AS (
     AND s.timestamp <= f.moment AND s.timestamp > f.moment - to_days(60) GROUP BY ALL
 ),
 coming AS (
-    SELECT f.moment, f.org, count(DISTINCT f.person) AS n FROM staff f JOIN {states} s ON s.person = f.person
-    AND s.state = 'in_progress' AND holds(s.since, s.until, f.moment) GROUP BY ALL
+    SELECT f.moment, f.org, count(DISTINCT f.person) AS n
+    FROM staff f JOIN hits h ON h.person = f.person
+    AND h.told <= f.moment AND h.told > f.moment - to_days(90)
+    ANTI JOIN {holdings} o
+    ON o.person = h.person AND o.certification = h.certification AND o.since <= f.moment
+    GROUP BY ALL
 )
 SELECT a.moment, a.org, a.programme, a.rank, a.rank / a.top AS height,
        CASE WHEN a.moment + to_days($days) <= $now
@@ -109,22 +131,28 @@ LEFT JOIN fresh n USING (moment, org) LEFT JOIN did d USING (moment, org)
 LEFT JOIN coming c USING (moment, org)
 ORDER BY a.moment, a.org, a.programme
 """
+)
 
 
 def people(
-    tables: Tables, moments: Sequence[dt.datetime], within: dt.timedelta, now: dt.datetime
+    tables: Tables,
+    moments: Sequence[dt.datetime],
+    within: dt.timedelta,
+    now: dt.datetime,
+    evidence: Sequence[Piece],
 ) -> list[Row]:
-    """Return a row for each person in progress towards a certification never held, at each moment.
+    """Return a row for each person and certification begun and never held, at each moment.
 
-    Rows: moment, person, certification, org, outcome (first awarded within the span), days_in_progress,
-    recent (statements of 30 days), quiet_days (since the last statement, 180 at most), best_score (None
-    without a scored pass or fail within 180 days), failed (of them), others (certifications held), peers
-    (share of the colleagues who hold this one).
+    Somebody began when the first statement of a piece of its evidence happened.
+    Rows: moment, person, certification, org, outcome (first awarded within the span), done (share of the
+    pieces), days (since the beginning), best_score (of its evidence so far, None without one), failed (of its
+    evidence), recent (statements of 30 days), quiet_days (since the last statement, 180 at most), others
+    (certifications held), peers (share of the colleagues who hold this one).
     """
+    _know(tables, evidence)
     return tables.rows(
-        _PEOPLE, moments=list(moments), tried=TRIED, failed=ADL + "failed", back=LOOKS_BACK.days,
-        days=within.days, now=now,
-    )  # fmt: skip
+        _PEOPLE, moments=list(moments), failed=FAILED, back=LOOKS_BACK.days, days=within.days, now=now
+    )
 
 
 def partners(
@@ -132,6 +160,8 @@ def partners(
     moments: Sequence[dt.datetime],
     within: dt.timedelta,
     now: dt.datetime,
+    *,
+    evidence: Sequence[Piece],
     order: Mapping[str, Sequence[str]],
 ) -> list[Row]:
     """Return a row for each partner below the highest tier of a programme, at each moment.
@@ -139,11 +169,22 @@ def partners(
     `order` has the tiers of each programme, the lowest first, which is that of a partner without one.
     Rows: moment, org, programme, rank, height (of the rank, 0 to 1), outcome (a higher tier within the span),
     people, certified (share), held (certifications), awarded (first awards of 90 days), lively (share with a
-    statement of 60 days), under_way (people in progress).
+    statement of 60 days), under_way (people with evidence of 90 days for what they never held).
     """
+    _know(tables, evidence)
     ranks = [(name, tier, rank) for name, tiers in order.items() for rank, tier in enumerate(tiers)]
     schema = pa.schema([("programme", pa.string()), ("tier", pa.string()), ("rank", pa.int32())])
-    tables.db.register(
-        "ranks", pa.Table.from_pylist([dict(zip(schema.names, one, strict=True)) for one in ranks], schema)
-    )
-    return tables.rows(_PARTNERS, moments=list(moments), days=within.days, now=now)
+    tables.db.register("ranks", _table(ranks, schema))
+    return tables.rows(_PARTNERS, moments=list(moments), failed=FAILED, days=within.days, now=now)
+
+
+def _know(tables: Tables, evidence: Sequence[Piece]) -> None:
+    schema = pa.schema([
+        ("certification", pa.string()), ("piece", pa.string()), ("activity", pa.string()),
+        ("begins", pa.bool_()), ("verbs", pa.list_(pa.string())),
+    ])  # fmt: skip
+    tables.db.register("evidence", _table(evidence, schema))
+
+
+def _table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    return pa.Table.from_pylist([dict(zip(schema.names, one, strict=True)) for one in rows], schema)

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 import pytest
-from lake_years import DAY, NOW, ORDER, ORGS, Years, fill, holds
+from lake_years import ADL, DAY, NOW, ORDER, ORGS, Did, Years, fill, holds
 
 from lrs.analysis.audience import ReportFilter, ReportRequest, audience
 from lrs.analysis.figures.charts import draw
@@ -23,6 +23,13 @@ pytest.importorskip("sklearn")
 
 MOMENTS = [NOW - n * 30 * DAY for n in (30, 12, 5, 3, 1, 0)]
 WITHIN = 90 * DAY
+EVIDENCE = [
+    (name, piece, f"https://x.example/{name}/{activity}", begins, [ADL + verb for verb in verbs])
+    for name in ("sales", "tech")
+    for piece, activity, begins, verbs in (
+        ("course", "course/", True, ["completed"]), ("exam", "exam", False, ["passed", "failed"]),
+    )
+]  # fmt: skip
 TITLES = {"sales": "Sales", "tech": "Tech"}
 
 
@@ -31,37 +38,43 @@ def made(worlds: Any, seed: int) -> tuple[Years, str]:
     return worlds(seed, (24, 40, 12)[seed])
 
 
-def under_way(years: Years, person: str, certification: str, at: dt.datetime) -> dt.datetime | None:
-    """Return since when somebody is in progress at an instant."""
-    states = years.states.get((person, certification), [])
-    begun = [one for one in states if one["at"] <= at]
-    return begun[-1]["at"] if begun and begun[-1]["state"] == "in_progress" else None
+def evidence_of(
+    years: Years, orgs: tuple[str, ...], person: str, certification: str, at: dt.datetime
+) -> list[Did]:
+    """Return what somebody had done for a certification by an instant."""
+    base = f"https://x.example/{certification}"
+    return [
+        one
+        for one in years.acts_of(orgs, person)
+        if one.at <= at
+        and ((one.verb == "completed" and one.activity.startswith(f"{base}/course/"))
+             or (one.verb in {"passed", "failed"} and one.activity == f"{base}/exam"))
+    ]  # fmt: skip
 
 
 def people_by_hand(years: Years, orgs: tuple[str, ...]) -> list[dict[str, Any]]:
     spans = {(p, c): s for p, c, s in years.spans(orgs)}
-    acts = years.acts(orgs)
     rows = []
     for at in MOMENTS:
         staff = {p: org for p in years.memberships if (org := years.member(p, at, orgs))}
         for person, org in staff.items():
             for certification in ("sales", "tech"):
-                since = under_way(years, person, certification, at)
                 mine = spans.get((person, certification), [])
-                if since is None or (mine and mine[0][0] <= at):
+                evidence = evidence_of(years, orgs, person, certification, at)
+                if not evidence or (mine and mine[0][0] <= at):
                     continue
-                did = [one for one in acts if one.person == person and at - 180 * DAY < one.at <= at]
-                tried = [one for one in did if one.verb in {"passed", "failed"}]
+                did = [one for one in years.acts_of(orgs, person) if at - 180 * DAY < one.at <= at]
+                failed = [one for one in evidence if one.verb == "failed"]
                 colleagues = [p for p in staff if staff[p] == org]
                 having = sum(holds(spans.get((p, certification), []), at) for p in colleagues)
+                done = {one.activity.rpartition("/")[2] == "exam" for one in evidence if one.verb != "failed"}
                 rows.append({
                     "moment": at, "person": person, "certification": certification, "org": org,
                     "outcome": None if at + WITHIN > NOW else bool(mine) and mine[0][0] <= at + WITHIN,
-                    "days_in_progress": pytest.approx((at - since) / DAY),
-                    "recent": sum(one.at > at - 30 * DAY for one in did),
+                    "done": len(done) / 2, "days": pytest.approx((at - min(one.at for one in evidence)) / DAY),
+                    "best_score": max((one.scaled for one in evidence if one.scaled is not None), default=None),
+                    "failed": len(failed), "recent": sum(one.at > at - 30 * DAY for one in did),
                     "quiet_days": pytest.approx((at - max(one.at for one in did)) / DAY if did else 180),
-                    "best_score": max((one.scaled for one in tried if one.scaled is not None), default=None),
-                    "failed": sum(one.verb == "failed" for one in did),
                     "others": sum(holds(spans.get((person, c), []), at) for c in ("sales", "tech")),
                     "peers": pytest.approx(having / (len(colleagues) - 1) if len(colleagues) > 1 else 0),
                 })  # fmt: skip
@@ -79,11 +92,21 @@ def test_what_was_known_of_people_is_what_had_happened_by_then(
 ) -> None:
     years, url = made
     with opened(years.db, url, sight(orgs)) as tables:
-        assert readiness.people(tables, MOMENTS, WITHIN, NOW) == people_by_hand(years, orgs)
+        assert readiness.people(tables, MOMENTS, WITHIN, NOW, EVIDENCE) == people_by_hand(years, orgs)
+
+
+def _is_new(
+    years: Years, orgs: tuple[str, ...], held: dict[Any, dt.datetime], who: tuple[str, str], at: dt.datetime
+) -> bool:
+    person, certification = who
+    if held.get((person, certification), NOW + DAY) <= at:
+        return False
+    return any(one.at > at - 90 * DAY for one in evidence_of(years, orgs, person, certification, at))
 
 
 def partners_by_hand(years: Years, orgs: tuple[str, ...]) -> list[dict[str, Any]]:
     spans = list(years.spans(orgs))
+    firsts = {(p, c): s[0][0] for p, c, s in spans}
     ranks = {tier: rank for rank, tier in enumerate(ORDER["partners"])}
     rows = []
     for at in sorted(MOMENTS):
@@ -103,7 +126,7 @@ def partners_by_hand(years: Years, orgs: tuple[str, ...]) -> list[dict[str, Any]
                 "people": len(staff), "certified": pytest.approx(len(set(held)) / len(staff)), "held": len(held),
                 "awarded": sum(at - 90 * DAY < s[0][0] <= at for p, _, s in spans if p in staff),
                 "lively": pytest.approx(len({one.person for one in acts}) / len(staff)),
-                "under_way": sum(any(under_way(years, p, c, at) for c in TITLES) for p in staff),
+                "under_way": sum(any(_is_new(years, orgs, firsts, (p, c), at) for c in TITLES) for p in staff),
             })  # fmt: skip
     return rows
 
@@ -115,7 +138,8 @@ def test_what_was_known_of_partners_is_what_had_happened_by_then(
 ) -> None:
     years, url = made
     with opened(years.db, url, sight(orgs)) as tables:
-        assert readiness.partners(tables, MOMENTS, WITHIN, NOW, ORDER) == partners_by_hand(years, orgs)
+        rows = readiness.partners(tables, MOMENTS, WITHIN, NOW, evidence=EVIDENCE, order=ORDER)
+        assert rows == partners_by_hand(years, orgs)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +149,7 @@ def seed() -> int:
 
 @pytest.fixture
 def many(worlds: Any) -> tuple[Years, str]:
-    return worlds(5, 260)
+    return worlds(5, 120)
 
 
 def test_a_prediction_comes_with_what_it_is_worth(many: tuple[Years, str]) -> None:
@@ -136,12 +160,12 @@ def test_a_prediction_comes_with_what_it_is_worth(many: tuple[Years, str]) -> No
     assert probabilities == sorted(probabilities, reverse=True)
     assert all(0 <= one <= 1 for one in probabilities)
     assert {row["by"] for row in report.rows} == {(NOW + WITHIN).date()}
-    assert all(under_way(years, row["person"], row["certification"], NOW) for row in report.rows)
+    assert all(evidence_of(years, ORGS, row["person"], row["certification"], NOW) for row in report.rows)
     told = " ".join(report.notes)
     assert all(word in told for word in ("Held out:", "Brier score", "AUC", "decides nothing"))
     calibration, factors = report.beside
     assert sum(row["examples"] for row in calibration.rows) >= 20
-    assert len(factors.rows) == 7
+    assert len(factors.rows) == 8
     assert all("odds are" in row["in_words"] or "no difference" in row["in_words"] for row in factors.rows)
     assert [one["name"] for one in as_json(report)["beside"]] == ["calibration", "factors"]
     for one in (report, *report.beside):
