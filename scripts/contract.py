@@ -6,8 +6,8 @@ Installs schemathesis, pinned, in a virtual environment of its own (it wants oth
 starts `lrs serve --demo` on an empty folder, and runs all phases: examples, edges of each schema, generated
 requests that are right and wrong, and operations one after the other. The exit code is schemathesis's.
 schemathesis.toml beside this file says, with the reason, where a check expects what HTTP does not ask for.
-Each operation is asked with a wrong secret: that is one caller who guesses, whom the server locks out after ten,
-so what it counted is forgotten while this runs.
+Each operation is asked with a wrong secret: that is one caller who guesses, whom the server locks out after
+ten, so what it counted is forgotten while this runs.
 """
 
 from __future__ import annotations

@@ -68,9 +68,8 @@ def torture(
                 fault = faults.next()
                 done[fault] += 1
                 found, at = len(history.findings), time.monotonic() - began
-                say(
-                    f"{at:5.0f} s {done.total()}/{count} {fault}; {history.requests} requests, {found} findings"
-                )
+                told = f"{history.requests} requests, {found} findings"
+                say(f"{at:5.0f} s {done.total()}/{count} {fault}; {told}")
         finally:
             history.over.set()
             stand.all_well()
