@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -45,6 +46,21 @@ settings.register_profile(
     "laurel", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("laurel")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Draw this share of the random examples: where modules that were proven run once more, compiled."""
+    share = float(os.environ.get("LAUREL_TEST_EXAMPLES", "1"))
+    done: set[int] = set()
+    for item in items if share < 1 else ():
+        test = getattr(item, "obj", None)
+        test = getattr(test, "__func__", test)
+        given = getattr(test, "_hypothesis_internal_use_settings", None)
+        if getattr(test, "is_hypothesis_test", False) and id(test) not in done:
+            done.add(id(test))  # a test has an item for each of its parameters
+            given = given or hypothesis.settings()
+            fewer = hypothesis.settings(given, max_examples=max(10, int(given.max_examples * share)))
+            test._hypothesis_internal_use_settings = fewer
 
 
 def pytest_configure(config: pytest.Config) -> None:

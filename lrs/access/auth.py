@@ -321,7 +321,7 @@ def check_bearer(services: Services, value: str, _: Verdict | None, now: dt.date
     )
     try:
         ends = dt.datetime.fromtimestamp(claims["exp"] + trusted.skew, dt.UTC)
-    except (ValueError, OverflowError, OSError) as error:
+    except (TypeError, ValueError, OverflowError, OSError) as error:
         raise Unauthenticated("exp is no second of this calendar") from error
     return Verdict(principal, min(now + FRESH_FOR, ends))
 

@@ -66,7 +66,8 @@ def holder_of(proof: Token, issuer: str, now: dt.datetime) -> str:
         raise WalletRefused("invalid_proof", f"the proof is not for {issuer}")
     if isinstance(issued, bool) or not isinstance(issued, int | float):
         raise WalletRefused("invalid_proof", "the proof does not say when it was made")
-    if abs(now.timestamp() - issued) > SKEW.total_seconds():
+    at, skew = now.timestamp(), SKEW.total_seconds()
+    if not at - skew <= issued <= at + skew:  # compared, for a whole number may be too large to reckon with
         raise WalletRefused("invalid_proof", "the proof was not made within five minutes of now")
     try:
         did, jwk = key_of(header)

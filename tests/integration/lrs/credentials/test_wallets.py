@@ -177,6 +177,8 @@ def test_proofs_that_prove_nothing_are_refused(world):
         ("invalid_proof", world.proof(aud="https://other.example")),
         ("invalid_proof", world.proof(iat=soon - 301)),
         ("invalid_proof", world.proof(iat="now")),
+        ("invalid_proof", world.proof(iat=10**400)),
+        ("invalid_proof", world.proof(iat=float("nan"))),
         ("invalid_proof", world.proof(header={"typ": "JWT"})),
         ("invalid_proof", world.proof(header={"alg": "none"})),
         ("invalid_proof", world.proof(header={"jwk": private})),
