@@ -26,7 +26,7 @@ INTERNAL = {  # never leave over HTTP
     "UnfitXml", "UnfitAnswer",  # of SAML: become InvalidField, Unauthenticated
     "PackageRefused", "XmlRefused", "DamagedFile", "MissingFile", "OrgLeaseLost",  # of packages: become issues
     "LakeError", "LakeMissing", "LakeOfOtherLayout", "LakeUnreadable", "LakeTaken",
-    "FeedLost", "Unanswerable",  # MongoDB answers then
+    "FeedLost", "Unanswerable", "Stopped",  # MongoDB answers then; becomes Cancelled
     "NotCanonical", "UnknownContext", "ChangedContext",  # of proofs: a check that failed says them
 }  # fmt: skip
 
