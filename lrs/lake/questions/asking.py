@@ -26,6 +26,7 @@ from lrs.lake.errors import LakeError, Unanswerable
 from lrs.lake.questions.buckets import FEW, bucket_table, halving_sql, known_starts, quarters, slot_sql
 from lrs.lake.questions.lake import Lake
 from lrs.lake.questions.measures import Keys, counted, finished, once, twice
+from lrs.lake.questions.pages import Position, beyond, document, list_of
 from lrs.lake.questions.sql import Sql, column_of, extensions_in, numbers_in, texts_in
 from lrs.lake.questions.stopping import Stopping, bounded
 from lrs.lake.questions.values import (
@@ -37,8 +38,8 @@ from lrs.lake.questions.values import (
     shift_of,
     value_of_field,
 )
-from lrs.lake.rows import INEXACT, NUMBERS, SIGN, WHOLE, order_key
-from lrs.lake.tables import ACTIVITIES, ACTIVITY_LISTS, ACTORS, INSTANT, KEY
+from lrs.lake.rows import INEXACT, NUMBERS, WHOLE
+from lrs.lake.tables import ACTIVITIES, ACTORS, INSTANT, KEY
 from statements.query.analyst_query import AnalystQuery, Column, GroupKey, Measure, bounds
 from statements.query.fields import FIELDS, Field, Kind
 from statements.query.predicate import Predicate
@@ -46,7 +47,6 @@ from statements.query.time_buckets import Span
 
 Document = dict[str, Any]
 Partial = dict[str, Any]
-Position = tuple[dt.datetime | float | None, bytes]
 # What no file can be the cause of: SQL that is wrong, numbers that leave their type.
 OUR_MISTAKES: Final = (
     duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.DataError,
@@ -120,19 +120,19 @@ class LakeQuestion:
             if name != "stored":
                 where = "DESC NULLS LAST" if falling else "ASC NULLS FIRST"
                 order = f"{column_of(name)} {where}, {order}"
-            beyond, further = _beyond(name, position, falling=falling)
+            after, further = beyond(name, position, falling=falling)
             selected.append("s.extensions" if shown else "NULL")
             rows = db.execute(
                 f"{view} SELECT s.position_at, s.serial, {', '.join(selected)} FROM s "  # noqa: S608 -- expressions of ours
-                f"WHERE {beyond} ORDER BY {order} LIMIT {query.limit + 1}",
+                f"WHERE {after} ORDER BY {order} LIMIT {query.limit + 1}",
                 [*parameters, *further],
             ).fetchall()
             names = self._names(db)
-            return [_document(row, values, names) for row in rows]
+            return [document(row, values, names) for row in rows]
 
     def _document_value(self, field: Field) -> Value:
         if field.kind is Kind.IRIS:
-            return Value(column_of(field.name), lambda v, names: _list_of(field.name, v, names))
+            return Value(column_of(field.name), lambda v, names: list_of(field.name, v, names))
         return value_of_field(field)
 
     # groups
@@ -197,7 +197,7 @@ class LakeQuestion:
             return Value(sql, lambda v, _: instant_of(v))
         if key.field.kind is Kind.IRIS:
             name = key.field.name
-            return Value(f"u_{name}.v", lambda v, names: _list_of(name, [v], names)[0])
+            return Value(f"u_{name}.v", lambda v, names: list_of(name, [v], names)[0])
         if key.field.kind is Kind.EXTENSION:
             place = (key.field.name.partition(".")[0], key.key or "")
             return value_of_field(key.field, f"s.x{self.extensions.index(place)}")
@@ -391,59 +391,6 @@ def _span_table(spans: Sequence[tuple[int, dt.datetime | None, dt.datetime | Non
         "since": pa.array([one[1] for one in spans], INSTANT),
         "until": pa.array([one[2] for one in spans], INSTANT),
     })  # fmt: skip
-
-
-def _beyond(name: str, position: Position | None, *, falling: bool) -> tuple[str, list[Any]]:
-    """Return the condition of what follows a position in the order of a page."""
-    if position is None:
-        return "TRUE", []
-    value, order = position
-    step = "<" if falling else ">"
-    at, serial = int.from_bytes(order[:8], "big"), int.from_bytes(order[8:16], "big") - SIGN
-    tie = f"(s.position_at {step} ? OR (s.position_at = ? AND s.serial {step} ?))"
-    place = [at, at, serial]
-    if name == "stored":
-        return tie, place
-    column = column_of(name)
-    if value is None:
-        same = f"({column} IS NULL AND {tie})"
-        return (same, place) if falling else (f"({same} OR {column} IS NOT NULL)", place)
-    absent = f" OR {column} IS NULL" if falling else ""
-    return f"({column} {step} ? OR ({column} = ? AND {tie}){absent})", [value, value, *place]
-
-
-def _document(row: Sequence[Any], values: Mapping[str, Value], names: Names) -> Document:
-    """Return a row of a page as the document that it was made from."""
-    document: Document = {"_id": order_key(row[0], row[1])}
-    count = len(values)
-    for i, (name, value) in enumerate(values.items()):
-        found = value.read(row[2 + i], names)
-        if value.whole and found is not None:
-            found = number_of(found, whole=row[2 + count + i])
-        head, _, tail = name.partition(".")
-        if tail:
-            document.setdefault(head, {})[tail] = found
-        else:
-            document[head] = found
-    document["extensions"] = [_entry(one) for one in row[-1] or ()]
-    return document
-
-
-def _list_of(name: str, values: Sequence[Any] | None, names: Any) -> Any:
-    if values is None or name not in ACTIVITY_LISTS:
-        return values
-    texts = names(ACTIVITIES)
-    return [None if one is None else texts[one] for one in values]
-
-
-def _entry(one: Mapping[str, Any]) -> Document:
-    """Return an extension as documents hold it; a long one has been refused."""
-    entry: Document = {"where": one["place"], "k": one["k"]}
-    if one["t"] in {"i", "d", "D"}:
-        entry["v"] = number_of(one["n"], whole=one["t"] == "i")
-    elif one["t"] != "x":
-        entry["v"] = {"s": one["s"], "b": bool(one["n"]), "z": None}[one["t"]]
-    return entry
 
 
 def _as_it_is(value: Any, _: Any) -> Any:
