@@ -31,7 +31,7 @@ from lrs.foundation import audit
 from lrs.foundation.database import Document
 from lrs.instruction import bookings, calendars, rubrics
 from lrs.instruction import sessions as training_sessions
-from lrs.messaging import mail_queue, notices, webhooks
+from lrs.messaging import mail_queue, notices, own_notice_texts, webhooks
 from lrs.people import affiliations, excuses, invitations, records
 from lrs.people.privacy import erasure, legal_holds, retention
 from lrs.scim import tokens as scim_tokens
@@ -108,6 +108,7 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     webhooks.INDEXES,
     notices.INDEXES,
     mail_queue.INDEXES,
+    own_notice_texts.INDEXES,
     tier_recording.INDEXES,
     rebuild.INDEXES,
     gate_checks.INDEXES,

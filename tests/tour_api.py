@@ -635,9 +635,9 @@ def console(tour: Tour) -> None:
         tour.go(f"GET /console/ask{form_of}", client=browser.client, query_string=question)
     made = tour.go("POST /console/questions", data={**question, "name": "Tour"}, **author)
     tour.ids["query"] = made.location.rsplit("/", 1)[-1]
-    tour.go("POST /console/questions/<query>", data={"action": "pin"}, **author)
     for form_of in ("", ".json", ".csv"):
         tour.go(f"GET /console/questions{form_of}", client=browser.client)
+    console_dashboards(tour, author)
     tour.go("GET /console/questions/<query>", client=browser.client)
     new = {"org": "aurora", "email": "new@aurora.example", "role": "partner_admin"}
     tour.go("POST /console/users", data=new, **author)
@@ -656,16 +656,83 @@ def console(tour: Tour) -> None:
     tour.go("POST /console/webhooks/<endpoint>/resend", **author)
     tour.go("POST /console/webhooks/<endpoint>/test", **author)
     console_many(tour, author)
-    tour.go("GET /console/settings", client=browser.client)
-    tour.go("GET /console/settings/notices", client=browser.client)
-    tour.go("POST /console/settings/brand", data={"colour": "#14584c", "org": "aurora"}, **author)
-    tour.go("POST /console/settings/keys", data={"action": "add", "algorithm": "EdDSA"}, **author)
+    console_settings(tour, author)
     invited(tour, author)
     second_factor(tour)
     tour.go("POST /preferences", client=browser.client, data={"theme": "dark"})
     tour.go("POST /preferences", data={"timezone": "Asia/Tokyo"}, **author)
     tour.go("GET /start/<item>", client=browser.client, ok=404)
     tour.go("POST /logout", client=browser.client, headers={CSRF_HEADER: browser.csrf})
+
+
+def console_dashboards(tour: Tour, author: dict[str, Any]) -> None:
+    """Put a saved question on a dashboard, move it, take it off, delete the dashboard."""
+    made = tour.go("POST /console/questions/<query>", data={"action": "board", "name": "Tour"}, **author)
+    tour.ids["dashboard"] = made.location.rsplit("/", 1)[-1]
+    for form in ("", ".json", ".csv"):
+        tour.go(f"GET /console/dashboards{form}", client=author["client"])
+    tour.go("GET /console/dashboards/<dashboard>", client=author["client"])
+    for action in ("up", "down", "off", "put"):
+        data = {"action": action, "question": tour.ids["query"]}
+        tour.go("POST /console/dashboards/<dashboard>", data=data, **author)
+    tour.go("POST /console/dashboards/<dashboard>", data={"action": "rename", "name": "Tour 2"}, **author)
+    tour.go("POST /console/dashboards", data={"name": "Another"}, **author)
+
+
+def console_settings(tour: Tour, author: dict[str, Any]) -> None:
+    """Change looks, keys, words of notices, policies; add an organization and make a launch link."""
+    reading = {"client": author["client"]}
+    for page in ("", "/notices", "/policies"):
+        tour.go(f"GET /console/settings{page}", **reading)
+    tour.go("POST /console/settings/brand", data={"colour": "#14584c", "org": "aurora"}, **author)
+    tour.go("POST /console/settings/keys", data={"action": "add", "algorithm": "EdDSA"}, **author)
+    words = {
+        "kind": "award.issued",
+        "language": "en",
+        "subject": "Well done",
+        "text": "{holder}",
+        "link": "Open",
+    }
+    for action in ("show", "keep", "default"):
+        tour.go("POST /console/settings/notices/words", data={**words, "action": action}, **author)
+    place = "POST /console/settings/policies"
+    tour.go(place, data={"org": "aurora", "action": "admission", "policy": "domain"}, **author)
+    tour.go(place, data={"org": "aurora", "action": "origins", "origins": ""}, **author)
+    rules = {"org": "aurora", "what": "statements", "days": "36500", "verb": "", "activity": ""}
+    for action in ("show", "keep", "plan"):
+        tour.go(f"{place}/retention", data={**rules, "action": action}, **author)
+    plan = tour.look.retention_plans.find_one({"org": "aurora"}, sort=[("_id", -1)])
+    assert plan is not None
+    applied = {"org": "aurora", "action": "apply", "plan": plan["_id"], "removed": "0"}
+    tour.go(f"{place}/retention", data=applied, **author)
+    tour.go(f"{place}/holds", data={"org": "aurora", "action": "place", "reason": "Tour"}, **author)
+    held = tour.look.legal_holds.find_one({"reason": "Tour"})
+    assert held is not None
+    tour.go(f"{place}/holds", data={"org": "aurora", "action": "lift", "hold": held["_id"]}, **author)
+    tour.go("POST /console/content/<item>/policy", data={"keep": "last"}, **author)
+    console_partner_settings(tour, author)
+    wish = {"url": "https://content.example/a", "activity_id": "https://content.example/a", "hours": "1"}
+    tour.go("POST /console/launches", data={**wish, "person": "ana.lima@drift.example"}, **author)
+    for form in ("", ".json", ".csv"):
+        tour.go(f"GET /console/launches{form}", **reading)
+    made = tour.look.launches.find_one({"url": wish["url"]})
+    assert made is not None
+    tour.ids["launch"] = made["_id"]
+    tour.go("POST /console/launches/<launch>/end", **author)
+
+
+def console_partner_settings(tour: Tour, author: dict[str, Any]) -> None:
+    """Add an organization in the console and change what is said of it, with its mail domains."""
+    was = tour.ids["org"]
+    tour.go("POST /console/partners/new", data={"id": "tour-partner", "name": "Tour"}, **author)
+    tour.ids["org"] = "tour-partner"
+    place = "/console/partners/<org>"
+    tour.go(f"GET {place}/settings", client=author["client"])
+    tour.go(f"POST {place}/settings", data={"name": "Tour 2", "region": "EMEA"}, **author)
+    for action in ("ask", "trust", "drop"):
+        tour.go(f"POST {place}/domains", data={"action": action, "domain": "tour-two.example"}, **author)
+    tour.go(f"POST {place}/domains", data={"action": "prove", "code": "WRONG"}, ok=404, **author)
+    tour.ids["org"] = was
 
 
 def console_many(tour: Tour, author: dict[str, Any]) -> None:

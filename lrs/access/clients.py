@@ -27,6 +27,7 @@ from rules.stored import ASSESSMENTS, RECALLED
 
 Document = dict[str, Any]
 
+BOOTSTRAP: Final = "bootstrap"  # label of the first client, which an installation begins with
 OWN_CLIENT: Final = "laurel"  # what Laurel writes itself carries this in place of a client's key
 CONTENT: Final = "content"  # and this what content says that is kept here; also its label
 RESERVED_KEYS: Final = (
@@ -132,7 +133,7 @@ def bootstrap(
             now=now,
             scopes=SCOPES,
             controlled_by="vendor",
-            label="bootstrap",
+            label=BOOTSTRAP,
             vendor_wide=True,
             key=key,
             secret=secret,

@@ -37,11 +37,16 @@ class Engine:
     lake: Lake | None = field(default=None, repr=False)
 
 
-def engine_for(db: Database[Document], url: str, query: AnalystQuery, now: dt.datetime) -> Engine:
-    """Return the engine of a question; never fails: without a lake that serves it is MongoDB."""
+def engine_for(
+    db: Database[Document], url: str, query: AnalystQuery, now: dt.datetime, *, sparse: bool = False
+) -> Engine:
+    """Return the engine of a question; never fails: without a lake that serves it is MongoDB.
+
+    A list in the order of storing is an index's, unless it is `sparse`: few of many statements match.
+    """
     if not url:
         return Engine()
-    reason = _small(query)
+    reason = _small(query, sparse=sparse)
     told = state.read(db) or {}
     through: dt.datetime | None = told.get("through")
     if reason is None:
@@ -90,13 +95,13 @@ def ask_in_sql(
         raise Collision(str(error)) from error
 
 
-def _small(query: AnalystQuery) -> str | None:
+def _small(query: AnalystQuery, *, sparse: bool) -> str | None:
     """Say why an index of MongoDB answers at once, None where it does not."""
     for part in _required(query.where):
         few = part.operator == "eq" or (part.operator == "in" and len(part.value) <= 10)
         if part.field in NARROW and few:
             return f"an index finds the statements of one {part.field}"
-    if not query.is_grouped and query.sort[0] == "stored":
+    if not query.is_grouped and query.sort[0] == "stored" and not sparse:
         return "an index has the statements in this order"
     return None
 

@@ -1,10 +1,13 @@
-"""The indexes of what analysts keep: saved queries with their results, deals, positions of imports."""
+"""The indexes of what analysts keep: saved queries, dashboards, deals, positions of imports."""
 
 from __future__ import annotations
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
+from lrs.analysis import dashboards
+
 INDEXES: dict[str, list[IndexModel]] = {
+    **dashboards.INDEXES,
     "saved_queries": [
         IndexModel([("org", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("next_at", ASCENDING)], sparse=True),

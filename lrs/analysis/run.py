@@ -89,11 +89,14 @@ class Analyst:
         """Return the checked query; InvalidQuery names the wrong place."""
         return AnalystQuery.parse(expression, now=self.now, people=self.attributes.resolver())
 
-    def ask(self, expression: Any) -> Answer:
-        """Parse and run; InvalidQuery, or QueryTimeout after `max_seconds`."""
+    def ask(self, expression: Any, *, sparse: bool = False) -> Answer:
+        """Parse and run; InvalidQuery, or QueryTimeout after `max_seconds`.
+
+        `sparse` says that few of many statements match, so that a list is the lake's as well.
+        """
         query = self.parse(expression)
         started = time.perf_counter()
-        engine = self.engine(query)
+        engine = self.engine(query, sparse=sparse)
         try:
             answer = self._answered(query, engine)
         except Unanswerable as error:
@@ -103,9 +106,15 @@ class Analyst:
         advice = self._advice(query) if engine.lake is None else None
         return replace(answer, advice=advice, seconds=seconds, engine=engine)
 
-    def engine(self, query: AnalystQuery) -> Engine:
+    def engine(self, query: AnalystQuery, *, sparse: bool = False) -> Engine:
         """Return who answers a question; the lake may still find that it cannot."""
-        return engine_for(self.db, self.lake, query, self.now)
+        return engine_for(self.db, self.lake, query, self.now, sparse=sparse)
+
+    def reads_all(self, query: AnalystQuery) -> bool:
+        """Tell whether a question reads a large store from end to end: no index narrows its filter."""
+        if key_condition(query.where) or _bounds_stored(query.where):
+            return False
+        return self.db.statements.estimated_document_count() >= LARGE_STORE
 
     def _answered(self, query: AnalystQuery, engine: Engine) -> Answer:
         """Return rows, the next page, and the period before; QueryTimeout or Cancelled where it was ended."""
@@ -249,10 +258,7 @@ class Analyst:
 
     def _advice(self, query: AnalystQuery) -> str | None:
         """Name a filter to add where the query reads a large store from end to end."""
-        if key_condition(query.where) or _bounds_stored(query.where):
-            return None
-        size = self.db.statements.estimated_document_count()
-        if size < LARGE_STORE:
+        if not self.reads_all(query):
             return None
         return "reads all statements in reach: give actor, verb, object.id or registration"
 
@@ -279,7 +285,7 @@ def key_condition(where: Predicate) -> Document:
     """Return the condition on search keys that a predicate implies: all of them, or one of a list."""
     if keys := index_keys(where):
         return {"keys": {"$all": sorted(keys)}}
-    choices = [part for part in _required(where) if part.operator == "in" and part.field in KEY_OF]
+    choices = [part for part in required(where) if part.operator == "in" and part.field in KEY_OF]
     shortest = min(choices, key=lambda part: len(part.value), default=None)
     if shortest is None or len(shortest.value) > MAX_CHOICES:
         return {}
@@ -290,18 +296,18 @@ def index_keys(where: Predicate) -> set[int]:
     """Return the search keys that every selected statement has; they decide the index range."""
     return {
         key(KEY_OF[part.field], str(part.value))
-        for part in _required(where)
+        for part in required(where)
         if part.operator == "eq" and part.field in KEY_OF
     }
 
 
-def _required(where: Predicate) -> Iterator[Compare]:
+def required(where: Predicate) -> Iterator[Compare]:
     """Yield the comparisons that every selected statement satisfies."""
     if isinstance(where, Compare):
         yield where
     elif isinstance(where, All):
         for part in where.conditions:
-            yield from _required(part)
+            yield from required(part)
     elif isinstance(where, AnyOf):
         yield from _common(where)
 
@@ -311,7 +317,7 @@ def _common(where: AnyOf) -> Iterator[Compare]:
 
     Without an alternative no statement is selected, and none has one of no values.
     """
-    alternatives = [list(_required(part)) for part in where.conditions]
+    alternatives = [list(required(part)) for part in where.conditions]
     for field_name in KEY_OF:
         named = [
             [one for one in each if one.field == field_name and one.operator in {"eq", "in"}]
@@ -333,31 +339,35 @@ def order_range(where: Predicate) -> Document:
     have some more; the bounds themselves decide.
     """
     found: Document = {}
-    for part in _required(where):
+    for part in required(where):
         if part.field != "stored" or not isinstance(part.value, dt.datetime):
             continue
         at = microseconds(part.value)
         if part.operator in {"gte", "gt"}:
-            found["$gte"] = max(found.get("$gte", b""), _order_key(at))
+            found["$gte"] = max(found.get("$gte", b""), order_key(at))
         elif part.operator in {"lte", "lt"}:
-            found["$lt"] = min(found.get("$lt", b"\xff" * 16), _order_key(at + MILLISECOND))
+            found["$lt"] = min(found.get("$lt", b"\xff" * 16), order_key(at + MILLISECOND))
     return {"_id": found} if found else {}
 
 
-def _order_key(at: int) -> bytes:
+def order_key(at: int) -> bytes:
     """Return the least order key of an instant in microseconds."""
     return max(0, min(at, 2**63 - 1)).to_bytes(8, "big") + bytes(8)
 
 
 def _bounds_stored(where: Predicate) -> bool:
-    return any(p.field == "stored" and p.operator in {"gte", "gt"} for p in _required(where))
+    return any(p.field == "stored" and p.operator in {"gte", "gt"} for p in required(where))
 
 
 def _cursor_after(path: str, document: Mapping[str, Any]) -> str:
     value = None if path == "_id" else at_path(document, path)
+    return cursor_at(bytes(document["_id"]), value)
+
+
+def cursor_at(order: bytes, value: Any = None) -> str:
+    """Return the position behind an order key, in a list by another field behind its value too."""
     kind = "t" if isinstance(value, dt.datetime) else "v"
-    body = orjson.dumps([kind, value, bytes(document["_id"]).hex()])
-    return base64.urlsafe_b64encode(body).decode().rstrip("=")
+    return base64.urlsafe_b64encode(orjson.dumps([kind, value, order.hex()])).decode().rstrip("=")
 
 
 def read_cursor(text: str) -> tuple[dt.datetime | float | None, bytes]:

@@ -1,7 +1,7 @@
 """Saved queries: a name, an owner, a schedule, the last results, and links that show them to others.
 
 saved_queries {_id, org, owner, name, expression, organizations, whole, vendor_wide, schedule, next_at,
-               leased_until, links [{digest, until}], shown_as, pinned, created_at, updated_at, version,
+               leased_until, links [{digest, until}], shown_as, created_at, updated_at, version,
                readers? [{user, language}] who get each scheduled answer by mail}
 query_results {query, org, at, rows, seconds, error}
 """
@@ -25,6 +25,7 @@ from bson.errors import InvalidDocument
 from pymongo import DESCENDING, ReturnDocument
 from pymongo.database import Database
 
+from lrs.analysis import dashboards
 from lrs.analysis.readable_stores import Scope, reach, whole_scope
 from lrs.analysis.run import Analyst, Answer
 from lrs.foundation.errors import Collision, InvalidField, Outdated, UnknownThing
@@ -74,7 +75,6 @@ def create(
         "schedule": schedule,
         "links": [],
         "shown_as": shown_as,
-        "pinned": False,
         "created_at": now,
         "updated_at": now,
         "version": 1,
@@ -238,11 +238,6 @@ def change(
     return found
 
 
-def pin(db: Database[Document], saved: Document, *, pinned: bool) -> None:
-    """Put a saved query on the dashboard of its organization, or take it away."""
-    db.saved_queries.update_one({"_id": saved["_id"], "org": saved["org"]}, {"$set": {"pinned": pinned}})
-
-
 def send_to(db: Database[Document], saved: Document, user: str, language: str | None) -> None:
     """Send each scheduled answer to a user too, in a language; None sends none any more."""
     wanted = {"_id": saved["_id"], "org": saved["org"]}
@@ -255,7 +250,8 @@ def send_to(db: Database[Document], saved: Document, user: str, language: str | 
 
 
 def delete(db: Database[Document], saved: Document) -> None:
-    """Delete a saved query with its links and results."""
+    """Delete a saved query with its links and results; it goes from dashboards."""
+    dashboards.forget(db, saved["org"], saved["_id"])
     db.saved_queries.delete_one({"_id": saved["_id"], "org": saved["org"]})
     db.query_results.delete_many({"query": saved["_id"], "org": saved["org"]})
 

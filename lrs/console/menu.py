@@ -48,6 +48,7 @@ MENU: Final[tuple[Group, ...]] = (
             Entry(mark("Statements"), "/console/statements", ("analytics",)),
             Entry(mark("Live"), "/console/live", ("analytics",)),
             Entry(mark("Ask"), "/console/ask", ("analytics",)),
+            Entry(mark("Dashboards"), "/console/dashboards", ("analytics",)),
             Entry(mark("Questions"), "/console/questions", ("analytics",)),
             Entry(mark("Reports"), "/console/reports", ("analytics",)),
             Entry(mark("Refused"), "/console/inbound", ("orgs",)),
@@ -57,6 +58,7 @@ MENU: Final[tuple[Group, ...]] = (
         mark("Operate"),
         (
             Entry(mark("Clients"), "/console/clients", ("orgs",)),
+            Entry(mark("Launch links"), "/console/launches", ("statements/write",)),
             Entry(mark("Webhooks"), "/console/webhooks", ("orgs",)),
             Entry(mark("Events"), "/console/events", ("rules", "analytics"), vendor=True),
             Entry(mark("Learning systems"), "/console/platforms", ("orgs",), vendor=True),

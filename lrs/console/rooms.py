@@ -13,12 +13,22 @@ from lrs.console.entry import (
     provider_sign_in,
     search,
     second_factor,
-    settings,
     setup,
     sign_in,
     start,
 )
-from lrs.console.organizations import clients, groups, identities, joining, partners, people, tiers, users
+from lrs.console.organizations import (
+    clients,
+    groups,
+    identities,
+    joining,
+    launches,
+    partner_settings,
+    partners,
+    people,
+    tiers,
+    users,
+)
 from lrs.console.organizations import sign_in as sign_in_providers
 from lrs.console.programme import (
     assignments,
@@ -38,6 +48,7 @@ from lrs.console.records import (
     ask,
     audit,
     content,
+    dashboards,
     events,
     health,
     inbound,
@@ -49,6 +60,7 @@ from lrs.console.records import (
     uploads,
     webhooks,
 )
+from lrs.console.settings import notices, overview, policies, scores
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     sign_in.blueprint,
@@ -77,6 +89,7 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     deciding.blueprint,
     bulk.blueprint,
     partners.blueprint,
+    partner_settings.blueprint,
     joining.blueprint,
     tiers.blueprint,
     groups.blueprint,
@@ -86,15 +99,20 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     content.blueprint,
     platforms.blueprint,
     ask.blueprint,
+    dashboards.blueprint,
     questions.blueprint,
     reports.blueprint,
     inbound.blueprint,
     clients.blueprint,
+    launches.blueprint,
     users.blueprint,
     sign_in_providers.blueprint,
     webhooks.blueprint,
     events.blueprint,
     audit.blueprint,
     health.blueprint,
-    settings.blueprint,
+    overview.blueprint,
+    notices.blueprint,
+    policies.blueprint,
+    scores.blueprint,
 )

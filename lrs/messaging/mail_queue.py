@@ -31,7 +31,8 @@ from lrs.foundation.errors import UnknownThing
 from lrs.foundation.mail import Mailer, Unconfirmed
 from lrs.foundation.settings import Settings
 from lrs.messaging.delivery import JITTER, RETRIES
-from lrs.messaging.notice_texts import Line, message
+from lrs.messaging.notice_texts import Line, Own, message
+from lrs.messaging.own_notice_texts import own_texts
 from rules.engine.queues import lease
 
 Document = dict[str, Any]
@@ -61,11 +62,12 @@ def send_due(
     give_up_handed(db, now())
     if db.mails.find_one({"state": "waiting", "due_at": {"$lte": now()}}, {"_id": 1}) is None:
         return 0
+    own = own_texts(db)
 
     def work() -> int:
         sent = 0
         while not stopped() and (mail := _claim(db, now())) is not None:
-            sent += _send(settings, db, mailer, mail, now)
+            sent += _send(settings, db, mailer, mail, now=now, own=own)
         return sent
 
     with ThreadPoolExecutor(SENDERS, thread_name_prefix="mail") as pool:
@@ -97,7 +99,13 @@ def _claim(db: Database[Document], now: dt.datetime) -> Document | None:
 
 
 def _send(
-    settings: Settings, db: Database[Document], mailer: Mailer, mail: Document, now: Callable[[], dt.datetime]
+    settings: Settings,
+    db: Database[Document],
+    mailer: Mailer,
+    mail: Document,
+    *,
+    now: Callable[[], dt.datetime],
+    own: Own,
 ) -> bool:
     lines = [Line(part["template"], part["values"]) for part in mail.get("parts", [mail])]
     made = message(
@@ -108,6 +116,7 @@ def _send(
         lines=lines,
         now=now(),
         key=mail["_id"],
+        own=own,
     )
 
     def mark() -> None:

@@ -26,8 +26,8 @@ from lrs.words import catalogues, writing
 
 CATALOGUES: Final = importlib.resources.files("lrs").joinpath("templates/notices")
 DEFAULT_LANGUAGE: Final = "en"
-# One file, one language: a catalogue `fr.json` is all that French takes. Where a text counts days, or what
-# is told (`count`), it may be a list of the forms that the language has.
+# One file, one language: a catalogue `fr.json` is all that French takes. Where a text counts days, or a
+# subject what is told (`count`), it may be a list of the forms that the language has.
 LANGUAGES: Final = tuple(
     sorted(file.name.removesuffix(".json") for file in CATALOGUES.iterdir() if file.name.endswith(".json"))
 )
@@ -54,6 +54,11 @@ EXAMPLE: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 
+Own = Mapping[tuple[str, str], Mapping[str, Any]]
+"""The vendor's own words: (kind, language) -> {subject, text, action}, in the place of the catalogue's."""
+NONE_OWN: Final[Own] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One thing told in a message, with where to look."""
@@ -66,6 +71,11 @@ def kinds() -> list[str]:
     """Return the names of all notices."""
     known = _catalogue(DEFAULT_LANGUAGE)
     return sorted(name for name, entry in known.items() if isinstance(entry, dict) and name != "words")
+
+
+def default_of(kind: str, language: str) -> Mapping[str, Any]:
+    """Return what the catalogue says: {subject, text, action?}, what counts in a list of forms."""
+    return _entry(language, kind)
 
 
 @functools.cache
@@ -91,17 +101,20 @@ def message(
     lines: Sequence[Line],
     now: dt.datetime,
     key: str,
+    own: Own = NONE_OWN,
 ) -> EmailMessage:
     """Return the message that tells `lines` to somebody; several lines make a digest.
 
-    The Message-ID follows from `key`, so that a mail system can drop a copy sent twice after a crash.
+    `own` are the vendor's words for these kinds. The Message-ID follows from `key`, so that a mail system can
+    drop a copy sent twice after a crash.
     """
     words = _catalogue(language)
     first = lines[0]
     kind = first.template if len(lines) == 1 else "digest"
     language = language if language in LANGUAGES else DEFAULT_LANGUAGE
-    subject = _said(language, _entry(words, kind)["subject"], {**first.values, "count": str(len(lines))})
-    shown = [_shown(settings, language, line, now) for line in lines]
+    entry = _entry(language, kind, own)
+    subject = _said(language, entry["subject"], {**first.values, "count": str(len(lines))}, "count")
+    shown = [_shown(settings, language, line, now, own) for line in lines]
     out = f"{settings.public_url}/unsubscribe/{token(settings, to, kind)}" if kind in REMINDERS else None
     values = {
         "subject": subject,
@@ -123,17 +136,19 @@ def message(
     return made
 
 
-def preview(settings: Settings, kind: str, language: str, now: dt.datetime) -> EmailMessage:
+def preview(
+    settings: Settings, kind: str, language: str, now: dt.datetime, own: Own = NONE_OWN
+) -> EmailMessage:
     """Return a notice as its recipient would get it, with made-up names."""
     told = ("award.issued", "award.expired") if kind == "digest" else (kind,)
     return message(
         settings, to="ana@example.com", name=EXAMPLE["name"], language=language,
-        lines=[Line(one, EXAMPLE) for one in told], now=now, key="preview",
+        lines=[Line(one, EXAMPLE) for one in told], now=now, key="preview", own=own,
     )  # fmt: skip
 
 
-def _shown(settings: Settings, language: str, line: Line, now: dt.datetime) -> dict[str, str]:
-    entry = _entry(_catalogue(language), line.template)
+def _shown(settings: Settings, language: str, line: Line, now: dt.datetime, own: Own) -> dict[str, str]:
+    entry = _entry(language, line.template, own)
     return {
         "text": _said(language, entry["text"], line.values),
         "action": entry.get("action", ""),
@@ -141,11 +156,13 @@ def _shown(settings: Settings, language: str, line: Line, now: dt.datetime) -> d
     }
 
 
-def _said(language: str, text: str | list[str], values: Mapping[str, str]) -> str:
-    """Return a text with its values, dates and words of ours as the language writes them."""
+def _said(language: str, text: str | list[str], values: Mapping[str, str], counted: str = "days") -> str:
+    """Return a text with its values, dates and words of ours as the language writes them.
+
+    Of a text with forms, that of the value `counted`.
+    """
     if isinstance(text, list):
-        counted = values.get("count" if "{count}" in text[-1] else "days", "0")
-        text = catalogues.form_of(language, int(counted), text)
+        text = catalogues.form_of(language, int(values.get(counted, "0")), text)
     return _fill(text, {name: _value(language, name, value) for name, value in values.items()})
 
 
@@ -160,10 +177,14 @@ def _value(language: str, name: str, value: str) -> str:
     return value
 
 
-def _entry(words: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
-    """Return the words of a kind, in English where the language lacks it; any other event by its name."""
+def _entry(language: str, kind: str, own: Own = NONE_OWN) -> Mapping[str, Any]:
+    """Return the words of a kind: one's own, else the catalogue's, in English where the language lacks it.
+
+    An event without words of its own is told by its name.
+    """
+    words = _catalogue(language)
     entry: Mapping[str, Any] = words.get(kind) or _catalogue(DEFAULT_LANGUAGE).get(kind) or words["event"]
-    return entry
+    return {**entry, **own.get((kind, language), {})}
 
 
 def _address(settings: Settings, values: Mapping[str, str], now: dt.datetime) -> str:

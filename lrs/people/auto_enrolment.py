@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from lrs.access.organizations import VENDOR
+from lrs.access.organizations import POLICIES, VENDOR
 from lrs.foundation.audit import Editor, new_id
 from lrs.people.affiliations import mail_domain, verified_domains
 from rules.engine.queues import tier_queue
 
 Document = dict[str, Any]
+LOOKED_AT: Final = 2000  # statements of a store, the newest, whose actors tell what a policy would do
 
 
 def admit(
@@ -94,9 +95,30 @@ def _admitting(
             org = holders.get(domain or "")
         else:
             org = found.get(store)
-            if org is not None and org["policy"] != "open":
-                own = org["policy"] == "domain" and domain in verified_domains(org)
-                org = org if own else None
+            org = org if org is not None and admits(org["policy"], org, domain) else None
         if org is not None:
             admitting[person] = str(org["_id"])
     return admitting
+
+
+def admits(policy: str, org: Mapping[str, Any], domain: str | None) -> bool:
+    """Tell whether a policy admits somebody of a mail domain who is first seen in an organization's store."""
+    return policy == "open" or (policy == "domain" and domain in verified_domains(org))
+
+
+def effect(db: Database[Document], org: Mapping[str, Any]) -> tuple[int, dict[str, int]]:
+    """Return how many seen lately in a store belong nowhere, and how many each policy would have admitted.
+
+    Seen lately: the actors of its newest statements (`LOOKED_AT`).
+    """
+    newest = db.statements.find({"org": org["_id"]}, {"actor": 1}).sort("_id", -1).limit(LOOKED_AT)
+    actors = sorted({row["actor"] for row in newest if row.get("actor")})
+    people = db.people.find({"org": VENDOR, "ifis.ifi": {"$in": actors}}, {"ifis.ifi": 1})
+    known = {row["_id"]: [one["ifi"] for one in row["ifis"]] for row in people}
+    affiliated = set(db.affiliations.distinct("person", {"person": {"$in": sorted(known)}}))
+    domains = [
+        next((found for one in ifis if (found := mail_domain(one)) is not None), None)
+        for person, ifis in known.items()
+        if person not in affiliated
+    ]
+    return len(domains), {policy: sum(admits(policy, org, one) for one in domains) for policy in POLICIES}

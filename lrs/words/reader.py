@@ -134,9 +134,13 @@ def when(value: dt.datetime | None) -> Markup:
     """Return an instant for a page in the reader's time zone; a script adds the time of the browser."""
     if value is None:
         return NONE
+    return Markup('<time datetime="{}">{}</time>').format(local(value).isoformat(), instant(value))
+
+
+def instant(value: dt.datetime) -> str:
+    """Return an instant as text, in the reader's time zone: for the middle of a sentence."""
     at = local(value)
-    text = f"{spoken_day(at.date())}, {at:%H:%M %Z}"
-    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), text)
+    return f"{spoken_day(at.date())}, {at:%H:%M %Z}"
 
 
 def in_zone(value: dt.datetime, name: str, after: dt.datetime | None = None) -> Markup:
@@ -164,7 +168,8 @@ GLOBALS: Final = {
     "LANGUAGES": LANGUAGES,
 }  # fmt: skip
 FILTERS: Final[Mapping[str, Callable[..., str]]] = {
-    "day": day, "when": when, "hour": hour, "in_zone": in_zone, "isoday": isoday, "month": month,
+    "day": day, "when": when, "instant": instant, "hour": hour, "in_zone": in_zone, "isoday": isoday,
+    "month": month,
     "number": number,
     "spoken_date": spoken_date,
 }  # fmt: skip

@@ -59,6 +59,7 @@ READ_WHOLE = {
     "signing_keys": "one more with each rotation",
     "launch_keys": "one more with each rotation",
     "lti_keys": "one more with each rotation",
+    "notice_texts": "the vendor's own words: one for each notice and language at most, wanted whole",
     "lti_platforms": "the learning systems of partners: dozens",
 }
 # Answers that may be sorted in memory: (collection, a field that the filter names), each with its reason.

@@ -21,7 +21,10 @@ blp = Blueprint("clients", __name__, url_prefix="/clients", description="API key
 
 Document = dict[str, Any]
 READING: Final = frozenset(XAPI_SCOPES) - {"statements/write", "define"}
-LABEL: Final = validate.Regexp(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+LABEL: Final = validate.Regexp(
+    r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z",
+    error="must be 1 to 64 letters, digits, '.', '_' or '-', without spaces: rules name it as a source",
+)
 
 
 class ClientSchema(Schema):

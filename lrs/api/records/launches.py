@@ -135,9 +135,13 @@ def check_launcher(principal: Principal) -> None:
 @blp.response(201, LaunchSchema)
 def make_launch(body: dict[str, Any]) -> Any:
     """Make a launch: a web address that opens the content with a token for this learner and activity only."""
+    return launched(wish_of(body))
+
+
+def launched(wish: launching.Wish) -> dict[str, Any]:
+    """Make the launch that somebody wishes for, with its address; raises Forbidden or InvalidField."""
     services, principal = current_services(), current_principal()
     check_launcher(principal)
-    wish = wish_of(body)
     if wish.person is not None:
         found = directory().get(wish.person)
         if (
@@ -167,14 +171,19 @@ def list_launches(args: dict[str, Any]) -> Any:
 @blp.response(200, LaunchSchema)
 def end_launch(launch: str) -> Any:
     """End a launch: its token is refused from now on."""
+    return ended(launch)
+
+
+def ended(launch: str) -> dict[str, Any]:
+    """End a launch that the principal sees; raises Forbidden or UnknownThing."""
     check_launcher(current_principal())
     found = current_services().db.launches.find_one({"_id": launch})
     if found is None:
         raise UnknownThing("launch", launch)
     visible_org(found["org"], "launch", launch)
-    ended = launching.end_launch(editor(), launch)
+    over = launching.end_launch(editor(), launch)
     forget()
-    return ended
+    return over
 
 
 # before the POST, with which Flask brings an answer of its own to OPTIONS

@@ -12,6 +12,7 @@ from lrs.foundation.errors import UnknownThing
 from lrs.messaging import notice_texts
 from lrs.messaging.mail_queue import resend as send_again
 from lrs.messaging.notice_texts import DEFAULT_LANGUAGE, LANGUAGES, kinds
+from lrs.messaging.own_notice_texts import own_texts
 
 
 @click.group()
@@ -28,7 +29,8 @@ def group() -> None:
 @with_services
 def preview(services: Services, *, kind: str, language: str, html: Path | None) -> None:
     """Show a notice as its recipient would get it, with made-up names."""
-    made = notice_texts.preview(services.settings, kind, language, services.now())
+    own = own_texts(services.db)
+    made = notice_texts.preview(services.settings, kind, language, services.now(), own)
     click.echo(f"Subject: {made['Subject']}\n")
     for part in made.iter_parts():
         if part.get_content_type() == "text/plain":

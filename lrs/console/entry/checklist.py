@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import g
 
+from lrs.access.clients import BOOTSTRAP
 from lrs.console.shell import may
 from lrs.foundation.context import current_services
 from lrs.words.reader import mark
@@ -40,7 +41,7 @@ def _steps() -> Iterator[Step]:
     def there(collection: str, wanted: dict[str, Any]) -> bool:
         return db[collection].find_one(wanted, {"_id": 1}) is not None
 
-    own_key = {"revoked_at": None, "_id": {"$ne": services.settings.bootstrap_key}}
+    own_key = {"revoked_at": None, "label": {"$ne": BOOTSTRAP}}  # that one is the installation's
     yield Step(mark("Make a client for your content"), "/console/clients", there("clients", own_key))
     stores = {"org": {"$in": [org["_id"] for org in db.orgs.find({}, {"_id": 1})]}}
     yield Step(mark("Receive the first statement"), "/console/statements", there("statements", stores))

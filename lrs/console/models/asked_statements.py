@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from lrs.foundation.errors import InvalidField
@@ -20,6 +22,8 @@ FIELDS: Final = {
     "registration": "registration",
 }
 """Filters of the page that are fields of the language as they stand."""
+FACETS: Final = {"verb": "verb", "object": "object.id", "client": "client_label", "org": "org"}
+FACET_VALUES: Final = 6
 
 
 def expression(filters: Mapping[str, str], limit: int, cursor: str | None) -> Document:
@@ -40,6 +44,41 @@ def expression(filters: Mapping[str, str], limit: int, cursor: str | None) -> Do
     if cursor is not None:
         asked["cursor"] = cursor
     return asked
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """One value of a field among the rows, how it is called, and how many rows have it."""
+
+    name: str
+    value: str
+    words: str
+    count: int
+    chosen: bool
+
+
+def facets(
+    rows: Sequence[Mapping[str, Any]], filters: Mapping[str, str], orgs: Mapping[str, str]
+) -> list[tuple[str, list[Facet]]]:
+    """Return the filters that are chosen or have several values in the rows, with these values.
+
+    The most frequent first, at most `FACET_VALUES` of each.
+    """
+    found = []
+    for name, field in FACETS.items():
+        counts = Counter(str(row[field]) for row in rows if row.get(field) is not None)
+        if len(counts) < 2 and name not in filters:
+            continue
+        ordered = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:FACET_VALUES]
+        values = [
+            Facet(
+                name, value, orgs.get(value, value) if name == "org" else short(value), count, name in filters
+            )
+            for value, count in ordered
+        ]
+        if values:
+            found.append((name, values))
+    return found
 
 
 def _actor(words: str) -> Document:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from pymongo.database import Database
@@ -43,6 +45,46 @@ def count_states(db: Database[Document], now: dt.datetime, persons: Collection[s
 def counted(services: Services) -> Figures[Counts]:
     """Return the part of an application that counts the states of everybody."""
     return Figures(services, count_states)
+
+
+def held_by_month(
+    db: Database[Document], now: dt.datetime, certification: str, persons: Collection[str] | None = None
+) -> list[tuple[dt.date, int]]:
+    """Return how many held a certification at the beginning of each month of a year, and now."""
+    instants = [dt.datetime(year, month, 1, tzinfo=dt.UTC) for year, month in _months(now)] + [now]
+    counts = [0] * len(instants)
+    shown = {"_id": 0, "states.at": 1, "states.state": 1, "states.evaluated": 1}
+    for row in db.standings.find(_of(persons, certification), shown, batch_size=10_000):
+        begun = [one["at"] for one in row["states"]]
+        for place, at in enumerate(instants):
+            last = bisect_right(begun, at) - 1
+            if last >= 0 and row["states"][last]["state"] in HELD_STATES:
+                counts[place] += not row["states"][last].get("evaluated")
+    return [(at.date(), count) for at, count in zip(instants, counts, strict=True)]
+
+
+def _months(now: dt.datetime) -> list[tuple[int, int]]:
+    first = now.year * 12 + now.month - 1
+    return [(place // 12, place % 12 + 1) for place in range(first - 11, first + 1)]
+
+
+class Trends:
+    """The holders of each certification over a year, of everybody, remembered as `Figures` are."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._known: dict[str, Figures[list[tuple[dt.date, int]]]] = {}
+
+    def of(self, certification: str) -> list[tuple[dt.date, int]]:
+        """Return the trend of a certification that there is."""
+        if certification not in self._known:
+            make = partial(_trend, certification=certification)
+            self._known[certification] = Figures(self._services, make)
+        return self._known[certification].get()[0]
+
+
+def _trend(db: Database[Document], now: dt.datetime, *, certification: str) -> list[tuple[dt.date, int]]:
+    return held_by_month(db, now, certification)
 
 
 def count_people(db: Database[Document], orgs: Sequence[str], now: dt.datetime) -> dict[str, int]:

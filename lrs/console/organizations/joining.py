@@ -12,6 +12,7 @@ from lrs.api.organizations import invitations as invitations_api
 from lrs.api.organizations import people as api
 from lrs.api.rights import directory, editor, visible_org, visible_orgs
 from lrs.console.forms import read, sent
+from lrs.console.models import roster_columns
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
@@ -48,6 +49,11 @@ def bring(org: str) -> Response:
     """Try a roster, or carry it out: the same file again changes nothing."""
     visible_org(org)
     text, form = _text(), sent("elsewhere", "action")
+    if columns := request.form.getlist("column"):
+        text = roster_columns.renamed(text, columns)
+    elif roster_columns.needs_mapping(names := roster_columns.heads(text)):
+        chosen = [(one, roster_columns.guess(one)) for one in names]
+        return _page(org, text=text, elsewhere=form.get("elsewhere", "ask"), mapping=chosen)
     body = read(api.RosterArgs, {"org": org, "elsewhere": form.get("elsewhere", "ask")})
     is_trial = form.get("action") != "import"
     current_services().part(Limits).check_people(org)
@@ -81,11 +87,19 @@ def invite(org: str) -> Response:
     return redirected(f"/console/partners/{org}/join?invited=1")
 
 
-def _page(org: str, *, report: Any = None, text: str = "", elsewhere: str = "ask") -> Response:
+def _page(
+    org: str,
+    *,
+    report: Any = None,
+    text: str = "",
+    elsewhere: str = "ask",
+    mapping: list[tuple[str, str]] | None = None,
+) -> Response:
+    """Return the page; `mapping` are the columns of a file with what each most likely means."""
     db, found = current_services().db, get_org(current_services().db, visible_org(org))
     waiting = db.affiliations.find(directory().waiting(org)).sort("_id", 1).limit(WAITING)
     return show(
         "joining.html", org=found, report=report, text=text, elsewhere=elsewhere, outcomes=OUTCOMES,
         elsewhere_words=ELSEWHERE_WORDS, columns=roster.COLUMNS, shown=SHOWN,
-        waiting=list(waiting),
+        waiting=list(waiting), mapping=mapping,
     )  # fmt: skip

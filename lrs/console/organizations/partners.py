@@ -14,7 +14,7 @@ from lrs.api.rights import directory, org_filter, visible_org
 from lrs.console.lists import Rows, Span, asked, listed, seek
 from lrs.console.models.partner import GateView, Ladder, gate_view, ladder, title_of
 from lrs.console.organizations.holders import count_people, ending
-from lrs.console.organizations.people import titles
+from lrs.console.organizations.people import org_names, titles
 from lrs.console.shell import Pages, may, show
 from lrs.foundation.context import current_services
 from rules.catalogue.rule_set import RuleSet
@@ -49,7 +49,8 @@ def organizations(span: Span) -> Rows:
         }
         for one in found
     ]  # fmt: skip
-    return Rows(COLUMNS, items, last, {"filters": filters, "region_pairs": [(one, one) for one in regions()]})
+    pairs = [(one, one) for one in regions()]
+    return Rows(COLUMNS, items, last, {"filters": filters, "region_pairs": pairs, "all_orgs": org_names()})
 
 
 def org_clause(filters: Mapping[str, str]) -> Document:

@@ -96,6 +96,12 @@ def org_names() -> dict[str, str]:
     return {row["_id"]: row["name"] for row in rows}
 
 
+def name_of(by: str) -> str:
+    """Return what whoever changed rules is called: a user's address, else how the record names them."""
+    user = current_services().db.users.find_one({"_id": by.removeprefix("user:")}, {"email": 1})
+    return str(user["email"]) if user else by
+
+
 def titles() -> dict[str, str]:
     """Return the titles of all certifications, in the reader's language where the rules have them in it."""
     rules = cache_of(current_services().db).get()

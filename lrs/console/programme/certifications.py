@@ -7,14 +7,23 @@ from typing import Any, Final
 
 from flask import Response, request
 
+from lrs.analysis.reports.report import Chart, Report
 from lrs.api.rights import directory, visible_org, visible_orgs
 from lrs.console.lists import Rows, Span, asked, cut, listed
+from lrs.console.models.chart import Drawing, drawing
 from lrs.console.models.diff import Hunk, hunks
 from lrs.console.models.rule_words import rule_words
 from lrs.console.models.states import HELD
-from lrs.console.organizations.holders import Counts, count_states, counted, ending
+from lrs.console.organizations.holders import (
+    Counts,
+    Trends,
+    count_states,
+    counted,
+    ending,
+    held_by_month,
+)
 from lrs.console.organizations.partners import names_of
-from lrs.console.organizations.people import org_names, titles
+from lrs.console.organizations.people import name_of, org_names, titles
 from lrs.console.shell import Pages, may, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
@@ -106,14 +115,30 @@ def certification(certification: str) -> Response:
         ending(services.db, now, until, persons=directory().members(), certification=certification),
         key=lambda one: (one["expires"], one["person"]),
     )
+    known = versions_of(certification)
     return show(
         "certification.html",
         one=document, words_of=rule_words(document, titles()), counts=counts.get(certification, {}),
-        counted_at=counted_at, versions=versions_of(certification), soon=soon[:8], soon_count=len(soon),
+        trend=_trend(certification), counted_at=counted_at, versions=known,
+        by={one["by"]: name_of(one["by"]) for one in known if one.get("by")},
+        soon=soon[:8], soon_count=len(soon),
         names=names_of({one["person"] for one in soon[:8]}), may_see_people=may("people"),
         lifecycle=queries.lifecycle(rules, "Certification", certification, now), sees_source=sees_source(),
         source=source_of(certification) if sees_source() else None,
     )  # fmt: skip
+
+
+def _trend(certification: str) -> Drawing:
+    """Return the drawing of how many held a certification over a year, of the people whom the user sees."""
+    services, members = current_services(), directory().members()
+    if members is None:
+        months = services.part(Trends).of(certification)
+    else:
+        months = held_by_month(services.db, services.now(), certification, members)
+    if not any(count for _, count in months):
+        return Drawing()
+    rows = [{"day": day, "held": count} for day, count in months]
+    return drawing(Report("trend", "", "", ("day", "held"), rows, Chart("lines", "day", "held")))
 
 
 def sees_source() -> bool:

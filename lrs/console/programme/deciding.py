@@ -75,8 +75,10 @@ def decisions(person: str, certification: str) -> Response:
 def decide(person: str, certification: str) -> Response:
     """Record a decision; the worker then decides the award anew."""
     seen(person)
-    body = dict(sent(*FIELDS))
+    body: Document = dict(sent(*FIELDS))
     if until := sent("until").get("until"):
         body["until"] = read_instant("until", until).isoformat()
+    if appeal := sent("appeal_note", "appeal_due"):
+        body["appeal"] = {name.removeprefix("appeal_"): value for name, value in appeal.items()}
     row = api.decide(read(api.NewFact, body), person, certification)
     return redirected(f"/console/people/{row['person']}/certifications/{certification}?decided={row['kind']}")

@@ -17,9 +17,13 @@ from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
 from lrs.http.addresses import beside
 from rules.engine.affiliations import holding
+from rules.stored import VENDOR
 
 Document = dict[str, Any]
-COLUMNS: Final = ("expires", "days", "person", "name", "organization", "certification", "title", "state")
+COLUMNS: Final = (
+    "expires", "days", "person", "name", "organization", "certification", "title", "state", "told_at",
+    "planned_at",
+)  # fmt: skip
 CHOICES: Final = ("30", "90", "180", "365")
 
 blueprint = Pages("console_expiries", __name__)
@@ -48,7 +52,7 @@ def expiries(span: Span) -> Rows:
         "months": months((dt.date.fromisoformat(one[0]) for one in found), now.date(), until),
         "orgs": org_names(), "titles": titles(), "beside": beside,
     }  # fmt: skip
-    return Rows(COLUMNS, dressed(items, now), last, context)
+    return Rows(COLUMNS, dressed(with_notices(items), now), last, context)
 
 
 def _position(span: Span) -> tuple[str, ...]:
@@ -57,6 +61,24 @@ def _position(span: Span) -> tuple[str, ...]:
     if len(after) not in {0, 3} or any(one is None for one in after):
         raise InvalidField("after", "is not a position of this list")
     return tuple(after)
+
+
+def with_notices(items: list[Document]) -> list[Document]:
+    """Return rows with when their people were last reminded of that end, and will be next."""
+    wanted = {
+        "org": VENDOR, "person": {"$in": sorted({one["person"] for one in items})}, "kind": "before_expiry",
+        "state": {"$in": ["told", "planned"]},
+    }  # fmt: skip
+    times: dict[tuple[str, str, str, str], dt.datetime] = {}
+    for row in current_services().db.notices.find(wanted):
+        key = row["person"], row["certification"], row["valid_until"], row["state"]
+        latest = max if row["state"] == "told" else min
+        times[key] = latest(times.get(key, row["due_at"]), row["due_at"])
+
+    def at(one: Document, state: str) -> dt.datetime | None:
+        return times.get((one["person"], one["certification"], one["expires"], state))
+
+    return [{**one, "told_at": at(one, "told"), "planned_at": at(one, "planned")} for one in items]
 
 
 def dressed(items: list[Document], now: dt.datetime) -> list[Document]:

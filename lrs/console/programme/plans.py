@@ -17,7 +17,7 @@ from lrs.console.forms import read, sent
 from lrs.console.lists import PAGE, Rows, Span, asked, listed
 from lrs.console.models.explained import told as tree
 from lrs.console.models.planned import GateMove, Source, gate_moves, head, source, state, why
-from lrs.console.organizations.people import org_names, titles
+from lrs.console.organizations.people import name_of, org_names, titles
 from lrs.console.programme import planning
 from lrs.console.programme.restoring import restored_text
 from lrs.console.shell import Pages, redirected, show
@@ -188,12 +188,6 @@ def blocked(found: Document, me: str, *, two_persons: bool) -> str | None:
     except plans.SamePerson:
         return t("This installation asks for two persons: somebody else has to approve or apply it.")
     return None
-
-
-def name_of(by: str) -> str:
-    """Return what whoever made a plan is called: a user's address, else how the record names them."""
-    user = current_services().db.users.find_one({"_id": by.removeprefix("user:")}, {"email": 1})
-    return str(user["email"]) if user else by
 
 
 @blueprint.post("/console/plans/<plan>/apply", scope="rules")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,7 +19,9 @@ from lrs.console.forms import read, sent
 from lrs.console.lists import Rows, Span, asked, listed, seek
 from lrs.console.organizations.people import org_names
 from lrs.console.records.learning import Figures, figures
+from lrs.console.settings.scores import POLICY_WORDS
 from lrs.console.shell import Pages, may, redirected, show
+from lrs.content.attempts.policy import Policy
 from lrs.content.cmi5.registrations import Registrations
 from lrs.content.library import housekeeping, intake, items
 from lrs.content.library.intake import Upload
@@ -171,6 +174,8 @@ def item(item: str) -> Response:
         learning=learning,
         learners=services.db.content_enrolments.count_documents({"org": found["org"], "item": item}),
         start=f"{services.settings.public_url}/start/{item}", visible=_criteria(found["visible"]),
+        policy=asdict(Policy.of(found.get("policy"))), policy_words=POLICY_WORDS,
+        attempts=services.db.attempts.count_documents({"org": found["org"], "item": item}),
         stopped=stopped, parts=parts, problems=seen(services.db, found["org"], item),
         problem_words=PROBLEM_WORDS, numbers={one["_id"]: one["number"] for one in versions}, **_words(),
     )  # fmt: skip

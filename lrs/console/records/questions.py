@@ -1,4 +1,4 @@
-"""Saved questions: what an organization asks again and again, on a page with pictures."""
+"""Saved questions: what an organization asks again and again, with answers on a schedule and by mail."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from bson import json_util
 from flask import Response, g
 
-from lrs.analysis import saved
+from lrs.analysis import dashboards, saved
 from lrs.analysis.readable_stores import scope_of
 from lrs.analysis.run import Analyst, Answer
 from lrs.api.records import analytics as api
@@ -30,14 +30,13 @@ from statements.errors import StatementError
 from statements.query.time_buckets import in_zone
 
 Document = dict[str, Any]
-ON_BOARD: Final = 12  # pictures of one page
+BOARDS: Final = 50  # to choose from
 COLUMNS: Final = (
     "id",
     "name",
     "owner",
     "sentence",
     "shown_as",
-    "pinned",
     "schedule",
     "next_at",
     "created_at",
@@ -55,19 +54,15 @@ blueprint = Pages("console_questions", __name__)
 
 @listed(blueprint, "/console/questions", scope="analytics", template="questions.html")
 def questions(span: Span) -> Rows:
-    """List the saved questions of the organization; those on its dashboard with their pictures."""
+    """List the saved questions of the organization."""
     services, filters = current_services(), asked("mine")
     readable = saved.readable(g.principal.org, wide=g.principal.vendor_wide)
     wanted = {"$and": [readable, {"owner": g.principal.id} if filters else {}]}
     found, last = seek(services.db.saved_queries, wanted, span)
-    pinned = (
-        services.db.saved_queries.find({"$and": [readable, {"pinned": True}]}).sort("_id", 1).limit(ON_BOARD)
-    )
     known = names()
-    board = [_told(one, known) for one in pinned] if span.after is None and not filters else []
     return Rows(
         COLUMNS, [_row(one, known) for one in found], last,
-        {"filters": filters, "board": board, "owners": _owners(found), "schedules": SCHEDULES},
+        {"filters": filters, "owners": _owners(found), "schedules": SCHEDULES},
     )  # fmt: skip
 
 
@@ -105,37 +100,50 @@ def save() -> Response:
 def question(query: str) -> Response:
     """Show a saved question with its last answer."""
     known, found = names(), api.find(query)
-    told = _told(found, known, leads=True)
+    told = told_of(found, known, leads=True)
+    boards = list(current_services().db.dashboards.find({"org": found["org"]}).sort("name", 1).limit(BOARDS))
     return show(
         "question.html", **told, names=known, schedules=SCHEDULES, people=people_in(told["shown"]),
         short=asked_statements.short,
         readers=_readers(found), me=g.principal.id,
         owner=_owners([found]).get(found["owner"], found["owner"]),
+        boards=boards, stands=[one for one in boards if query in one["questions"]],
         exports=exports(told["body"], _narrow(found)),
     )  # fmt: skip
 
 
 @blueprint.post("/console/questions/<query>", scope="analytics")
 def change(query: str) -> Response:
-    """Answer a saved question anew, pin it, give it a schedule, or delete it: what the button says."""
+    """Answer a question anew, put it on a dashboard, schedule or delete it: what the button says."""
     services, found, action = current_services(), api.find(query), sent("action").get("action")
     if action == "delete":
         saved.delete(services.db, found)
         return redirected("/console/questions")
     if action == "run":
         saved.run(services.db, found, services.now())
-    elif action in {"pin", "unpin"}:
-        saved.pin(services.db, found, pinned=action == "pin")
+    elif action == "board":
+        return redirected(_put_on_board(query))
     elif action in {"mail", "no-mail"}:
         saved.send_to(services.db, found, g.principal.id, language() if action == "mail" else None)
     elif action == "schedule":
         saved.change(services.db, found, services.now(), schedule=sent("schedule").get("schedule"))
     else:
-        raise InvalidField("action", "is one of run, pin, unpin, schedule, mail, no-mail, delete")
+        raise InvalidField("action", "is one of run, board, schedule, mail, no-mail, delete")
     return redirected(f"/console/questions/{query}")
 
 
-def _told(found: Document, names: Mapping[str, str], *, leads: bool = False) -> Document:
+def _put_on_board(query: str) -> str:
+    """Put a question on the dashboard that the form chose, or on a new one; return its address."""
+    services, form = current_services(), sent("dashboard", "name")
+    if "name" in form:
+        board = dashboards.create(services.db, g.principal.org, g.principal.id, form["name"], services.now())
+    else:
+        board = dashboards.get(services.db, g.principal.org, form.get("dashboard", ""))
+    dashboards.put(services.db, board, query, services.now())
+    return f"/console/dashboards/{board['_id']}"
+
+
+def told_of(found: Document, names: Mapping[str, str], *, leads: bool = False) -> Document:
     """Return what is shown of a saved question: its sentence, its last answer and the picture of that."""
     services = current_services()
     body: Document = json_util.loads(found["expression"])
@@ -181,8 +189,7 @@ def _row(found: Document, names: Mapping[str, str]) -> Document:
     return {
         **found, "id": found["_id"], "path": f"/console/questions/{quote(found['_id'])}",
         "sentence": words.sentence(json_util.loads(found["expression"]), names),
-        "shown_as": found.get("shown_as", "auto"), "pinned": found.get("pinned", False),
-        "next_at": found.get("next_at"),
+        "shown_as": found.get("shown_as", "auto"), "next_at": found.get("next_at"),
     }  # fmt: skip
 
 

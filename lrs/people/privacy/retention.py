@@ -108,6 +108,23 @@ def _check(rules: Sequence[Mapping[str, Any]], evidence: str) -> None:
             raise InvalidField(f"{place}.activity", "agent profiles have no activity")
 
 
+def would(
+    editor: Editor, org: str, rules: Sequence[Mapping[str, Any]], evidence: str, most: int
+) -> dict[str, int]:
+    """Return what rules that nobody keeps yet would do now, of the oldest `most` statements; InvalidField."""
+    _check(rules, evidence)
+    return count(editor.db, org, _dated([_whole(one) for one in rules], editor.now), evidence, most)
+
+
+def _dated(rules: Sequence[Mapping[str, Any]], now: dt.datetime) -> list[Document]:
+    return [{**rule, "before": now - dt.timedelta(days=rule["days"])} for rule in rules]
+
+
+def newest_plan(db: Database[Document], org: str) -> Document | None:
+    """Return the plan of an organization that was made last."""
+    return db.retention_plans.find_one({"org": org}, sort=[("_id", -1)])
+
+
 def make_plan(editor: Editor, org: str) -> Document:
     """Count what the policy would remove, pseudonymise and keep now, and keep that as a plan for a day.
 
@@ -117,7 +134,7 @@ def make_plan(editor: Editor, org: str) -> Document:
     if not policy["rules"]:
         raise Collision(f"the organization {org!r} has no rule of retention")
     _check_org_not_held(editor.db, org)
-    rules = [{**rule, "before": editor.now - dt.timedelta(days=rule["days"])} for rule in policy["rules"]]
+    rules = _dated(policy["rules"], editor.now)
     plan: Document = {
         "_id": new_id(editor.now),
         "org": org,

@@ -72,10 +72,18 @@ class Judge:
         return "settled" if actor is not None and actor.endswith(f"@{PSEUDONYMS}") else "pseudonymised"
 
 
-def count(db: Database[Document], org: str, rules: Rules, evidence: str) -> dict[str, int]:
-    """Return how many statements and documents each outcome has; nothing is changed."""
+def count(
+    db: Database[Document], org: str, rules: Rules, evidence: str, most: int | None = None
+) -> dict[str, int]:
+    """Return how many statements and documents each outcome has; nothing is changed.
+
+    Of the oldest `most` statements, where somebody only wants to see: then `unseen` says that there are more.
+    """
     judge, found = Judge.of(db, evidence), Counter[str]()
     for page in _pages(db, org, rules):
+        if most is not None and found.total() >= most:
+            found["unseen"] = 1
+            break
         found.update(judge.outcome(row) for row in page)
     held = legal_holds.held_identifiers(db)
     for rule in rules:
@@ -103,7 +111,8 @@ def _pages(db: Database[Document], org: str, rules: Rules) -> Iterator[list[Docu
 
 
 def _of_statements(rule: Mapping[str, Any]) -> Document:
-    wanted: Document = {"_id": {"$lt": microseconds(rule["before"]).to_bytes(8, "big") + b"\x00" * 8}}
+    at = max(0, microseconds(rule["before"]))  # order keys begin in 1970
+    wanted: Document = {"_id": {"$lt": at.to_bytes(8, "big") + b"\x00" * 8}}
     if rule.get("verb"):
         wanted["verb"] = rule["verb"]
     if rule.get("activity"):

@@ -26,7 +26,7 @@ from run import Figures, Run
 from stand import ROOT, Web
 
 from lrs.access import organizations, sessions, users
-from lrs.analysis import saved
+from lrs.analysis import dashboards, saved
 from lrs.analysis.readable_stores import whole_scope
 from lrs.engagement import leaderboards, next_steps
 from lrs.foundation.audit import Editor
@@ -169,7 +169,8 @@ def sign_in(run: Run, db: Any) -> str:
         schedule=None, now=now,
     )  # fmt: skip
     saved.run(db, question, now)
-    saved.pin(db, question, pinned=True)
+    board = dashboards.create(db, "vendor", user["_id"], "Board", now)
+    dashboards.put(db, board, question["_id"], now)
     token = sessions.begin(db, settings, user, None, now)
     return f"{sessions.cookie_name(settings)}={token}; laurel-language=en"
 
@@ -213,6 +214,7 @@ def pages(db: Any) -> dict[str, list[str]]:
     partners = [f"/console/partners/{partner(n)}" for n in range(0, PARTNERS, 13)]
     statements = [f"/console/statements/{one['id']}" for one in db.statements.find({}, {"id": 1}).limit(40)]
     (question,) = db.saved_queries.find({}, {"_id": 1}).limit(1)
+    (board,) = db.dashboards.find({}, {"_id": 1}).limit(1)
     passed = {"filter": '{"field": "score.scaled", "lt": 0.5}'}
     return {
         "today": ["/console"],
@@ -255,6 +257,8 @@ def pages(db: Any) -> dict[str, list[str]]:
         "ask": ["/console/ask"],
         "questions": ["/console/questions"],
         "one question": [f"/console/questions/{question['_id']}"],
+        "dashboards": ["/console/dashboards"],
+        "one dashboard": [f"/console/dashboards/{board['_id']}"],
         "reports": ["/console/reports"],
         "clients": ["/console/clients"],
         "users": ["/console/users"],
@@ -262,6 +266,10 @@ def pages(db: Any) -> dict[str, list[str]]:
         "audit": ["/console/audit"],
         "health": ["/console/health"],
         "settings": ["/console/settings"],
+        "words of notices": ["/console/settings/notices"],
+        "policies": [f"/console/settings/policies?org={one}" for one in ("vendor", *map(partner, range(20)))],
+        "settings of a partner": [f"{one}/settings" for one in partners],
+        "launch links": ["/console/launches"],
         "content": ["/console/content"],
         "registry": ["/registry", "/registry/partners", "/registry?q=person"],
     }  # fmt: skip

@@ -44,6 +44,7 @@ from lrs.access import guard, launch_tokens
 from lrs.access.auth import Principal
 from lrs.access.scopes import SCOPES, XAPI_SCOPES, expand_scopes
 from lrs.access.users import ROLES
+from lrs.analysis import dashboards
 from lrs.app import create_app
 from lrs.content.library import intake
 from lrs.content.library.intake import Intake, Upload
@@ -403,6 +404,23 @@ LINES = [
     line("POST /console/settings/brand", "orgs", kind="page"),
     line("POST /console/settings/keys", "orgs", kind="page"),
     line("GET /console/settings/notices", "orgs", kind="page"),
+    line("POST /console/settings/notices/words", "orgs", kind="page"),
+    line("GET /console/settings/policies", "orgs", kind="page", query={"org": VICTIM}),
+    line("POST /console/settings/policies", "orgs", kind="page"),
+    line("POST /console/settings/policies/retention", "orgs", kind="page"),
+    line("POST /console/settings/policies/holds", "orgs", kind="page"),
+    *listing("/console/launches", "statements/write"),
+    line("POST /console/launches", "statements/write", kind="page"),
+    line("POST /console/launches/<launch>/end", "statements/write", kind="page"),
+    line("POST /console/partners/new", "orgs", kind="page"),
+    line("GET /console/partners/<org>/settings", "orgs", kind="page"),
+    line("POST /console/partners/<org>/settings", "orgs", kind="page"),
+    line("POST /console/partners/<org>/domains", "orgs", kind="page"),
+    line("POST /console/content/<item>/policy", "content/write", kind="page"),
+    *listing("/console/dashboards", "analytics"),
+    line("POST /console/dashboards", "analytics", kind="page"),
+    line("GET /console/dashboards/<dashboard>", "analytics", kind="page"),
+    line("POST /console/dashboards/<dashboard>", "analytics", kind="page"),
     line("GET /console/reports", "analytics", kind="page"),
     line("GET /console/reports/<name>", "analytics", kind="page", query={"organization": VICTIM}),
     line("GET /console/reports/<name>.json", "analytics", kind="page", query={"organization": VICTIM}),
@@ -715,6 +733,7 @@ def world(mongod: str, mongo_client: MongoClient[dict[str, Any]], tmp_path_facto
     ids = {
         "version": version, "item": db.content_versions.find_one({"_id": version})["item"],
         "org": VICTIM, "key": key_of(victim), "person": person, "user": user["_id"],
+        "dashboard": dashboards.create(db, VICTIM, user["_id"], MARK, utc_now())["_id"],
         "launch": made.json["id"], "affiliation": pending["_id"], "domain": f"{MARK}.example",
         "group": "assessors", "name": "completions", "registration": str(uuid.uuid4()),
         "attempt": str(uuid.uuid4()), "recognised": "rec_x", "endorsement": "end_x", "endorser": "0123456789abcdef", "refusal": refused(app, db, victim),
@@ -907,7 +926,8 @@ def test_a_launch_token_reaches_only_its_own_learner(world: World, one: Line) ->
 
 OF_VENDOR = (
     "/console/platforms", "/console/groups", "/console/decisions", "/console/events",
-    "/console/statements/upload", "/console/settings/keys",
+    "/console/statements/upload", "/console/settings/keys", "/console/settings/notices/words",
+    "/console/settings/policies/holds", "/console/partners/new",
 )  # fmt: skip
 
 

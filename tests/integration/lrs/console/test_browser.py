@@ -14,8 +14,12 @@ from factories import make_statement
 from factories_access import make_client, utc_now
 from factories_packages import scorm_files, zipped
 from served_pages import AXE, TAGS, served
+from worker_rounds import until_quiet
 
 from lrs.access import sessions
+from lrs.analysis import dashboards, saved
+from lrs.analysis.readable_stores import whole_scope
+from lrs.running import worker
 from rules.publication.plans import make_plan
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
@@ -71,9 +75,28 @@ def paths(world: World) -> list[str]:
         "/console/tiers", "/console/tiers?tier=gold", "/console/groups", "/console/groups/certified-assessors",
         "/console/settings", "/console/settings/notices", "/console/inbound/groups", "/console/events", "/console/statements/upload",
         "/console/decisions?certification=sales-pro&state=active",
+        "/console/settings/policies", "/console/settings/policies?org=aurora", "/console/partners/aurora/settings",
+        "/console/launches", "/console/sign-in", "/console/account", "/console/dashboards", boarded(world),
+        f"{boarded(world)}?change=1",
         "/console/rules/recipes", "/console/rules/recipes/yearly", f"{sven}/certifications/sales-pro/sheet",
         *planned(world),
     ]  # fmt: skip
+
+
+def boarded(world: World) -> str:
+    """Return the page of a dashboard with a picture, figures and a list on it."""
+    found = world.db.dashboards.find_one({"name": "In the browser"})
+    if found is None:
+        now = utc_now()
+        found = dashboards.create(world.db, "vendor", "somebody", "In the browser", now)
+        for asked in ({"group": ["verb"]}, {"measures": {"count": {"count": True}}}, {}):
+            made = saved.create(
+                world.db, name="Asked", owner="somebody", org="vendor", scope=whole_scope(world.db),
+                expression=asked, schedule=None, now=now,
+            )  # fmt: skip
+            saved.run(world.db, made, now)
+            dashboards.put(world.db, dashboards.get(world.db, "vendor", found["_id"]), made["_id"], now)
+    return f"/console/dashboards/{found['_id']}"
 
 
 def planned(world: World) -> list[str]:
@@ -204,6 +227,67 @@ def test_a_question_is_asked_by_the_form_and_a_bar_opens_its_statements(
     page.run("document.querySelector('.bars th a').click()")
     page.wait("location.pathname === '/console/statements' && document.readyState === 'complete'")
     assert page.run("document.querySelectorAll('tbody tr').length") == min(count, 50)
+
+
+def test_statements_become_a_chart_that_colleagues_share(world: World, site: str, page: Page) -> None:
+    """From the list of statements by a facet to a count by week, saved, and on a dashboard for a colleague."""
+    visit(page, f"{site}/console/statements")
+    page.run(
+        "[...document.querySelectorAll('.facets a')].find(one => one.textContent.startsWith('answered')).click()"
+    )
+    page.wait("location.search.includes('verb=') && document.readyState === 'complete'")
+    assert page.run(
+        "[...document.querySelectorAll('tbody tr td:nth-child(3)')].every(one => one.textContent.startsWith('answered'))"
+    )
+    page.run(
+        "[...document.querySelectorAll('main a')].find(one => one.textContent === 'Count them by week').click()"
+    )
+    page.wait("location.pathname === '/console/ask' && document.querySelector('.lines-of') !== null")
+    page.wait("document.readyState === 'complete'")
+    page.run(
+        "document.querySelector('details.make').open = true; document.querySelector('details.make [name=name]').value = 'Answered by week'; 0"
+    )
+    page.run("document.querySelector('details.make form').requestSubmit()")
+    page.wait("location.pathname.startsWith('/console/questions/') && document.readyState === 'complete'")
+    page.run("document.getElementById('name').value = 'What we look at on Mondays'; 0")
+    page.run(
+        "[...document.querySelectorAll('button')].find(one => one.textContent === 'Make it and put it there').click()"
+    )
+    page.wait("location.pathname.startsWith('/console/dashboards/') && document.readyState === 'complete'")
+    assert page.run("document.querySelector('h1').textContent") == "What we look at on Mondays"
+    assert page.run("document.querySelectorAll('.board .lines-of').length") == 1
+    looked_at(page, "a dashboard")
+    path = page.run("location.pathname")
+    assert "Answered by week" in world.ann.open(path).text, "a colleague sees it"
+    assert world.pat.open(path).status_code == 404
+
+
+def test_a_partner_that_falls_is_followed_from_the_first_page_to_who_would_save_it(
+    world: World, site: str, page: Page
+) -> None:
+    """Somebody who counted is suspended; from the first page to the partner, what is missing, and who that is."""
+    sven = world.person("Sven Dahl")
+    decisions = f"/console/people/{sven}/certifications/sales-pro/decisions"
+    form = {"kind": "hold", "reason": "identity"}
+    assert world.ada.open(decisions, "POST", data=form).status_code == 303
+    services = worker.worker_services(world.app.extensions["laurel"].settings, world.db)
+    until_quiet(services)
+    try:
+        visit(page, f"{site}/console")
+        page.run("document.querySelector('section[aria-labelledby=falling] a').click()")
+        page.wait("location.pathname === '/console/partners/borealis' && document.readyState === 'complete'")
+        assert "Falls on" in page.run("document.querySelector('.notice.late').textContent")
+        assert page.run("document.querySelectorAll('.rung .meter').length") > 0
+        looked_at(page, "a partner that falls")
+        page.run("[...document.querySelectorAll('main a')].find(one => one.textContent === 'Roster').click()")
+        page.wait("location.pathname.endsWith('/roster') && document.readyState === 'complete'")
+        page.run(f"document.querySelector('a.cell[href*={json.dumps(sven)}]').click()")
+        page.wait("location.pathname.endsWith('/sales-pro') && document.readyState === 'complete'")
+        assert page.run("document.querySelector('.head .pill').textContent").endswith("Suspended")
+    finally:
+        (held,) = world.db.facts.find({"person": sven, "kind": "hold"})
+        assert world.ada.open(decisions, "POST", data={"kind": "lift", "of": held["_id"]}).status_code == 303
+        until_quiet(services)
 
 
 def test_a_package_is_uploaded_by_the_page_and_its_page_follows(

@@ -50,6 +50,22 @@ def test_an_award_is_suspended_and_reinstated_with_a_reason_and_the_audit_tells_
     assert "Lift the suspension" not in world.ada.open(f"{place}/decisions").text
 
 
+def test_an_appeal_stands_beside_what_it_is_against_with_its_day(world: World) -> None:
+    place = holder(world)
+    form = {"kind": "hold", "reason": "identity", "appeal_note": "Write to us", "appeal_due": "2027-01-15"}
+    for wrong in ({"appeal_due": ""}, {"appeal_note": ""}, {"appeal_due": "soon"}):
+        assert world.ada.open(f"{place}/decisions", "POST", data={**form, **wrong}).status_code == 422
+    assert world.ada.open(f"{place}/decisions", "POST", data=form).status_code == 303
+    page = world.ada.open(f"{place}/decisions").text
+    assert "Write to us" in page
+    assert "15 Jan 2027" in page
+    fact = world.db.facts.find_one({"appeal.note": "Write to us"})
+    assert fact is not None
+    lift = {"kind": "lift", "of": fact["_id"]}
+    assert world.ada.open(f"{place}/decisions", "POST", data=lift).status_code == 303
+    settle(world)
+
+
 @pytest.mark.parametrize(
     "form",
     [

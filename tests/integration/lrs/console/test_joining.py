@@ -32,8 +32,30 @@ def test_a_roster_is_tried_then_imported_and_each_bad_row_says_why(db: Db, ada: 
     assert [one["name"] for one in db.people.find({})] == ["Ana"]
     again = ada.open(place, "POST", data={"csv": ROWS, "action": "import"})
     assert "1 unchanged" in again.text
-    for bad in ({}, {"csv": "who\nx\n"}, {"file": (io.BytesIO(b"email\n\xff\n"), "x.csv")}):
+    for bad in (
+        {},
+        {"csv": "who\nx\n", "column": ""},
+        {"csv": '"a'},
+        {"file": (io.BytesIO(b"email\n\xff\n"), "x.csv")},
+    ):
         assert ada.open(place, "POST", data=bad).status_code == 422
+
+
+def test_a_roster_with_columns_of_its_own_is_asked_about_and_then_tried(db: Db, ada: Browser) -> None:
+    place = "/console/partners/north/roster"
+    text = "E-mail,Full name,Cost centre\nana@north.example,Ana,7\n"
+    asked = ada.open(place, "POST", data={"csv": text, "action": "import"})
+    assert "Which column is which?" in asked.text
+    assert db.people.count_documents({}) == 0, "nothing is read before somebody has said what is what"
+    assert re.findall(r"<option selected>(\w+)", asked.text) == ["email", "name"], "what is likely is chosen"
+    mapped = {"csv": text, "column": ["email", "name", ""], "action": "try"}
+    tried = ada.open(place, "POST", data=mapped)
+    assert "1 added" in tried.text
+    (kept,) = re.findall(r'<input type="hidden" name="csv" value="([^"]*)"', tried.text)
+    assert "Done." in ada.open(place, "POST", data={"csv": html.unescape(kept), "action": "import"}).text
+    assert [one["name"] for one in db.people.find({})] == ["Ana"]
+    for wrong in (["email"], ["email", "email", ""], ["name", "", ""]):
+        assert ada.open(place, "POST", data={**mapped, "column": wrong}).status_code == 422
 
 
 def test_somebody_is_invited_and_waited_for_by_their_organization_only(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import uuid
+from urllib.parse import urlencode
 
 import pytest
 from conftest import KEY, SECRET, basic
@@ -13,6 +15,10 @@ from console_world import World
 from factories_access import Browser, utc_now
 from flask import g
 
+from lrs.analysis import recent, run
+from lrs.console.models.states import HELD
+from lrs.console.organizations import holders
+from lrs.messaging import notices
 from lrs.words import engine as engine_words
 from rules import queries
 
@@ -299,3 +305,62 @@ def test_the_sheet_of_a_dispute_has_ids_rule_and_instants(world: World) -> None:
     assert world.pat.open(f"{sven}/sheet").status_code == 404, "somebody of another partner"
     assert world.ann.open(f"{sven}/sheet").status_code == 403, "an analyst sees no people"
     assert world.ada.open(f"{sven[:-9]}nothing/sheet").status_code == 404
+
+
+def test_a_filter_without_an_index_is_answered_from_the_newest_and_leads_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "LARGE_STORE", 1)
+    monkeypatch.setattr(recent, "WINDOW", 600)
+    monkeypatch.setattr(recent, "WIDE", 100_000)
+    path = f"/console/statements.json?limit=50&{urlencode({'filter': json.dumps({'field': 'score.scaled', 'lt': 0.75})})}"
+    page = world.ada.open(path.replace(".json", "")).text
+    assert "Looked through 600 statements, back to" in page
+    assert "Look ten times as far" in page
+    assert "Looked through" not in world.ada.open(path.replace(".json", "") + "&look=far").text
+    whole = [one["id"] for one in world.ada.open(f"{path}&look=far").json["items"]]
+    found: list[str] = []
+    while path:
+        answer = world.ada.open(path).json
+        found += [one["id"] for one in answer["items"]]
+        path = answer["next"]
+    assert found == whole
+    assert found
+    rows = list(csv.DictReader(io.StringIO(world.ada.open("/console/statements.csv?" + page_query()).text)))
+    assert [one["id"] for one in rows] == whole, "the table goes on to the end of the store too"
+
+
+def page_query() -> str:
+    return urlencode({"filter": json.dumps({"field": "score.scaled", "lt": 0.75})})
+
+
+def test_the_trend_of_a_certification_is_who_held_it_at_the_beginning_of_each_month(world: World) -> None:
+    now = utc_now()
+    trend = holders.held_by_month(world.db, now, "sales-pro")
+    assert len(trend) == 13
+    assert trend[-1][0] == now.date()
+    assert all(day.day == 1 for day, _ in trend[:-1])
+    held = sum(holders.count_states(world.db, now)["sales-pro"].get(name, 0) for name in HELD)
+    assert trend[-1][1] == held > 0
+    assert "Held over a year" in world.ada.open("/console/certifications/sales-pro").text
+    aurora = holders.held_by_month(world.db, now, "sales-pro", [])
+    assert [count for _, count in aurora] == [0] * 13
+
+
+def test_what_ends_says_when_its_people_are_reminded(world: World) -> None:
+    while notices.plan(world.db, utc_now()):
+        pass
+    rows = world.ada.open("/console/expiries.json?days=365").json["items"]
+    planned = [one for one in rows if one["planned_at"]]
+    assert planned
+    one = planned[0]
+    notice = world.db.notices.find_one(
+        {
+            "person": one["person"],
+            "certification": one["certification"],
+            "state": "planned",
+            "kind": "before_expiry",
+        }
+    )
+    assert notice is not None
+    assert one["planned_at"] <= one["expires"] + "T23"

@@ -346,14 +346,6 @@ def test_a_new_key_signs_and_the_older_one_is_retired(db: Db, ada: Browser) -> N
     assert actions == ["key.retire", "key.add", "key.add"]
 
 
-def test_notices_are_shown_as_they_read(ada: Browser) -> None:
-    german = ada.open("/console/settings/notices?kind=before_expiry&language=de").text
-    assert "Acme Sales Professional" in german
-    assert 'lang="de"' in german
-    for query in ("kind=x", "language=xx"):
-        assert ada.open(f"/console/settings/notices?{query}").status_code == 422
-
-
 # What a statement hangs together with
 
 

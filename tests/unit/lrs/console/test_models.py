@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrs.analysis.reports.report import Chart, Report
-from lrs.console.models import calendar, chart, explained, partner, rule_words
+from lrs.console.models import asked_statements, calendar, chart, explained, partner, rule_words
 from lrs.console.models.diff import hunks
 from lrs.console.models.state_line import WIDTH, state_line
 from lrs.console.models.states import STATES, state_of
@@ -195,3 +195,22 @@ def test_a_calendar_has_every_day_of_its_months_and_counts_them() -> None:
         (2, 2, 29),
     ]
     assert [found[1].days[0].tone, found[1].days[1].tone, found[2].days[-1].tone] == ["q1", "q0", "q2"]
+
+
+# What is found, by its most frequent values
+
+
+def test_values_of_rows_are_counted_the_most_frequent_first() -> None:
+    rows = [{"verb": f"http://v/{name}", "org": "north", "object.id": None} for name in "aababc"]
+    (found,) = asked_statements.facets(rows, {}, {"north": "North"})
+    assert found[0] == "verb"
+    assert [(one.words, one.count, one.chosen) for one in found[1]] == [
+        ("a", 3, False),
+        ("b", 2, False),
+        ("c", 1, False),
+    ]
+    chosen = dict(asked_statements.facets(rows, {"org": "north"}, {"north": "North"}))
+    assert [(one.words, one.chosen) for one in chosen["org"]] == [("North", True)], (
+        "a chosen one can be taken away"
+    )
+    assert asked_statements.facets([], {}, {}) == []

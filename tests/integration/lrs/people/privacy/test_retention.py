@@ -9,7 +9,7 @@ import pytest
 from factories_engine import START, World, exam, mbox, simple
 
 from lrs.foundation.audit import Editor
-from lrs.foundation.errors import Collision
+from lrs.foundation.errors import Collision, InvalidField
 from lrs.people.privacy import erasure, legal_holds, retention, retention_work
 from rules import rebuild
 from statements.storage.documents import DocumentStore, Key, Preconditions
@@ -70,6 +70,20 @@ def test_a_plan_counts_and_changes_nothing(world: World) -> None:
     assert plan["counts"] == {"evidence_kept": 2, "removed": 2}
     retention_work.run(world.db, world.clock, lambda: False)
     assert list(world.db.statements.find()) == before
+
+
+def test_rules_are_tried_before_anybody_keeps_them(world: World) -> None:
+    rules = [{"what": "statements", "days": 30}]
+    assert retention.would(editor(world), "north", rules, "keep", 100) == {"evidence_kept": 2, "removed": 2}
+    assert retention.would(editor(world), "north", rules, "keep", 0) == {"unseen": 1}
+    assert retention.get_policy(world.db, "north")["version"] == 0
+    with pytest.raises(InvalidField, match="days"):
+        retention.would(editor(world), "north", [{"what": "statements", "days": 0}], "keep", 100)
+
+
+def test_an_age_from_before_1970_keeps_everything(world: World) -> None:
+    retention.set_policy(editor(world), "north", [{"what": "statements", "days": 36_500}])
+    assert retention.make_plan(editor(world), "north")["counts"] == {}
 
 
 @pytest.mark.parametrize("evidence", retention.EVIDENCE)

@@ -1,4 +1,4 @@
-"""Settings that are data: how an organization looks, the issuer's signing keys, how notices read."""
+"""How an organization looks on public pages, and the issuer's signing keys."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from lrs.credentials.keys import PublicKey, key_store
 from lrs.credentials.public.branding import MAX_LOGO, get_brand, set_brand
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
-from lrs.messaging.notice_texts import LANGUAGES, kinds, preview
-from lrs.words.reader import language, mark
+from lrs.words.reader import mark
 from rules.credentials.proving.signing import ALGORITHMS
 
 Document = dict[str, Any]
@@ -39,7 +38,7 @@ def settings() -> Response:
     return show(
         "settings.html", org=get_org(services.db, org), orgs=org_names(), brand=get_brand(services.db, org),
         keys=keys, signing=signing(keys), uses=USES, algorithms=MADE,
-        of_vendor=of_vendor, most=MAX_LOGO, kinds=kinds(),
+        of_vendor=of_vendor, most=MAX_LOGO,
     )  # fmt: skip
 
 
@@ -94,18 +93,3 @@ def keys() -> Response:
 
     noted.change(note)
     return redirected(f"{PLACE}#keys")
-
-
-@blueprint.get(f"{PLACE}/notices", scope="orgs")
-def notices() -> Response:
-    """Show how a notice reads in a language, with made-up names."""
-    services, filters = current_services(), asked("kind", "language")
-    kind, chosen = filters.get("kind", kinds()[0]), filters.get("language", language())
-    if kind not in kinds() or chosen not in LANGUAGES:
-        raise InvalidField("kind", f"is one of {', '.join(kinds())}, in one of {', '.join(LANGUAGES)}")
-    made = preview(services.settings, kind, chosen, services.now())
-    text = next(one for one in made.iter_parts() if one.get_content_type() == "text/plain")
-    return show(
-        "notices.html", kind=kind, chosen=chosen, kinds=kinds(), languages=LANGUAGES,
-        subject=made["Subject"], text=text.get_content(),
-    )  # fmt: skip

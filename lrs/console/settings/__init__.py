@@ -1,0 +1,1 @@
+"""Settings that are data: looks and keys, words of notices, policies."""
