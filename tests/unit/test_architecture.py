@@ -29,7 +29,7 @@ INTERNAL = {  # never leave over HTTP
     "FeedLost", "Unanswerable",  # MongoDB answers then
     "TooLittle",  # of history: a prediction says so
     "TakenOver",  # of credentials: who took the award over makes it
-    "FeedLost", "Unanswerable", "Stopped",  # MongoDB answers then; becomes Cancelled
+    "Stopped",  # MongoDB answers then; becomes Cancelled
     "NotCanonical", "UnknownContext", "ChangedContext",  # of proofs: a check that failed says them
 }  # fmt: skip
 
