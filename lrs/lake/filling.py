@@ -144,7 +144,8 @@ class Filler:
             if change is not None:
                 touched[change] = None
             if touched and (change is None or len(touched) >= ROUND):
-                self._apply(list(touched), at, done)
+                with uncollected():
+                    self._apply(list(touched), at, done)
                 touched.clear()
             position = at
         self.hold()
