@@ -43,6 +43,7 @@ TITLES: Final = {
     "partner-health": mark("Health of partners"),
     "leaderboard": mark("Who does most"),
     "heatmap": mark("When people learn"),
+    "recall": mark("What is remembered"),
 }
 
 blueprint = Pages("console_reports", __name__)
