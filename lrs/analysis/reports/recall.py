@@ -38,7 +38,7 @@ def recall(asked: ReportRequest) -> Report:
                 counts[of[row["recall"]], weeks].append((row["person"], one["right"]))
     rows = [
         {
-            "certification": name, "title": names[name], "weeks": weeks,
+            "certification": name, "title": names[name], "weeks": weeks, "since": f"{names[name]}: {weeks}",
             "people": len({person for person, _ in each}), "answers": len(each),
             "right": round(sum(right for _, right in each) / len(each), 3),
         }
@@ -47,8 +47,8 @@ def recall(asked: ReportRequest) -> Report:
     ]  # fmt: skip
     return Report(
         "recall", "What is remembered", "Questions answered right, by weeks since the pass.",
-        ("certification", "title", "weeks", "people", "answers", "right"), rows,
-        Chart("lines", "weeks", "right", by="title", unit="%", most=1),
+        ("certification", "title", "weeks", "since", "people", "answers", "right"), rows,
+        Chart("bars", "since", "right", unit="%", most=1),
     )  # fmt: skip
 
 

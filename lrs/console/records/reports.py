@@ -55,6 +55,7 @@ TITLES: Final = {
     "health-score": mark("Health of partners, part by part"),
     "readiness": mark("Who is likely to be certified"),
     "tier-readiness": mark("Which partners are likely to rise"),
+    "recall": mark("What is remembered"),
 }
 
 UNIT_WORDS: Final = {"month": mark("Months"), "quarter": mark("Quarters"), "year": mark("Years")}

@@ -11,8 +11,10 @@ from factories_access import editor
 from factories_engine import START, World, exam, mbox, simple
 
 from lrs.analysis.audience import ReportFilter, ReportRequest, audience
+from lrs.analysis.figures.charts import draw
 from lrs.analysis.readable_stores import whole_scope
 from lrs.analysis.reports.catalogue import REPORTS
+from lrs.console.models.chart import drawing
 from lrs.engagement import reminders
 from lrs.engagement.recall import answer, answers_of, cards_of, due_cards, remake_all
 from lrs.foundation.errors import Collision, InvalidField
@@ -176,10 +178,14 @@ def test_the_report_shows_what_is_remembered_by_weeks_and_never_of_a_few(world: 
         give(world, one, "one", right=True)
     wanted, now = ReportFilter(), world.clock()
     whom = audience(world.db, whole_scope(world.db), wanted, now)
-    (row,) = REPORTS["recall"](ReportRequest(world.db, whom, wanted, now)).rows
+    report = REPORTS["recall"](ReportRequest(world.db, whom, wanted, now))
+    (row,) = report.rows
     assert row == {
-        "certification": "sales", "title": "Sales", "weeks": 0, "people": 6, "answers": 6, "right": 0.5,
+        "certification": "sales", "title": "Sales", "weeks": 0, "since": "Sales: 0", "people": 6, "answers": 6, "right": 0.5,
     }  # fmt: skip
+    (bar,) = drawing(report).bars
+    assert (bar.name, bar.said) == ("Sales: 0", "50%")
+    assert b"<svg" in draw(report, "svg")
 
 
 def test_a_mail_goes_to_who_asked_for_it_once_a_week(world: World) -> None:

@@ -89,7 +89,7 @@ def test_new_seats_go_to_who_waits_and_everybody_hears_of_a_change(store: Any) -
     ]  # fmt: skip
     values = store.mails.find_one({"template": "session.moved_up"})["values"]
     assert (values["when"], values["place"]) == (
-        "2099-03-01 10:00 to 17:00 (Europe/Berlin)",
+        "1 March 2099, 10:00\N{EN DASH}17:00 (Europe/Berlin)",
         "Berlin, room 4",
     )
 
