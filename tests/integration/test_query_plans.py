@@ -162,7 +162,10 @@ def found(
 def listen_to_steps(tour: Tour, ear: Heard) -> Iterator[tuple[str, bool]]:
     """Do each step and job of the worker once, and tell whether it asked anything."""
     services = tour.worker
-    work = [(step.__name__, step) for step in (*worker.DECISIONS, *worker.CONSEQUENCES, *worker.BACKLOG)]
+    work = [
+        (step.__name__, step)
+        for step in (*worker.DECISIONS, *worker.EVENTS, *worker.CONSEQUENCES, *worker.BACKLOG)
+    ]
     for name, act in [*work, *((job.name, job.run) for job in worker.JOBS)]:
         before = ear.count
         act(services)
