@@ -120,31 +120,6 @@ class Engine:
         report, _, undecided = self._decide_safely(self.cache.get(fresh=True), taken, {}, now)
         return report.changed, (frozenset(persons) - taken.rows.keys()) | undecided
 
-    def differing(self, persons: Collection[str], now: dt.datetime) -> frozenset[str]:
-        """Decide these people wholly and write nothing; return whom `recompute` may find something about.
-
-        Among them is everybody whom a worker holds, and all where one cannot be decided. While others write,
-        what was read is of several instants: who seems to differ need not.
-        """
-        rows = evaluation_queue.entries_of(self.db, persons)
-        held = {person for person in persons if person not in rows or rows[person].leased_until > now}
-        free = {person: row for person, row in rows.items() if person not in held}
-        try:
-            outcome = self._outcome(self.cache.get(fresh=True), free, {}, now)
-        except PyMongoError:
-            raise
-        except Exception:
-            log.exception("a page of %d people could not be looked at", len(free))
-            return frozenset(persons)
-        if outcome.writes or any(one.failures for one in outcome.decided.values()):
-            return frozenset(persons)
-        found = {
-            person
-            for person, row in free.items()
-            if not row.stays(outcome.due[person], outcome.histories[person].signers())
-        }
-        return frozenset(held | found)
-
     def _owners(self, found: list[Mark], now: dt.datetime) -> dict[str, list[Mark]]:
         """Return the persons concerned by marks, each with its marks."""
         owners = people.persons_for(

@@ -56,7 +56,6 @@ class QueueEntry:
     due_at: dt.datetime = NEVER
     priority: int = CLOCK
     signers: frozenset[str] = frozenset()
-    leased_until: dt.datetime = FREE
 
     def stays(self, due_at: dt.datetime | None, signers: frozenset[str] | None) -> bool:
         """Tell whether a decision leaves the row as it is: due at that instant, with those signers."""
@@ -265,5 +264,4 @@ def _row(row: Document) -> QueueEntry:
         row.get("due_at", NEVER),
         row.get("priority", CLOCK),
         frozenset(row.get("signers", ())),
-        row.get("leased_until", FREE),
     )
