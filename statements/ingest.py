@@ -75,10 +75,11 @@ def store_statements(
     intake.finish(batch, paths)
     documents = intake.documents
     store.keep_parts(list(intake.parts.values()))
+    fresh: set[bytes] | None
     if not documents.refers and store.insert_new(documents):
         fresh = None
     elif not documents.refers and _are_stored(store, documents, version):
-        fresh = set[bytes]()
+        fresh = set()
     else:
         fresh = store.in_transaction(partial(_insert_linked, store, documents, version))
     intake.learn(fresh)
