@@ -75,8 +75,11 @@ def store_statements(
     intake.finish(batch, paths)
     documents = intake.documents
     store.keep_parts(list(intake.parts.values()))
+    fresh: set[bytes] | None
     if not documents.refers and store.insert_new(documents):
         fresh = None
+    elif not documents.refers and _are_stored(store, documents, version):
+        fresh = set()
     else:
         fresh = store.in_transaction(partial(_insert_linked, store, documents, version))
     intake.learn(fresh)
@@ -166,6 +169,19 @@ class _Intake:
 
 def _value_of(parsed: Parsed) -> Any:
     return parsed.value
+
+
+def _are_stored(store: StatementStore, gathered: Gathered, version: Version) -> bool:
+    """Tell whether all statements are stored as they are: to say so again takes no transaction.
+
+    Raises StatementConflict where one is stored with other content.
+    """
+    for window in gathered.windows():
+        documents = as_objects(window)
+        known = store.settled([document["id"] for document in documents])
+        if len(known) < len(documents) or refuse_conflicts(documents, known.get, version):
+            return False
+    return True
 
 
 def _insert_linked(

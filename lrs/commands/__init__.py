@@ -8,6 +8,7 @@ import functools
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -61,6 +62,36 @@ def _need_answer(db: Database[Document], settings: Settings) -> None:
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--json` to a listing; the function receives `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="One JSON document per row.")(function)
+
+
+def processors() -> int:
+    """Return how many cores this process may use."""
+    return min(len(os.sched_getaffinity(0)), 64)
+
+
+def processes_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--processes`: how many work on what a command is asked for."""
+    return click.option(
+        "--processes",
+        type=click.IntRange(1, 64),
+        default=processors,
+        show_default="one for each core",
+        help="How many work on it.",
+    )(function)
+
+
+class Told:
+    """Prints how far something is to standard error, a line each second."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._next = time.monotonic() + 1
+
+    def __call__(self, done: int, of: int) -> None:
+        """Print a line if a second has gone by since the last one."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + 1
+            click.echo(f"{done:,} of {of:,} {self._what}", err=True)
 
 
 def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:

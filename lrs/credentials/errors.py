@@ -11,8 +11,7 @@ from lrs.credentials.verifying.verify import Failed, Unsaid
 from lrs.credentials.wallets.offers import WalletRefused
 from rules.credentials.baking import NotBaked
 from rules.credentials.issuing import IssueConflict
-from rules.credentials.proving.canonical import NotCanonical
-from rules.credentials.proving.contexts import ChangedContext, UnknownContext
+from rules.credentials.proving.contexts import ChangedContext, NotCanonical, UnknownContext
 from rules.credentials.proving.signing import InvalidToken, UnknownKey
 from rules.credentials.proving.status_list import InvalidStatusList
 from rules.credentials.store import SeqTaken, UnknownStatusList

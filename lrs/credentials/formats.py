@@ -6,8 +6,6 @@ import functools
 import io
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
-
 from lrs.credentials.drawing.badge_art import (
     Badge,
     badge_png,
@@ -40,6 +38,8 @@ def baked_svg(view: CredentialView, settings: Settings, text: str) -> bytes:
 
 def plain_png(view: CredentialView, settings: Settings, size: int = PIXELS) -> bytes:
     """Return the badge as PNG: supplied, else drawn."""
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 -- for who supplies pictures
+
     path = picture_path(view, settings)
     if path is None:
         return badge_png(view.badge, size)

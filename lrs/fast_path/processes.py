@@ -22,6 +22,15 @@ def use_few_arenas() -> None:
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
+def keep_what_is_loaded() -> None:
+    """Keep the collector of cycles away from what a process has loaded, which others share after a fork.
+
+    To look at an object is to write to it, and whoever writes to a page has it alone from then on.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def collect_rarely(*thresholds: int) -> None:
     """Keep the collector of cycles away from what lives as long as the process, and seldom at the rest.
 

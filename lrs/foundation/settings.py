@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -191,6 +192,11 @@ class Settings:
         if not self.public_url:
             host = "127.0.0.1" if self.host in {"0.0.0.0", "::", ""} else self.host  # noqa: S104 -- compared only
             object.__setattr__(self, "public_url", f"http://{host}:{self.port}")
+
+    @property
+    def player_libraries(self) -> Path:
+        """The folder that the set-up installs the libraries of the content player in."""
+        return Path(self.player_folder or Path(sys.prefix) / "player") / "node_modules"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:

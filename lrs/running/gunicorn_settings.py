@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import importlib
 import logging.config
 import os
 import shutil
@@ -18,6 +19,7 @@ from lrs.fast_path.keep_alive_worker import KeepAliveWorker
 from lrs.foundation.settings import Settings
 from lrs.foundation.watching.logs import configuration
 from lrs.http.refused_requests import AnswersErrors
+from lrs.running.gate import wait_at_gate
 from lrs.running.mongod import end_with_parent
 
 settings = Settings.from_env(os.environ)
@@ -60,6 +62,14 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     master = os.getpid()
     atexit.register(lambda: shutil.rmtree(folder, ignore_errors=True) if os.getpid() == master else None)
+
+
+def on_starting(server: Any) -> None:
+    """Load the application's modules, which the workers then share, and wait until MongoDB is ready."""
+    module = server.app.app_uri.partition(":")[0]
+    importlib.import_module("lrs.app" if module == "wsgi" else module)
+    processes.keep_what_is_loaded()
+    wait_at_gate()
 
 
 class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types

@@ -28,6 +28,7 @@ from statements.storage.transaction import LIFETIME
 REPLICA_SET = "laurel"
 USER = "laurel"
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+PORT_NOTE = "laurel.port"
 IN_USE_TRIES = 20
 UNAUTHORIZED, ALREADY_INITIALIZED, NOT_YET_INITIALIZED = 13, 23, 94
 
@@ -234,7 +235,7 @@ def launch(
     `cache_gb` bounds WiredTiger's cache in gigabytes; `patience` bounds the wait in seconds.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = free_port() if port is None else port
+    chosen = _port_of_last_time(folder) if port is None else port
     command = [
         *(str(program), "--dbpath", str(folder), "--port", str(chosen), "--bind_ip", "127.0.0.1"),
         *("--replSet", REPLICA_SET, "--nounixsocket", "--quiet"),
@@ -267,8 +268,33 @@ def launch(
     return server
 
 
+def _port_of_last_time(folder: Path) -> int:
+    """Return the port that the set over a folder knows its member by, where it is still free; else another.
+
+    A set whose member moved has to be configured anew, which takes as long again as its start.
+    """
+    note = folder / PORT_NOTE
+    with contextlib.suppress(OSError, ValueError), socket.socket() as probe:
+        port = int(note.read_text(encoding="ascii"))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+        return port
+    port = free_port()
+    note.write_text(f"{port}\n", encoding="ascii")
+    return port
+
+
+def _await_listener(server: Mongod, deadline: float) -> None:
+    """Wait until somebody listens: a client that finds nobody looks again only after half a second."""
+    while time.monotonic() < deadline and server.process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", server.port), 1):
+            return
+        time.sleep(0.02)
+
+
 def _become_primary(server: Mongod, patience: float, *, is_new: bool = False) -> None:
     deadline, uri = time.monotonic() + patience, server.open_uri if is_new else server.uri
+    _await_listener(server, deadline)
     client: MongoClient[dict[str, Any]] = MongoClient(uri, serverSelectionTimeoutMS=500)
     with client:
         while time.monotonic() < deadline:
@@ -283,7 +309,7 @@ def _become_primary(server: Mongod, patience: float, *, is_new: bool = False) ->
                     raise
             except PyMongoError:
                 pass
-            time.sleep(0.05)
+            time.sleep(0.02)
     raise StartFailure(
         f"mongod did not become ready within {patience:g} seconds",
         f"see {server.folder / 'mongod.log'} for its reason",

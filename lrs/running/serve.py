@@ -19,13 +19,12 @@ from types import FrameType
 
 from lrs.access import clients
 from lrs.content.origin.addresses import check_origins
-from lrs.content.player.pages import libraries
 from lrs.foundation.context import utc_now
 from lrs.foundation.database import check_mongodb, connect
 from lrs.foundation.settings import CONTENT_NOTE, MONGODB_NOTE, URL_NOTE, Settings, StartFailure, to_env
-from lrs.indexes import ensure_indexes
 from lrs.migrations import run as migrations
 from lrs.running.clock import clock_faults
+from lrs.running.gate import Gate
 from lrs.running.mongod import (
     end_with_parent,
     find_mongod,
@@ -111,27 +110,28 @@ def serve(settings: Settings, *, own_mongodb: bool, say: Say, demo: bool = False
         listener = stack.enter_context(listening(settings.host, settings.port, say))
         content = stack.enter_context(content_listening(settings, say))
         settings = with_content_url(settings, content)
-        mongodb: list[Child] = []
+        if own_mongodb:
+            stack.enter_context(locked_folder(settings.data_folder))
+        environ = to_env(settings, os.environ) | {"PROMETHEUS_MULTIPROC_DIR": str(metrics_folder(settings))}
+        gate, children, mongodb = Gate(), list[Child](), list[Child]()
+        stack.callback(stop_all, children)
+        children.append(start("gunicorn", gunicorn_command(listener, "wsgi:app"), environ, listener, gate))
         if own_mongodb:
             settings, child = stack.enter_context(embedded(settings, say))
             mongodb.append(child)
+            stack.callback(stop_all, children)  # before MongoDB
         check_mongodb(settings)
         if not own_mongodb:
             say("MongoDB: the one that LRS_MONGODB_URI names")
         prepare(settings, say)
-        metrics = str(metrics_folder(settings))
-        environ = {**to_env(settings, os.environ), "PROMETHEUS_MULTIPROC_DIR": metrics}
-        children: list[Child] = []
-        stack.callback(stop_all, children)
-        children.append(start("gunicorn", gunicorn_command(listener, "wsgi:app"), environ, listener))
-        children.append(start("content", content_command(content), environ, content))
-        if not demo:
-            children.append(start("worker", WORKER, environ))
+        environ |= to_env(settings, os.environ)
+        gate.open(settings.mongodb_uri)
         wait_until_ready(settings.host, settings.port, children[0])
-        wait_until_ready(settings.host, content.getsockname()[1], children[1])
+        children.append(start("content", content_command(content), environ, content))
         if demo:
             load_demo(children, environ)
-            children.append(start("worker", WORKER, environ))
+        children.append(start("worker", WORKER, environ))
+        wait_until_ready(settings.host, content.getsockname()[1], children[1])
         announce(settings, say)
         watch([*mongodb, *children], say)
 
@@ -225,43 +225,51 @@ def with_content_url(settings: Settings, listener: socket.socket) -> Settings:
 
 @contextlib.contextmanager
 def embedded(settings: Settings, say: Say) -> Iterator[tuple[Settings, Child]]:
-    """Run the embedded MongoDB; leave its URI and ours in the data folder for the other commands."""
+    """Run the embedded MongoDB over the data folder, which is locked.
+
+    Its URI and ours are left there for the other commands.
+    """
     found = find_mongod()
-    with locked_folder(settings.data_folder):
-        notes = [settings.data_folder / note for note in (MONGODB_NOTE, URL_NOTE, CONTENT_NOTE)]
-        folder = settings.data_folder / "mongodb"
-        cache = settings.mongodb_cache_gb or None
-        password = settings.data_folder / PASSWORD_FILE
-        server = guarded_mongod(
-            found.program, folder, password, port=settings.mongodb_port or None, cache_gb=cache
-        )
-        running = [server]
+    notes = [settings.data_folder / note for note in (MONGODB_NOTE, URL_NOTE, CONTENT_NOTE)]
+    folder = settings.data_folder / "mongodb"
+    cache = settings.mongodb_cache_gb or None
+    password = settings.data_folder / PASSWORD_FILE
+    server = guarded_mongod(
+        found.program, folder, password, port=settings.mongodb_port or None, cache_gb=cache
+    )
+    running = [server]
 
-        def again() -> subprocess.Popen[bytes]:
-            if running[-1].process.poll() is not None:
-                same = {"port": server.port, "cache_gb": cache}
-                running.append(guarded_mongod(found.program, folder, password, **same))
-            return running[-1].process
+    def again() -> subprocess.Popen[bytes]:
+        if running[-1].process.poll() is not None:
+            same = {"port": server.port, "cache_gb": cache}
+            running.append(guarded_mongod(found.program, folder, password, **same))
+        return running[-1].process
 
-        try:
-            say(f"MongoDB: {found.program} (from the {found.origin}), data in {folder}")
-            said = (server.uri, settings.public_url, settings.content_url)
-            for note, text in zip(notes, said, strict=True):
-                write_privately(note, text)
-            yield dataclasses.replace(settings, mongodb_uri=server.uri), Child("mongod", again)
-        finally:
-            for note in notes:
-                note.unlink(missing_ok=True)
-            running[-1].stop()
+    try:
+        say(f"MongoDB: {found.program} (from the {found.origin}), data in {folder}")
+        said = (server.uri, settings.public_url, settings.content_url)
+        for note, text in zip(notes, said, strict=True):
+            write_privately(note, text)
+        yield dataclasses.replace(settings, mongodb_uri=server.uri), Child("mongod", again)
+    finally:
+        for note in notes:
+            note.unlink(missing_ok=True)
+        running[-1].stop()
 
 
 def prepare(settings: Settings, say: Say) -> None:
-    """Make indexes and, on an empty database, the vendor and the first client, whose secret is said once."""
+    """Make, on an empty database, indexes, the vendor and the first client, whose secret is said once.
+
+    Elsewhere web processes see to the indexes, as they do where there is no `lrs serve`.
+    """
     db = connect(settings)
     with db.client:
         now = utc_now()
         migrations.start(db, now)
-        ensure_indexes(db)
+        if db.clients.find_one({}, {"_id": 1}) is None:
+            from lrs.indexes import ensure_indexes  # noqa: PLC0415 -- it knows every store, a second to load
+
+            ensure_indexes(db)
         first = clients.bootstrap(db, settings.bootstrap_key, settings.bootstrap_secret, now)
         for fault in clock_faults(db, utc_now):
             say(f"Clock       {fault}: run NTP on every machine, or times of statements and expiry are wrong")
@@ -301,15 +309,17 @@ def start(
     command: list[str],
     environ: dict[str, str],
     listener: socket.socket | None = None,
+    gate: Gate | None = None,
 ) -> Child:
     """Start a child that ends with us, however we end; the stack stops it."""
 
     def begin() -> subprocess.Popen[bytes]:
+        kept = () if listener is None else (listener.fileno(),)
         return subprocess.Popen(  # noqa: S603 -- our own interpreter and modules
             command,
-            env=environ,
+            env=environ if gate is None else environ | gate.variables,
             stdin=subprocess.DEVNULL,
-            pass_fds=() if listener is None else (listener.fileno(),),
+            pass_fds=kept if gate is None else (*kept, *gate.inherited),
             start_new_session=True,  # Ctrl-C reaches us alone, and we stop the children in order
             preexec_fn=end_with_parent,  # noqa: PLW1509 -- no other way to tie a child to its parent
         )
@@ -342,6 +352,6 @@ def announce(settings: Settings, say: Say) -> None:
     say(f"API page    {url}/api/v1/docs")
     say(f"Content     {settings.content_url}   (packages, each on its own host)")
     say(f"Public      {url}/registry  {url}/.well-known/did.json")
-    if not (folder := libraries(settings)).is_dir():
+    if not (folder := settings.player_libraries).is_dir():
         say(f"Player      none in {folder}: SCORM and H5P content cannot run; see docs/operations.md")
     say("Ready. Ctrl-C stops everything.")

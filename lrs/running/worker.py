@@ -255,18 +255,22 @@ def run(settings: Settings) -> None:
     sys.setswitchinterval(SWITCH)
     scheduler = schedule(services)
     scheduler.start()
-    # Signing takes milliseconds for each credential: in a thread of its own it makes no decision wait.
-    consequences = threading.Thread(target=loop, args=[services, CONSEQUENCES], name="consequences")
-    consequences.start()
-    watching = threading.Thread(target=watch, args=[services, scheduler], name="news")
-    watching.start()
+    threads = [
+        # Signing takes milliseconds for each credential: in a thread of its own it makes no decision wait.
+        threading.Thread(target=loop, args=[services, CONSEQUENCES], name="consequences"),
+        # A place in the feed is given to many at once: each time takes a transaction.
+        threading.Thread(target=loop, args=[services, EVENTS], kwargs={"after_work": POLL}, name="events"),
+        threading.Thread(target=watch, args=[services, scheduler], name="news"),
+    ]
+    for thread in threads:
+        thread.start()
     try:
         with listening(bells_path(settings.mongodb_uri, settings.database), services.news.note):
-            loop(services, DECISIONS, BACKLOG)
+            loop(services, DECISIONS, BACKLOG, after_none=0.0)  # who stored something for it rings the bell
     finally:
         services.stop.set()
-        consequences.join()
-        watching.join()
+        for thread in threads:
+            thread.join()
         scheduler.shutdown()
         services.webhooks.close()
         db.client.close()
@@ -343,11 +347,19 @@ def watch(services: WorkerServices, scheduler: BackgroundScheduler) -> None:
     services.news.wake()
 
 
-def loop(services: WorkerServices, live: Sequence[Step] = (), backlog: Sequence[Step] = ()) -> None:
+def loop(
+    services: WorkerServices,
+    live: Sequence[Step] = (),
+    backlog: Sequence[Step] = (),
+    *,
+    after_work: float = 0.0,
+    after_none: float = POLL,
+) -> None:
     """Look for work again and again, at once while there is some; a step that fails stops no other.
 
     The backlog waits for live work, but not for ever: every `SHARE` seconds one of its steps has a turn. All
-    waits while a disk is full.
+    waits while a disk is full. `after_work` and `after_none` are seconds in which no news makes it look
+    again: each write is news, and a stream of them would keep it looking for ever.
     """
     turns, served, seconds = cycle(backlog), time.monotonic(), REST
     while not services.stop.is_set():
@@ -367,10 +379,9 @@ def loop(services: WorkerServices, live: Sequence[Step] = (), backlog: Sequence[
         elif True in done:
             services.news.note()
             seconds = REST
+            services.stop.wait(after_work)
         else:
-            services.stop.wait(
-                POLL
-            )  # each write is news, and a stream of them would keep it looking for ever
+            services.stop.wait(after_none)
             services.news.wait(heard, seconds, services.stop)
             seconds = min(2 * seconds, LONGEST_REST)
 
@@ -438,6 +449,7 @@ def backfill_page(services: WorkerServices) -> bool:
     )
 
 
-DECISIONS: Final[tuple[Step, ...]] = (decide_marked, decide_due, number_events)
+DECISIONS: Final[tuple[Step, ...]] = (decide_marked, decide_due)
+EVENTS: Final[tuple[Step, ...]] = (number_events,)
 CONSEQUENCES: Final[tuple[Step, ...]] = (decide_tiers, issue_credentials)
 BACKLOG: Final[tuple[Step, ...]] = (decide_backlog, backfill_page)

@@ -178,7 +178,7 @@ class CredentialStore:
         while len(entries) < len(awards):
             wanted = awards[len(entries) :]
             name, room = self._take_room(len(wanted), now)
-            entries += [self._place(name, award, now) for award in wanted[:room]]
+            entries += self._places(name, wanted[:room], now)
         return entries
 
     def entry_of_record(self, person: str, now: dt.datetime) -> StatusEntry:
@@ -192,16 +192,25 @@ class CredentialStore:
         found = self.db["status_entries"].find(query, session=session)
         return [StatusEntry(one["list"], one["index"], one["award"]) for one in found]
 
-    def _place(self, name: str, award: str, now: dt.datetime) -> StatusEntry:
-        """Take one free index of a list that has room for it."""
-        while True:
-            index = secrets.randbelow(self.size)
-            place = {"org": ORG, "list": name, "index": index}
-            try:
-                self.db["status_entries"].insert_one(place | {"award": award, "allotted_at": now})
-            except DuplicateKeyError:
-                continue
-            return StatusEntry(name, index, award)
+    def _places(self, name: str, awards: Sequence[str], now: dt.datetime) -> list[StatusEntry]:
+        """Take a free index of a list that has room for each award; one write, but for collisions."""
+        found: dict[int, StatusEntry] = {}
+        while len(found) < len(awards):
+            missing = [n for n in range(len(awards)) if n not in found]
+            tried = {n: StatusEntry(name, secrets.randbelow(self.size), awards[n]) for n in missing}
+            taken = self._taken([asdict(tried[n]) | {"org": ORG, "allotted_at": now} for n in missing])
+            found |= {n: tried[n] for i, n in enumerate(missing) if i not in taken}
+        return [found[n] for n in range(len(awards))]
+
+    def _taken(self, rows: Sequence[Raw]) -> set[int]:
+        """Insert entries; return which of them found their index taken."""
+        try:
+            self.db["status_entries"].insert_many(rows, ordered=False)
+        except BulkWriteError as error:
+            if any(one["code"] != DUPLICATE_KEY for one in error.details["writeErrors"]):
+                raise
+            return {one["index"] for one in error.details["writeErrors"]}
+        return set()
 
     def _take_room(self, wanted: int, now: dt.datetime) -> tuple[str, int]:
         """Count up to `wanted` places off a list with room, after making one where none has any."""

@@ -52,6 +52,16 @@ def nothing_happens(step: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What deciding some people gave; `due` is when the clock next changes something, None for never."""
+
+    histories: Mapping[str, StoredHistory]
+    decided: Mapping[str, Decided]
+    writes: Writes
+    due: dict[str, dt.datetime | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Engine:
     """The engine over one database; one for each worker process."""
 
@@ -72,7 +82,7 @@ class Engine:
         self.at_step("marks read")
         rules = self.cache.get(fresh=True)
         owners = self._owners(found, now)
-        taken = evaluation_queue.lease(self.db, list(owners), now)
+        taken = self._lease({one: {mark.org for mark in own} for one, own in owners.items()}, now)
         self.at_step("leased")
         relevant = relevance_of(rules).certifications
         scopes = {
@@ -111,7 +121,7 @@ class Engine:
         return report.changed, (frozenset(persons) - taken.rows.keys()) | undecided
 
     def _owners(self, found: list[Mark], now: dt.datetime) -> dict[str, list[Mark]]:
-        """Return the persons concerned by marks, each with its marks; their stores are on record then."""
+        """Return the persons concerned by marks, each with its marks."""
         owners = people.persons_for(
             self.db, (Sighting(mark.actor, mark.org) for mark in found if mark.actor), now, self.admit
         )
@@ -119,14 +129,23 @@ class Engine:
         for mark in found:
             for owner in owners.get(mark.actor or "", ()):
                 concerned[owner.of].append(mark)
-        known = evaluation_queue.entries_of(self.db, concerned)
-        fresh = {}
-        for person, own in concerned.items():
-            stores = {mark.org for mark in own}
-            if person not in known or not stores <= set(known[person].stores):
-                fresh[person] = stores
-        evaluation_queue.enqueue_stores(self.db, fresh, now)
         return concerned
+
+    def _lease(self, seen: Mapping[str, Collection[str]], now: dt.datetime) -> evaluation_queue.Lease:
+        """Take the free ones of persons, who were seen in these stores: those are on record afterwards."""
+        taken = evaluation_queue.lease(self.db, list(seen), now)
+        others = [person for person in seen if person not in taken.rows]  # new ones, and whom others hold
+        known = {**taken.rows, **(evaluation_queue.entries_of(self.db, others) if others else {})}
+        fresh = {
+            person: stores
+            for person, stores in seen.items()
+            if person not in known or not set(stores) <= set(known[person].stores)
+        }
+        if not fresh:
+            return taken
+        evaluation_queue.enqueue_stores(self.db, fresh, now)
+        more = evaluation_queue.lease(self.db, list(fresh), now, token=taken.token)
+        return evaluation_queue.Lease(taken.token, {**taken.rows, **more.rows})
 
     def _decide_safely(
         self, rules: RuleSet, taken: evaluation_queue.Lease, scopes: Scopes, now: dt.datetime
@@ -171,38 +190,20 @@ class Engine:
         """Decide the people of a lease, write, give the rows back; return also the statements read."""
         if not taken.rows:
             return RoundResult(), []
-        stored_histories, shared = load_histories(
-            self.db, rules, {person: row.stores for person, row in taken.rows.items()}
-        )
-        self.at_step("evidence read")
-        as_of = {person: one.as_of(now) for person, one in stored_histories.items()}
-        decided = {
-            person: decide_person(
-                rules,
-                stored_histories[person],
-                shared,
-                as_of[person][1],
-                _scope(row, scopes.get(person), stored_histories[person], now),
-            )
-            for person, row in taken.rows.items()
-        }
-        writes = self._writes(
-            rules, stored_histories, decided, {person: at for person, (at, _) in as_of.items()}, now
-        )
-        if writes:
-            self._commit(rules, taken, writes, now)
-        self.at_step("committed")
+        outcome = self._outcome(rules, taken.rows, scopes, now)
+        decided, writes, histories = outcome.decided, outcome.writes, outcome.histories
         retry = self._record_failures(decided, now)
-        due = {}
-        for person, row in taken.rows.items():
-            instants = [
-                next_due(rules.certifications, stored_histories[person], decided[person].timelines, now)
-            ]
-            instants += [retry.get(person), row.due_at if row.due_at > now else None]
-            due[person] = min((at for at in instants if at is not None), default=None)
-        evaluation_queue.release(
-            self.db, taken, due, now, {person: one.signers() for person, one in stored_histories.items()}
-        )
+        due = outcome.due | {one: min(at, outcome.due[one] or at) for one, at in retry.items()}
+        signers = {person: one.signers() for person, one in histories.items()}
+
+        def release(session: ClientSession | None = None) -> bool:
+            return evaluation_queue.release(self.db, taken, due, now, signers, session=session)
+
+        if writes:
+            self._commit(rules, writes, release, now)
+        else:
+            release()
+        self.at_step("committed")
         report = RoundResult(
             people=len(decided),
             facts=len(writes.facts),
@@ -210,7 +211,27 @@ class Engine:
             failures=sum(len(one.failures) for one in decided.values()),
             changed=writes.changed(),
         )
-        return report, [row.document for one in stored_histories.values() for row in one.statements]
+        return report, [row.document for one in histories.values() for row in one.statements]
+
+    def _outcome(
+        self,
+        rules: RuleSet,
+        rows: Mapping[str, evaluation_queue.QueueEntry],
+        scopes: Scopes,
+        now: dt.datetime,
+    ) -> _Outcome:
+        """Decide people; return what was read, what was decided, and what that changes."""
+        histories, shared = load_histories(self.db, rules, {one: row.stores for one, row in rows.items()})
+        self.at_step("evidence read")
+        decided, due, as_of = {}, {}, {}
+        for person, row in rows.items():
+            history = histories[person]
+            scope = _scope(row, scopes.get(person), history, now)
+            as_of[person], known = history.as_of(now)
+            decided[person] = decide_person(rules, history, shared, known, scope)
+            at = next_due(rules.certifications, history, decided[person].timelines, now)
+            due[person] = min(at or row.due_at, row.due_at) if row.due_at > now else at
+        return _Outcome(histories, decided, self._writes(rules, histories, decided, as_of, now), due)
 
     def _writes(
         self,
@@ -313,15 +334,19 @@ class Engine:
         writes.gone += [one for one, says in known.items() if "/" not in one and one not in ids and says]
 
     def _commit(
-        self, rules: RuleSet, taken: evaluation_queue.Lease, writes: Writes, now: dt.datetime
+        self,
+        rules: RuleSet,
+        writes: Writes,
+        release: Callable[[ClientSession], bool],
+        now: dt.datetime,
     ) -> None:
-        """Write a batch's changes in one transaction, if the lease still holds; raises LeaseLost."""
-        concerned = {row["person"] for row in (*writes.facts, *writes.standings, *writes.awards)} or set(
-            taken.rows
-        )
+        """Write a batch's changes and give its rows back in one transaction, if the lease still holds.
+
+        Raises LeaseLost.
+        """
 
         def change(session: ClientSession) -> None:
-            if not evaluation_queue.is_held(self.db, taken, concerned, session):
+            if not release(session):
                 raise LeaseLost
             facts.append(self.db, writes.facts, session)
             outbox.append(self.db, writes.events, now, session)

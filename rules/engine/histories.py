@@ -12,7 +12,8 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from pymongo.database import Database
 
@@ -173,18 +174,20 @@ def load_histories(
     stores: Mapping[str, Collection[str]],
     known_at: dt.datetime | None = None,
     relevant: Callable[[Document], frozenset[str]] | None = None,
+    *,
+    where: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[dict[str, StoredHistory], Shared]:
     """Read everything about these people; `stores` maps each to the stores where they were seen.
 
     With `known_at`, identities and groups are those on record then. `relevant` tells what may look at a
-    statement; by default certifications may.
+    statement; by default certifications may. `where` leaves out statements that nobody will ask about.
     """
     identities = people.identities_of(db, stores, known_at)
     seen: dict[str, set[str]] = defaultdict(set)
     for person, identity in identities.items():
         for one in (*identity.owned, *(lost for lost, _ in identity.lost)):
             seen[one.of].update(stores[person])
-    documents = marks.evidence_documents(db, seen, further=fields_named(rules))
+    documents = marks.evidence_documents(db, seen, further=fields_named(rules), where=where)
     shared = load_shared(db, rules, (row for rows in documents.values() for row in rows), known_at)
     facts = find_facts(db, stores)
     relevant = relevant or relevance_of(rules).certifications

@@ -15,9 +15,8 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
@@ -32,17 +31,15 @@ from rules.checking.load import Loaded, load
 from rules.checking.names import PublishedNames
 from rules.engine.identity import (
     Admit,
-    affiliations_of,
-    listed_names_of,
     no_affiliation,
-    organization_at,
 )
 from rules.errors import InvalidRuleFile, RuleError, StalePlan
 from rules.evaluation.award_ids import encode
 from rules.language.dump import document_hash
 from rules.language.model import AnyDocument, Assignment, Certification, PartnerTiers, Release
-from rules.publication import backfill, effects, publishing
-from rules.publication.asked_changes import ASKED_CHANGES, asked_changes
+from rules.publication import backfill, publishing
+from rules.publication.affected import Affected, affected_people
+from rules.publication.asked_changes import ASKED_CHANGES
 from rules.publication.before_and_after import (
     Sides,
     differences,
@@ -50,17 +47,12 @@ from rules.publication.before_and_after import (
     people_newly_matched,
     sides_of,
 )
-from rules.publication.preview import line
+from rules.publication.comparing import Compare, Progress, compared_here, planned_changes
 from rules.stored import VENDOR, Document
 from rules.testing.runner import case_problems, run_tests
 
 LIVES: Final = dt.timedelta(hours=24)
-REASONED: Final = 2000  # so many losses are listed with their reason; beyond, the explanation tells it
 LINES: Final = 1000
-TOLD_EVERY: Final = 200  # so many comparisons lie between two reports of how far a plan is
-
-Progress = Callable[[int, int], None]
-"""Takes how many comparisons are done, of how many."""
 
 INDEXES: dict[str, list[IndexModel]] = {
     "plan_people": [
@@ -142,14 +134,18 @@ def make_plan(
     admit: Admit = no_affiliation,
     *,
     progress: Progress | None = None,
+    compare: Compare = compared_here,
 ) -> Document:
-    """Compute and store a plan, saying how far it is; raises InvalidRuleFile while check or tests fail."""
+    """Compute and store a plan, saying how far it is; raises InvalidRuleFile while check or tests fail.
+
+    `compare` compares people under both rules, in several processes where it is told so.
+    """
     rules = RuleStore(db).rule_set()
     names = publishing.published_names(db, rules, now)
     known = [records[-1].document for records in rules.documents.values()]
     documents = read_files(files, names, known)
     sides = sides_of(db, [document for document, _ in documents], now)
-    persons = people_newly_matched(db, sides, now, admit) | people_concerned(db, sides.concerned)
+    affected = affected_people(db, sides, now, admit)
     asked: Document = {
         "computed_at": now,
         "by": by,
@@ -157,7 +153,7 @@ def make_plan(
         "document_hash": _hash([document for document, _ in documents]),
         "documents": [_described(sides, document) for document, _ in documents],
     }
-    return _computed(db, sides, persons, asked, progress)
+    return _computed(db, sides, affected, asked, progress, compare=compare)
 
 
 def plan_withdrawal(
@@ -179,19 +175,22 @@ def plan_withdrawal(
         "document_hash": document_hash(newest),
         "documents": [_described(sides, newest) | {"action": "withdraw"}],
     }
-    return _computed(db, sides, people_concerned(db, sides.concerned), asked)
+    everybody = frozenset(people_concerned(db, sides.concerned))
+    return _computed(db, sides, Affected(everybody, everybody), asked)
 
 
 def _computed(
     db: Database[Document],
     sides: Sides,
-    persons: Collection[str],
+    affected: Affected,
     asked: Document,
     progress: Progress | None = None,
+    *,
+    compare: Compare = compared_here,
 ) -> Document:
     """Compute what would change for these people, and store it with what was asked, when and by whom."""
     now = asked["computed_at"]
-    seen = planned_changes(db, sides, persons, now, progress)
+    seen = planned_changes(db, sides, affected, now, progress, compare=compare)
     counted = Counter(one["change"] for one in seen.asked)
     plan: Document = asked | {
         "_id": _plan_id(now),
@@ -211,52 +210,6 @@ def _computed(
             collection.insert_many([{**one, **kept} for one in lines])
     db.plans.insert_one(plan)
     return plan | {"people": seen.people, "asked": seen.asked}
-
-
-@dataclass(slots=True)
-class PlannedChanges:
-    """What a publication would change: counts, people, who is asked, tiers."""
-
-    summary: dict[str, int] = field(
-        default_factory=lambda: dict.fromkeys(("gain", "change", "lose", "same"), 0)
-    )
-    people: list[Document] = field(default_factory=list)
-    asked: list[Document] = field(default_factory=list)
-    tiers: list[Document] = field(default_factory=list)
-
-
-def planned_changes(
-    db: Database[Document],
-    sides: Sides,
-    persons: Collection[str],
-    now: dt.datetime,
-    progress: Progress | None = None,
-) -> PlannedChanges:
-    """Return what would change for these people, with reasons, and for the tiers of their organizations."""
-    seen, moved = PlannedChanges(), defaultdict[str, list[Document]](list)
-    whole = len(persons) * len(sides.concerned)
-    for done, one in enumerate(differences(db, sides, persons, now)):
-        if progress is not None and done % TOLD_EVERY == 0:
-            progress(done, max(whole, done))
-        seen.summary[one.found.change] += 1
-        if one.found.change == "same":
-            continue
-        entry = line(
-            one.stored_history.person, one.certification, one.found, one.new.status_at(one.found.at).missing
-        )
-        if one.found.change == "lose" and seen.summary["lose"] <= REASONED:
-            entry["reason"] = effects.reason_of(sides, one, now)
-        seen.people.append(entry)
-        moved[one.stored_history.person].append(effects.new_standings(sides, one, now))
-    seen.asked = list(asked_changes(db, sides, now))
-    told_of = [*{*moved, *(one["person"] for one in seen.asked)}]
-    names, affiliations = listed_names_of(db, told_of, now), affiliations_of(db, told_of)
-    for entry in (*seen.people, *seen.asked):
-        entry["name"] = names.get(entry["person"])
-        entry["organization"] = organization_at(affiliations, entry["person"], now)
-    everywhere = any(isinstance(one, PartnerTiers) for one in sides.documents)
-    seen.tiers = effects.tier_effects(db, sides, moved, now, everywhere=everywhere)
-    return seen
 
 
 def batched(rows: Sequence[Document], size: int) -> Iterator[Sequence[Document]]:
@@ -405,7 +358,7 @@ def unforeseen(
     sides = sides_of(db, documents, now, plan.get("withdraw"))
     computed = plan["computed_at"]
     if _days(documents, computed) != _days(documents, now):
-        persons = people_concerned(db, sides.concerned) | people_newly_matched(db, sides, now)
+        persons = set(affected_people(db, sides, now).decided)
     else:
         persons = _moved_since(db, computed) | people_newly_matched(
             db, sides, now, since=computed - backfill.BEFORE

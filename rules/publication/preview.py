@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from rules import calendar
-from rules.evaluation.timeline import ACTIVE_STATES, AwardTimeline, Status
+from rules.evaluation.timeline import ACTIVE_STATES, AwardTimeline, Segment
 from rules.evidence.history import PublishedRelease
 from rules.evidence.published import PublishedCertification
 from rules.stored import Document
@@ -24,8 +24,8 @@ class Difference:
 
     change: Change
     at: dt.datetime
-    before: Status | None
-    after: Status | None
+    before: Segment | None
+    after: Segment | None
 
 
 def difference(
@@ -40,7 +40,7 @@ def difference(
     else differs that people see: state, dates or version.
     """
     instants = [now, *sorted(at for at in set(watched) if at > now)]
-    pairs = [(at, _status(old, at), _status(new, at)) for at in instants]
+    pairs = [(at, _segment(old, at), _segment(new, at)) for at in instants]
     for at, before, after in pairs:
         if level(before) != level(after):
             return Difference("gain" if level(after) > level(before) else "lose", at, before, after)
@@ -50,23 +50,23 @@ def difference(
     return Difference("same", now, pairs[0][1], pairs[0][2])
 
 
-def _status(timeline: AwardTimeline | None, at: dt.datetime) -> Status | None:
-    return None if timeline is None else timeline.status_at(at)
+def _segment(timeline: AwardTimeline | None, at: dt.datetime) -> Segment | None:
+    return None if timeline is None else timeline.segment_at(at)
 
 
-def counts(status: Status | None) -> bool:
+def counts(status: Segment | None) -> bool:
     """Tell whether a status counts as active."""
     return status is not None and status.state in ACTIVE_STATES
 
 
-def level(status: Status | None) -> int:
+def level(status: Segment | None) -> int:
     """Return how high a status stands: it counts as active, may still be renewed in grace, or neither."""
     if counts(status):
         return 2
     return int(status is not None and status.state == "grace")
 
 
-def shown(status: Status | None) -> tuple[Any, ...]:
+def shown(status: Segment | None) -> tuple[Any, ...]:
     """Return what people see of a status; nothing at all looks like in_progress."""
     if status is None or status.state == "in_progress":
         return ("in_progress",)
@@ -105,7 +105,7 @@ def line(person: str, certification: str, found: Difference, missing: Iterable[s
     }
 
 
-def state_of(status: Status | None) -> Document:
+def state_of(status: Segment | None) -> Document:
     """Return a status as data, without what is not there."""
     if status is None:
         return {"state": "in_progress"}

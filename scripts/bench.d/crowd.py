@@ -58,6 +58,10 @@ award:
 validity: {{{validity}}}
 renewal: {{opens: 90 days, grace: 30 days, when: {{score: exam, at_least: 0.80}}}}
 """
+TESTS = b"""\
+tests:
+  - {name: nothing yet, given: [], expect: [{who: ana, at: 2026-01-11, status: in_progress}]}
+"""
 TIERS = """\
 kind: PartnerTiers
 id: bench-partners
@@ -96,6 +100,22 @@ def rule_files() -> list[tuple[str, bytes]]:
         )
         files.append((f"product-{n:02d}.yaml", text.encode()))
     return [*files, ("partners.yaml", TIERS.encode())]
+
+
+def moved_marks() -> dict[str, list[tuple[str, bytes]]]:
+    """Return new versions that ask for 85 %: of one certification, of all, and of one that decides anew."""
+    files = [
+        (
+            file,
+            text.replace(b'version: "1"', b'version: "2"').replace(b"at_least: 0.80", b"at_least: 0.85")
+            + TESTS,
+        )
+        for file, text in rule_files()
+        if file != "partners.yaml"
+    ]
+    (file, text), *_ = files
+    anew = [(file, text + b"transition: {existing: re_evaluate}\n")]
+    return {"one mark": files[:1], "all marks": files, "one mark, everybody decided anew": anew}
 
 
 def publish(db: Any, now: dt.datetime) -> None:

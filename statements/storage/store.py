@@ -159,6 +159,11 @@ class StatementStore:
         """Return what is stored under the ids and targets of documents, as a transaction sees it."""
         return NamedStatements(self._statements, self.org, session, documents)
 
+    def settled(self, ids: Sequence[UUID]) -> dict[UUID, Document]:
+        """Return by id those statements that are stored so that no election takes them back, with `raw`."""
+        found = self._settled.find({"org": self.org, "id": {"$in": list(ids)}}, {"_id": 0, "id": 1, "raw": 1})
+        return {row["id"]: row for row in found if "raw" in row}
+
     def get(self, statement_id: UUID, *, voided: bool = False) -> Stored:
         """Return one statement; with `voided` only a voided one is found. Raises StatementNotFound."""
         wanted = {"_id": 1, "raw": 1, "voided": 1, "client": 1}

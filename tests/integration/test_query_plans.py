@@ -85,6 +85,7 @@ ANALYSIS = {
     "lrs/lake/": "the lake copies and compares all stores; else it asks for the statements that changed",
     "lrs/backups/": "a backup reads everything, and a restore looks whether anything is there",
     "lrs/console/organizations/holders.py": "counts of who holds what, at most once a minute, and what ends soon",
+    "rules/publication/affected.py": "a plan asks of everybody concerned who stands otherwise, and scored in between",
     "rules/programmes/learners.py": "of whom something is asked: of everybody, once a day and in plans",
     "lrs/people/privacy/subject_access.py": "everything held on one person, in every store, asked for rarely",
     "lrs/people/privacy/retention_work.py": "what is old enough is looked at in pages, once for each plan",
@@ -165,7 +166,10 @@ def found(
 def listen_to_steps(tour: Tour, ear: Heard) -> Iterator[tuple[str, bool]]:
     """Do each step and job of the worker once, and tell whether it asked anything."""
     services = tour.worker
-    work = [(step.__name__, step) for step in (*worker.DECISIONS, *worker.CONSEQUENCES, *worker.BACKLOG)]
+    work = [
+        (step.__name__, step)
+        for step in (*worker.DECISIONS, *worker.EVENTS, *worker.CONSEQUENCES, *worker.BACKLOG)
+    ]
     for name, act in [*work, *((job.name, job.run) for job in worker.JOBS)]:
         before = ear.count
         act(services)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import gc
 import multiprocessing
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -14,7 +13,16 @@ from typing import Any, get_args
 
 import click
 
-from lrs.commands import PROBLEMS, USAGE, fail, json_option, print_csv, print_rows, with_services
+from lrs.commands import (
+    PROBLEMS,
+    USAGE,
+    fail,
+    json_option,
+    print_csv,
+    print_rows,
+    processes_option,
+    with_services,
+)
 from lrs.commands.programme.rules import INSTANT, by_option, exit_statuses, instant, operator, print_json
 from lrs.foundation.context import Services, utc_now
 from lrs.foundation.database import connect
@@ -278,19 +286,8 @@ def reviews(services: Services, certification: str | None, *, as_json: bool) -> 
     print_rows(named, ("what", "name", "certification", "statement", "opened_at", "review"), as_json=as_json)
 
 
-def processors() -> int:
-    """Return how many cores this process may use."""
-    return min(len(os.sched_getaffinity(0)), 64)
-
-
 @group.command(name="rebuild")
-@click.option(
-    "--processes",
-    type=click.IntRange(1, 64),
-    default=processors,
-    show_default="one for each core",
-    help="How many work on it.",
-)
+@processes_option
 @click.option("--afresh", is_flag=True, help="Begin a new one where another was not finished.")
 @json_option
 @with_services

@@ -11,7 +11,20 @@ from typing import Any
 
 import click
 
-from lrs.commands import PROBLEMS, STALE, USAGE, _plain, aligned, fail, json_option, print_rows, with_services
+from lrs.commands import (
+    PROBLEMS,
+    STALE,
+    USAGE,
+    Told,
+    _plain,
+    aligned,
+    fail,
+    json_option,
+    print_rows,
+    processes_option,
+    with_services,
+)
+from lrs.commands.comparing import compared_by
 from lrs.commands.rule_files import RuleFile, check, new, test
 from lrs.content.fulfilling import courses_for
 from lrs.foundation.context import Services
@@ -63,12 +76,22 @@ by_option = click.option("--by", metavar="WHO", help="Who is doing this; default
 @group.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=RuleFile())
 @by_option
+@processes_option
 @json_option
 @with_services
-def plan(services: Services, files: Sequence[tuple[str, bytes]], by: str | None, *, as_json: bool) -> None:
+def plan(
+    services: Services,
+    files: Sequence[tuple[str, bytes]],
+    by: str | None,
+    *,
+    processes: int,
+    as_json: bool,
+) -> None:
     """Show who would gain, change and lose if FILEs were published; the plan lives 24 hours."""
+    progress, compare = Told("comparisons"), compared_by(services.settings, processes)
+    asked = services.db, files, services.now(), operator(by), admit
     with exit_statuses():
-        print_plan(plans.make_plan(services.db, files, services.now(), operator(by), admit), as_json=as_json)
+        print_plan(plans.make_plan(*asked, progress=progress, compare=compare), as_json=as_json)
 
 
 def print_plan(made: dict[str, Any], *, as_json: bool) -> None:

@@ -5,11 +5,9 @@ The token stands in the path, for a beacon carries no header of ours and a cooki
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, Final, cast
 
 import orjson
@@ -28,7 +26,6 @@ from lrs.content.player.states import LARGEST as LARGEST_STATE
 from lrs.content.player.states import keep_state, state_of
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import UnknownThing
-from lrs.foundation.settings import Settings
 from statements.errors import StoreBusy
 
 blueprint = Blueprint("player", __name__)
@@ -273,17 +270,12 @@ def ours(name: str) -> Response:
 def library(name: str) -> Response:
     """Answer a file of scorm-again or h5p-standalone, which the set-up puts in place."""
     folder = LIBRARIES.get(name)
-    path = libraries(current_services().settings) / folder / name if folder else None
+    path = current_services().settings.player_libraries / folder / name if folder else None
     if path is None or not path.is_file():
         abort(404)
     response = send_file(path, max_age=3600, conditional=True)
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
-
-
-def libraries(settings: Settings) -> Path:
-    """Return the folder that the set-up installs the player's libraries in."""
-    return Path(settings.player_folder or Path(sys.prefix) / "player") / "node_modules"
 
 
 def _ours(name: str) -> bytes:

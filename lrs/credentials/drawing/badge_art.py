@@ -12,8 +12,6 @@ import math
 import re
 from dataclasses import dataclass
 
-import resvg_py
-
 from lrs.credentials.drawing.glyph_outlines import ELLIPSIS, Style, balanced, shorten, write
 
 SIZE = 600  # units of a badge, a square
@@ -236,6 +234,8 @@ def draw_card(badge: Badge, holder: str | None, line: str) -> str:
 
 def render_png(svg: str, size: int) -> bytes:
     """Return a picture of that width in pixels."""
+    import resvg_py  # noqa: PLC0415 -- for who draws
+
     return bytes(resvg_py.svg_to_bytes(svg_string=svg, width=size))
 
 

@@ -19,10 +19,6 @@ from typing import Any, Final, Literal
 
 import arabic_reshaper
 from bidi import get_display
-from fontTools.pens.svgPathPen import SVGPathPen
-from fontTools.pens.transformPen import TransformPen
-from fontTools.subset import Options, Subsetter, load_font
-from fontTools.ttLib import TTFont
 
 Face = Literal[
     "sans", "sans-semibold", "sans-bold", "serif", "serif-semibold", "serif-italic", "japanese",
@@ -70,6 +66,8 @@ def font_path(face: Face) -> str:
 @functools.cache
 def open_font(face: Face) -> tuple[Any, dict[int, str], Any, float]:
     """Return glyph set, character map, advance widths and units per em of a face; read once per process."""
+    from fontTools.ttLib import TTFont  # noqa: PLC0415 -- 10 MB, for who draws
+
     font = TTFont(io.BytesIO(Path(font_path(face)).read_bytes()), lazy=True)
     return font.getGlyphSet(), font.getBestCmap(), font["hmtx"], float(font["head"].unitsPerEm)
 
@@ -166,6 +164,8 @@ def write(text: str, style: Style, x: float, y: float, *, fill: str, anchor: str
 
 def outline(text: str, style: Style, left: float, y: float) -> str:
     """Return the path data of a line that the face can write."""
+    from fontTools.pens.svgPathPen import SVGPathPen  # noqa: PLC0415 -- as above
+
     pen = SVGPathPen(open_font(style.face)[0], ntos=lambda number: f"{number:.1f}".removesuffix(".0"))
     draw_line(pen, text, style, left, y, upwards=-1)
     return str(pen.getCommands())
@@ -173,6 +173,8 @@ def outline(text: str, style: Style, left: float, y: float) -> str:
 
 def draw_line(pen: Any, text: str, style: Style, left: float, y: float, *, upwards: int = 1) -> None:
     """Draw a line that the face can write with a pen; `upwards` is -1 where y grows downwards."""
+    from fontTools.pens.transformPen import TransformPen  # noqa: PLC0415 -- as above
+
     glyphs, letters, widths, em = open_font(style.face)
     scale = style.size / em
     for letter in text:
@@ -184,6 +186,8 @@ def draw_line(pen: Any, text: str, style: Style, left: float, y: float, *, upwar
 @functools.cache
 def web_font(face: Face) -> bytes:
     """Return a face as WOFF with the letters of European scripts; made once per process."""
+    from fontTools.subset import Options, Subsetter, load_font  # noqa: PLC0415 -- as above
+
     options = Options(flavor="woff", layout_features=["kern", "liga", "lnum", "tnum", "mark"], hinting=False)
     options.drop_tables += ["DSIG"]
     font = load_font(io.BytesIO(Path(font_path(face)).read_bytes()), options)

@@ -11,7 +11,6 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from PIL import Image, UnidentifiedImageError
 from pymongo import IndexModel
 from pymongo.database import Database
 
@@ -96,6 +95,8 @@ def set_brand(
 
 def clean_logo(data: bytes) -> bytes:
     """Return a picture drawn anew as PNG of at most 640 by 320, without anything else that the file held."""
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 -- for who supplies pictures
+
     if len(data) > MAX_LOGO:
         raise InvalidField("logo", f"must not be larger than {MAX_LOGO} bytes")
     try:

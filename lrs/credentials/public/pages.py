@@ -17,7 +17,6 @@ from werkzeug.exceptions import NotAcceptable, NotFound
 
 from lrs.access.guard import PUBLIC, Blueprint
 from lrs.credentials.consent import Display, DisplayStore
-from lrs.credentials.drawing.certificate_pdf import PIXELS, draw_certificate
 from lrs.credentials.drawing.glyph_outlines import OURS, Face, has_letters, web_font
 from lrs.credentials.embedded import embedded
 from lrs.credentials.endorsements import endorsements_of
@@ -129,6 +128,8 @@ def as_json_svg(view: CredentialView, services: Services) -> tuple[bytes | str, 
 
 def as_pdf(view: CredentialView, services: Services) -> tuple[bytes | str, str]:
     """Answer the printable certificate, in the reader's language where there are letters for it."""
+    from lrs.credentials.drawing.certificate_pdf import PIXELS, draw_certificate  # noqa: PLC0415 -- 10 MB, for few
+
     supplied = plain_png(view, services.settings, PIXELS) if picture_path(view, services.settings) else None
     attached = {"credential.jwt": view.jwt, "credential.json": embedded(services, view)}
     with reading(language() if has_letters(language()) else DEFAULT):

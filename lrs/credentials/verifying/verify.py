@@ -19,8 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 import schemas
 from lrs.foundation.fetching import Fetched, FetchRefused
-from rules.credentials.proving.canonical import NotCanonical
-from rules.credentials.proving.contexts import ChangedContext, UnknownContext
+from rules.credentials.proving.contexts import ChangedContext, NotCanonical, UnknownContext
 from rules.credentials.proving.multikey import decode_multikey
 from rules.credentials.proving.proofs import as_list
 from rules.credentials.proving.signing import (

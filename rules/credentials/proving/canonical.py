@@ -16,7 +16,7 @@ from typing import Any, Final
 import pyoxigraph as ox
 from pyld import jsonld
 
-from rules.credentials.proving.contexts import ChangedContext, UnknownContext, context
+from rules.credentials.proving.contexts import ChangedContext, NotCanonical, UnknownContext, context
 from rules.errors import RuleError
 
 UNDEFINED: Final = (
@@ -26,14 +26,6 @@ ONE_AT_A_TIME: Final = threading.Lock()  # PyLD's caches are not made for thread
 ADDRESS: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*|_):[^\x00-\x20<>\"{}|\\^`]*")
 MAX_QUADS: Final = 20_000
 MAX_ALIKE: Final = 6  # nodes without a name that cannot be told apart, and hang together
-
-
-class NotCanonical(RuleError):
-    """A document cannot be written as RDF without losing or inventing something."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(reason)
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:

@@ -17,7 +17,8 @@ from typing import Any, Final
 
 import pyoxigraph as ox
 
-from rules.credentials.proving.canonical import NotCanonical, canonical, canonical_quads, read_quads
+from rules.credentials.proving.canonical import canonical, canonical_quads, read_quads
+from rules.credentials.proving.contexts import NotCanonical
 
 MARK: Final = "urn:laurel-text:"
 MARKED: Final = re.compile(rf"{MARK}(\d+):")

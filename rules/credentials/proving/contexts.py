@@ -61,6 +61,14 @@ class UnknownContext(RuleError):
         super().__init__(f"the context {url} is not known here")
 
 
+class NotCanonical(RuleError):
+    """A document cannot be written as RDF without losing or inventing something."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
 class ChangedContext(RuleError):
     """A kept copy of a context is missing, or is not the one that was pinned."""
 

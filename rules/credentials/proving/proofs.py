@@ -14,8 +14,7 @@ from typing import Any, Final
 
 import rfc8785
 
-from rules.credentials.proving.canonical import NotCanonical, canonical, refuse_own_contexts
-from rules.credentials.proving.canonical_templates import canonical_of_shape
+from rules.credentials.proving.contexts import NotCanonical
 from rules.credentials.proving.multikey import from_multibase, multibase
 from rules.credentials.proving.signing import InvalidToken, PublicKey, Signer, algorithm_of, verify_signature
 from rules.credentials.proving.status_list import rfc3339
@@ -46,6 +45,8 @@ def with_proof(
     The same arguments give the same bytes. Raises NotCanonical for what would not be signed whole,
     UnknownKey.
     """
+    from rules.credentials.proving.canonical_templates import canonical_of_shape  # noqa: PLC0415 -- 12 MB, for few
+
     proof = {
         "type": "DataIntegrityProof",
         "cryptosuite": "eddsa-rdfc-2022",
@@ -60,6 +61,8 @@ def with_proof(
 
 def verify_proof(document: Mapping[str, Any], proof: Mapping[str, Any], key: PublicKey) -> None:
     """Check one proof of a document by a key; raise InvalidToken, NotCanonical, UnknownContext."""
+    from rules.credentials.proving.canonical import canonical, refuse_own_contexts  # noqa: PLC0415 -- 12 MB, for few
+
     suite = str(proof.get("cryptosuite"))
     if proof.get("type") != "DataIntegrityProof" or suite not in SUITES:
         raise InvalidToken(f"a proof of {proof.get('type')} {suite} cannot be checked")

@@ -57,6 +57,12 @@ class QueueEntry:
     priority: int = CLOCK
     signers: frozenset[str] = frozenset()
 
+    def stays(self, due_at: dt.datetime | None, signers: frozenset[str] | None) -> bool:
+        """Tell whether a decision leaves the row as it is: due at that instant, with those signers."""
+        if (due_at or NEVER, CLOCK) != (self.due_at, self.priority):
+            return False
+        return not signers or signers == self.signers
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -179,28 +185,27 @@ def due(
 
 
 def lease(
-    db: Database[Document], persons: Collection[str], now: dt.datetime, lasts: dt.timedelta = LEASE
+    db: Database[Document],
+    persons: Collection[str],
+    now: dt.datetime,
+    lasts: dt.timedelta = LEASE,
+    token: str | None = None,
 ) -> Lease:
-    """Take the free ones of these persons; the answer holds those that were got and nobody else has."""
+    """Take the free ones of these persons; the answer holds those that were got and nobody else has.
+
+    `token` is that of a lease to which they are added: of those persons it has already the answer tells anew.
+    """
+    token = token or secrets.token_hex(8)
     if not persons:
-        return Lease("")
-    token = secrets.token_hex(8)
+        return Lease(token)
     wanted = {"_id": {"$in": list(persons)}}
     # Acknowledged by the majority like every write here: while others write beside it, the snapshot in which
-    # `is_held` looks need not have a younger one yet, and a lease that holds would seem lost.
+    # `release` looks need not have a younger one yet, and a lease that holds would seem lost.
     db.work.update_many(
         wanted | {"leased_until": {"$lte": now}}, {"$set": {"leased_until": now + lasts, "leased_by": token}}
     )
     held = db.work.find(wanted | {"leased_by": token}, batch_size=READ)
     return Lease(token, {row["_id"]: _row(row) for row in held})
-
-
-def is_held(db: Database[Document], taken: Lease, persons: Collection[str], session: ClientSession) -> bool:
-    """Tell, in a transaction, whether the lease still holds; conflicts with whoever takes the rows over."""
-    found = db.work.update_many(
-        {"_id": {"$in": list(persons)}, "leased_by": taken.token}, {"$inc": {"fence": 1}}, session=session
-    )
-    return found.matched_count == len(persons)
 
 
 def release(
@@ -209,17 +214,20 @@ def release(
     next_due: Mapping[str, dt.datetime | None],
     now: dt.datetime,
     signers: Mapping[str, frozenset[str]] | None = None,
-) -> None:
+    *,
+    session: ClientSession | None = None,
+) -> bool:
     """Give rows back; each is due again at its instant, or at once where it was marked meanwhile.
 
     Those of which nothing changes are given back together: a mark set meanwhile has made them due itself.
+    Tells whether the lease still held all; in a transaction this conflicts with whoever takes them over.
     """
     changes: list[Any] = []
     same = []
     for person, instant in next_due.items():
         row = taken.rows[person]
         signed = signers.get(person) if signers is not None else None
-        if (instant or NEVER, CLOCK) == (row.due_at, row.priority) and (not signed or signed == row.signers):
+        if row.stays(instant, signed):
             same.append(person)
             continue
         unmarked = {"$eq": ["$marks", row.marks]}
@@ -236,8 +244,8 @@ def release(
     if same:
         free = {"leased_until": FREE, "leased_by": None, "decided_at": now}
         changes.append(UpdateMany({"_id": {"$in": same}, "leased_by": taken.token}, {"$set": free}))
-    if changes:
-        db.work.bulk_write(changes, ordered=False)
+    done = db.work.bulk_write(changes, ordered=False, session=session) if changes else None
+    return done is None or done.matched_count == len(next_due)
 
 
 def give_back(db: Database[Document], taken: Lease) -> None:

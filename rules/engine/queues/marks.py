@@ -13,6 +13,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from bson.binary import UuidRepresentation
@@ -107,11 +108,14 @@ def evidence_documents(
     seen: Mapping[str, Collection[str]],
     known_at: dt.datetime | None = None,
     further: Iterable[str] = ("platform", "language", "parent"),
+    *,
+    where: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, list[Document]]:
     """Return the relevant statements of many actors in one round trip: IFI -> statement documents.
 
     UUIDs in them stay the 16 bytes they are stored as. `seen` maps each IFI to the stores to look in. With
-    `known_at`, later stored ones are left out. `further` are fields to read besides `EVIDENCE`.
+    `known_at`, later stored ones are left out. `further` are fields to read besides `EVIDENCE`; `where`
+    leaves out others.
     """
     ifis_by_store: dict[str, list[str]] = defaultdict(list)
     for ifi, stores in seen.items():
@@ -125,6 +129,8 @@ def evidence_documents(
     if not branches:
         return found
     wanted: Document = branches[0] if len(branches) == 1 else {"$or": branches}
+    if where:
+        wanted = {"$and": [wanted, where]}
     fields = {**EVIDENCE, **dict.fromkeys(further, 1)}
     for row in db.get_collection("statements", PLAIN).find(wanted, fields, batch_size=READ, hint="keys"):
         rows = found.get(row.get("actor", ""))

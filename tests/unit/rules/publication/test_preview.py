@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lrs.commands.programme.rules import _becomes
-from rules.evaluation.timeline import AwardTimeline, Status
+from rules.evaluation.timeline import AwardTimeline, Segment
 from rules.publication.preview import difference, state_of
 
 NOW = dt.datetime(2026, 11, 29, tzinfo=dt.UTC)
@@ -19,15 +19,15 @@ NOW = dt.datetime(2026, 11, 29, tzinfo=dt.UTC)
 class Always:
     """A timeline that stands the same at every instant."""
 
-    status: Status
+    segment: Segment
 
-    def status_at(self, _at: dt.datetime) -> Status:
-        return self.status
+    def segment_at(self, _at: dt.datetime) -> Segment:
+        return self.segment
 
 
 def standing(state: Any, version: str = "1", expires: dt.date | None = dt.date(2027, 1, 1)) -> Any:
     awarded = dt.date(2026, 1, 1)
-    return Always(Status(state=state, awarded=awarded, expires=expires, missing=(), version=version))
+    return Always(Segment(at=NOW, reason="", state=state, awarded=awarded, expires=expires, version=version))
 
 
 @pytest.mark.parametrize(
