@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ from pymongo import MongoClient
 ROOT: Final = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 PINNED: Final = "schemathesis==4.32.5"
+HOOKS: Final = {"SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(ROOT / "scripts")}
 KEY, SECRET = "contract-key", "contract-secret-of-some-length"
 
 
@@ -91,7 +93,7 @@ def main() -> int:
                 *(["--include-path-regex", given.only] if given.only else []),
             ]  # fmt: skip
             with unlocked(folder):
-                return subprocess.run(command, cwd=name, check=False).returncode
+                return subprocess.run(command, cwd=name, check=False, env=HOOKS | os.environ).returncode
         finally:
             if "Traceback" in serve.text:
                 print(serve.text[serve.text.index("Traceback") :][:5000])

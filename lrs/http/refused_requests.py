@@ -44,7 +44,7 @@ def answer(status: int, message: str, version: str) -> bytes:
     phrase = HTTPStatus(status).phrase
     name = phrase.title().replace(" ", "").replace("-", "")
     told = members(status, name, message, path=None, error_id=uuid.uuid4().hex[:12])
-    body = orjson.dumps({**told, "error": name, "message": message})
+    body = orjson.dumps(told)
     lines = [
         f"HTTP/1.1 {status} {phrase}",
         f"Date: {util.http_date()}",

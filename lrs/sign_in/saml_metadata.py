@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
@@ -20,6 +21,9 @@ REDIRECT: Final = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
 POST: Final = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 MAIL: Final = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
 FEWEST_BITS: Final = 2048
+BROKEN: Final = (  # what the library says of certificates that are none
+    binascii.Error, ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.InvalidVersion,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ def _certificate(body: str) -> str:
         key = found.public_key()
         pem = found.public_bytes(Encoding.PEM).decode()
         about_certificate(pem)  # all that its page shows can be read
-    except (binascii.Error, ValueError) as error:
+    except BROKEN as error:
         raise UnfitXml("it has a certificate that cannot be read") from error
     if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
         raise UnfitXml("it has a certificate with a key that is neither RSA nor of an elliptic curve")

@@ -228,7 +228,10 @@ def forms() -> Target:
         given = json_of(data, dict)
         if given is None:
             return
-        told = {name: value for name, value in given.items() if isinstance(value, str)}
+        sent = {name: value for name, value in given.items() if isinstance(value, str)}
+        told = {
+            name: value.encode(errors="replace").decode() for name, value in sent.items()
+        }  # as a form is read
         with suppressed(InvalidField):
             made = read_session(told)
             local_text(made["begins_at"], made["timezone"])

@@ -348,10 +348,18 @@ def test_metadata_that_is_not_a_provider_s_is_refused(
         saml_metadata.read(idp.metadata(**more).encode())
 
 
-def test_metadata_with_a_certificate_of_a_broken_name_is_refused(idp: SamlProvider) -> None:
-    """Found by fuzzing: the key can be read, and the page of the provider could not be shown any more."""
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        (b"idp.example", b"idp.e\x94ample"),
+        (bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3e430107")),  # a curve that nobody knows
+    ],
+)
+def test_metadata_with_a_certificate_that_is_broken_inside_is_refused(right: bytes, wrong: bytes) -> None:
+    """Found by fuzzing: by such a name, the page of the provider could not be shown any more."""
+    idp = SamlProvider(elliptic=True)
     text = base64.b64decode("".join(idp.certificate.split("-----")[2].split()))
-    broken = base64.b64encode(text.replace(b"idp.example", b"idp.e\x94ample")).decode()
+    broken = base64.b64encode(text.replace(right, wrong)).decode()
     with pytest.raises(InvalidField, match="cannot be read"):
         saml_metadata.read(idp.metadata(certificate=broken).encode())
 
