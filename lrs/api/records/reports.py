@@ -22,7 +22,7 @@ from lrs.analysis.timeline import person_timeline, roster
 from lrs.api.contract import BYTES, TEXT, Blueprint, Instant
 from lrs.api.records import answers
 from lrs.api.records.analytics import LONGEST_FILTER, json_of
-from lrs.api.streams import streamed
+from lrs.api.streams import answering, streamed
 from lrs.exchange.live_tail import ticks
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, UnknownThing
@@ -133,7 +133,8 @@ def report(args: Document, name: str) -> Response:
         services.db, _audience(wanted), wanted, services.now(), services.settings.lake_url,
         services.settings.prediction,
     )  # fmt: skip
-    made = arranged(EVERY_REPORT[name](asked), sort, limit)
+    with answering():
+        made = arranged(EVERY_REPORT[name](asked), sort, limit)
     if form == "json":
         return Response(orjson.dumps(as_json(made)), content_type="application/json")
     if form == "csv":

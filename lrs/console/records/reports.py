@@ -15,6 +15,7 @@ from lrs.analysis.readable_stores import scope_of
 from lrs.analysis.reports.catalogue import EVERY_REPORT, REPORTS, offered
 from lrs.analysis.reports.from_lake import UNITS
 from lrs.analysis.reports.report import Report
+from lrs.api.streams import answering
 from lrs.console.instants import read_instant
 from lrs.console.lists import asked
 from lrs.console.models.chart import drawing
@@ -138,9 +139,10 @@ def ask(name: str) -> Report:
     scope_of(services.db, g.principal, narrowed)
     whom = audience(services.db, scope_of(services.db, g.principal), wanted, services.now())
     settings = services.settings
-    return EVERY_REPORT[name](
-        ReportRequest(services.db, whom, wanted, services.now(), settings.lake_url, settings.prediction)
-    )
+    with answering():
+        return EVERY_REPORT[name](
+            ReportRequest(services.db, whom, wanted, services.now(), settings.lake_url, settings.prediction)
+        )
 
 
 def whole_number(name: str, text: str) -> int:

@@ -498,6 +498,8 @@ def test_questions_of_one_organization_leave_threads_to_the_others(
         assert begun.acquire(timeout=30)
     refused = ask(client, keys["north"], COUNT)
     assert (refused.status_code, refused.headers["Retry-After"]) == (429, "30")
+    report = client.get("/api/v1/reports/funnel", headers=keys["north"])
+    assert report.status_code == 429, "a report is a question too"
     other = threading.Thread(target=asking, args=("south",))
     other.start()
     assert begun.acquire(timeout=30), "another organization is answered"
