@@ -97,27 +97,31 @@ def answer(
     """Return the answer to a request of an organization's directory; raises AccessError."""
     speaks = service()
     try:
-        check_size(asked)
-        return ScimHandler(speaks, Directory(editor, org, speaks, admit)).handle(asked)
+        operations = check_size(asked)
+        return ScimHandler(speaks, Directory(editor, org, speaks, admit, operations)).handle(asked)
     except (SCIMException, ValidationError) as error:
         return speaks.error_response(error)
     except RecursionError:
         return speaks.error_response(InvalidSyntaxException(detail="it is nested too deeply"))
 
 
-def check_size(asked: ScimRequest) -> None:
-    """Refuse what would take long to work through; raises SCIMException."""
+def check_size(asked: ScimRequest) -> int:
+    """Refuse what would take long to work through, return the operations of a PATCH; raises SCIMException."""
     if any(len(value) > LONGEST_FILTER for name, value in asked.query.items() if name.lower() == "filter"):
         raise InvalidFilterException(detail=f"a filter has at most {LONGEST_FILTER} characters")
     if asked.method != "PATCH" or not asked.body:
-        return
+        return 0
     try:
         told = json.loads(asked.body)
     except ValueError:
-        return  # the library says what is wrong with it
-    operations = told.get("Operations") if isinstance(told, dict) else None
-    if isinstance(operations, list) and len(operations) > MOST_OPERATIONS:
+        return 0  # the library says what is wrong with it
+    sent = told if isinstance(told, dict) else {}
+    operations = next((sent[name] for name in sent if name.lower() == "operations"), None)
+    if not isinstance(operations, list):
+        return 0
+    if len(operations) > MOST_OPERATIONS:
         raise InvalidValueException(detail=f"a PATCH has at most {MOST_OPERATIONS} operations")
+    return len(operations)
 
 
 def refusal(error: AccessError | RequestEntityTooLarge) -> ScimResponse:
