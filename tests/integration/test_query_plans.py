@@ -75,7 +75,8 @@ SORTED = {
     ("work", "due_at"): "the health page asks which of what is due has waited longest",
 }
 # Versions of one rule are looked through: dozens, each kept for ever.
-LOOKED_THROUGH = {("rule_versions", "id")}
+# So are the statements of those about whom a plan decides, for what it can look at.
+LOOKED_THROUGH = {("rule_versions", "id"), ("statements", "object.id")}
 # Who asks for whole stores on purpose, within a time that is limited; each with its reason.
 ANALYSIS = {
     "lrs/analysis/run.py": "a question of an analyst over whole stores, ended after so many seconds",
@@ -95,7 +96,6 @@ ANALYSIS = {
 LATER = {"due notices": "of a certification whose targets set a day: the tour publishes one"}
 # Questions on tenant data that name no organization: (collection, field named first), each with its reason.
 OF_ALL_STORES = {
-    ("statements", "raw"): "`lrs lake verify` compares all that stands",
     ("statements", "pending"): "the engine reads the marks of all stores",
     ("statements", "_id"): "a start asks when anything was stored last, whoever's it is",
     ("activities", "id"): "a check of rules asks whether any store knows an activity",

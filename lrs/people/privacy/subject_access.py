@@ -55,6 +55,7 @@ SECRET: Final = frozenset(
 LEFT_OUT: Final[Mapping[str, str]] = {
     "work": "which people the engine has to look at: nothing but their ids",
     "plan_people": "what a plan of rules would do, kept for a day; a copy of what is decided then",
+    "counters": "whose identifiers changed lately: nothing but ids, for a while",
     "calendar_feeds": "that somebody has an address for their calendar, by the hash of a secret",
     "deliveries": "which event went to which receiver; the events are in outbox.ndjson",
     "erasures": "that somebody was erased, without a name",

@@ -152,7 +152,7 @@ def timed(work: Any) -> float:
 class OfLake(Analyst):
     """Asks the lake also where MongoDB has an index."""
 
-    def engine(self, _query: Any) -> Engine:
+    def engine(self, _query: Any, **_how: Any) -> Engine:
         return Engine("lake", "", self.now, lake_at(self.lake))
 
 

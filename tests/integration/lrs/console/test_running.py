@@ -168,8 +168,8 @@ def test_the_text_of_a_trial_is_kept_for_the_import(db: Db, ada: Browser) -> Non
 @pytest.mark.parametrize(
     ("content", "name", "said"),
     [
-        (b"", "x.json", "choose a file"), (b"PK\x03\x04", "x.zip", "zip archive"),
-        (b"\x1f\x8bbroken", "x.gz", "unpacked"), (b"<html>", "x.json", "xml or html"),
+        (b"", "x.json", "choose a file"), (b"PK\x03\x04", "x.zip", "ZIP archive"),
+        (b"\x1f\x8bbroken", "x.gz", "unpacked"), (b"<html>", "x.json", "XML or HTML"),
         (b"a;b\n1;2\n", "x.csv", "commas"),
     ],
 )  # fmt: skip

@@ -133,8 +133,8 @@ def test_mongodb_answers_where_the_log_is_spoiled_between_choosing_and_asking(
     url = ready(db, filler)
     chosen = Analyst.engine
 
-    def spoiling(self: Analyst, query: Any) -> Any:
-        found = chosen(self, query)
+    def spoiling(self: Analyst, query: Any, **how: Any) -> Any:
+        found = chosen(self, query, **how)
         assert found.lake is not None
         spoiled_log(Path(url))
         return found

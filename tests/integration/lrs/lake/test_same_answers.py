@@ -26,7 +26,7 @@ stores = st.lists(st.tuples(st.sampled_from(ORGS), statements()), max_size=7)
 class OfLake(Analyst):
     """Asks the lake whatever the question."""
 
-    def engine(self, query: AnalystQuery) -> Engine:
+    def engine(self, query: AnalystQuery, *, sparse: bool = False) -> Engine:
         return Engine("lake", "", NOW, lake_at(self.lake))
 
 
