@@ -86,7 +86,6 @@ ANALYSIS = {
     "lrs/lake/": "the lake copies and compares all stores; else it asks for the statements that changed",
     "lrs/backups/": "a backup reads everything, and a restore looks whether anything is there",
     "lrs/console/organizations/holders.py": "counts of who holds what, at most once a minute, and what ends soon",
-    "rules/publication/affected.py": "a plan asks of everybody concerned who stands otherwise, and scored in between",
     "rules/programmes/learners.py": "of whom something is asked: of everybody, once a day and in plans",
     "lrs/people/privacy/subject_access.py": "everything held on one person, in every store, asked for rarely",
     "lrs/people/privacy/retention_work.py": "what is old enough is looked at in pages, once for each plan",
