@@ -13,6 +13,17 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 AXE = ROOT / "tests" / "node_modules" / "axe-core" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+MINE = (
+    "/me",
+    "/me/certifications/sales-pro",
+    "/me/record",
+    "/me/elsewhere",
+    "/me/history",
+    "/me/settings",
+    "/me/progress",
+    "/me/questions",
+)
+OURS = ("/partner", "/partner/people", "/partner/people/import", "/partner/due", "/partner/reports")
 
 
 class Quiet(WSGIRequestHandler):

@@ -274,7 +274,7 @@ def _port_of_last_time(folder: Path) -> int:
     A set whose member moved has to be configured anew, which takes as long again as its start.
     """
     note = folder / PORT_NOTE
-    with contextlib.suppress(OSError, ValueError), socket.socket() as probe:
+    with contextlib.suppress(OSError, ValueError, OverflowError), socket.socket() as probe:
         port = int(note.read_text(encoding="ascii"))
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))

@@ -11,23 +11,12 @@ from browser import CHROMIUM, Page
 from factories_access import Browser as Session
 from factories_access import editor, log_in, make_user
 from portal_pages import enter, text_of, visit
-from served_pages import AXE, TAGS
+from served_pages import AXE, MINE, OURS, TAGS
 
 from lrs.content.attempts.sending import send
 from lrs.foundation.context import utc_now
 from lrs.people import affiliations
 
-MINE = (
-    "/me",
-    "/me/certifications/sales-pro",
-    "/me/record",
-    "/me/elsewhere",
-    "/me/history",
-    "/me/settings",
-    "/me/progress",
-    "/me/questions",
-)
-OURS = ("/partner", "/partner/people", "/partner/people/import", "/partner/due", "/partner/reports")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 
 

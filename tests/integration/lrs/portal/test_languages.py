@@ -13,21 +13,10 @@ import pytest
 from browser import CHROMIUM, Page
 from factories_access import log_in, make_user
 from portal_pages import enter, visit
-from served_pages import AXE, TAGS
+from served_pages import AXE, MINE, OURS, TAGS
 
 from lrs.words.catalogues import COMPLETE, LANGUAGES, say
 
-MINE = (
-    "/me",
-    "/me/certifications/sales-pro",
-    "/me/record",
-    "/me/elsewhere",
-    "/me/history",
-    "/me/settings",
-    "/me/progress",
-    "/me/questions",
-)
-OURS = ("/partner", "/partner/people", "/partner/people/import", "/partner/due", "/partner/reports")
 OFFICE = (
     "/console", "/console/people", "/console/partners", "/console/partners/borealis", "/console/certifications",
     "/console/certifications/sales-pro", "/console/expiries", "/console/rules", "/console/statements", "/console/ask",
