@@ -27,7 +27,7 @@ from lrs.foundation import errors as foundation_errors
 from lrs.foundation.context import current_services
 from lrs.http.error_answers import Statuses, status_of
 from lrs.words import reader
-from lrs.words.engine import called, engine, label
+from lrs.words.engine import called, demanded, engine, label
 from lrs.words.reader import mark, t
 from lrs.xapi import errors as xapi_errors
 
@@ -217,5 +217,5 @@ def register(app: Flask) -> None:
     """Give templates the words, forms and the shell's own functions."""
     own = (engine, label, nonce, once, theme, may, signed_in, state_of, state_pairs)
     app.jinja_env.globals.update(THEMES=THEMES, menu=menu.shown, is_here=menu.is_here, LIFECYCLE=LIFECYCLE)
-    app.jinja_env.filters["called"] = called
+    app.jinja_env.filters |= {"called": called, "demanded": demanded}
     app.jinja_env.globals.update({one.__name__: one for one in own})

@@ -12,7 +12,7 @@ from pymongo.database import Database
 
 from lrs.access import clients, organizations
 from lrs.analysis import deals
-from lrs.demo import accounts
+from lrs.demo import accounts, asked
 from lrs.demo.accounts import make_accounts
 from lrs.demo.cast import ASSESSORS, CAST, PARTNERS, Learner
 from lrs.demo.courses import load_courses, named_in
@@ -60,6 +60,7 @@ def load(db: Database[Document], settings: Settings, now: dt.datetime, say: Say)
         manual_decisions.decide_manually(db, rules, person_id(learner.ifi), fact, at, recorded_by="demo")
     deals.import_csv(db, deals_csv(now), now)
     password = make_accounts(Editor(db, WHO, now))
+    asked.ask(db, now)
     say(f"demo: {count} statements of {len(CAST)} people at {len(PARTNERS)} partners; the worker now decides")
     tell_accounts(db, settings, password, say)
     return count

@@ -21,6 +21,7 @@ from lrs.words import writing
 from lrs.words.catalogues import DEFAULT
 from lrs.words.reader import language, mark, spoken_date, spoken_day, t
 from rules.catalogue.store import cache_of
+from rules.language.model import Certification
 from rules.wording.phrases import MONTHS, spoken
 
 VALUES: Final = {
@@ -104,6 +105,16 @@ FORMS: Final = (
 """Forms of sentences; of two that fit, the first counts."""
 NAME: Final = re.compile(r"%\((\w+)\)s")
 LENGTH: Final = re.compile(r"(\d+)-(hour|day|week|month|year)")
+COORDINATE: Final = re.compile(r"(certification|role|product|level) (\S+)")
+COORDINATES: Final = {
+    "role": mark("role %(name)s"), "product": mark("product %(name)s"), "level": mark("level %(name)s"),
+    "certification": "%(name)s",
+}  # fmt: skip
+ASKED_ABOUT: Final = {
+    "role": mark("the role asked about"), "product": mark("the product asked about"),
+    "level": mark("the level asked about"), "certification": mark("the certification asked about"),
+}  # fmt: skip
+"""What a placeholder of a gate stands for (cert#2.9)."""
 
 
 def engine(text: str | None) -> str:
@@ -143,6 +154,29 @@ def called(name: str) -> str:
     """Return an id as words, in the language of the request where the rules have them: `gold` is `Gold`."""
     words = spoken(name)
     return names().get(words, words)
+
+
+def demanded(text: str) -> str:
+    """Return what a tier or gate asks people to hold, such as `role sales, product edge`, for the reader.
+
+    Certifications are told by their titles, placeholders by what they stand for; a label as it is.
+    """
+    parts = [COORDINATE.fullmatch(one) for one in text.split(", ")]
+    return ", ".join(_demanded(*one.groups()) for one in parts if one) if all(parts) else label(text)
+
+
+def _demanded(coordinate: str, value: str) -> str:
+    if "{" in value:
+        return t(ASKED_ABOUT[coordinate])
+    return t(COORDINATES[coordinate], name=titles().get(value, value))
+
+
+def titles() -> Mapping[str, str]:
+    """Return the titles of certifications by id, in the language of the request."""
+    services = current_app.extensions.get("laurel") if has_app_context() else None
+    if services is None:
+        return {}
+    return named({one.id: one.title for one in cache_of(services.db).get().of_kind(Certification)})
 
 
 def _translated(text: str) -> str | None:

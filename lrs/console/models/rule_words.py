@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from lrs.words.engine import engine
+from lrs.words.engine import demanded, engine
 from lrs.words.reader import mark, spoken_day, t
 from rules.credentials.criteria import Criterion, criteria_of
 from rules.language.demands import (
@@ -203,14 +203,16 @@ def demand_text(demand: Demand) -> str:
     match demand:
         case PeopleHolding():
             return t(
-                "%(count)s people who hold: %(what)s", count=demand.at_least, what=coordinates(demand.holding)
+                "%(count)s people who hold: %(what)s",
+                count=demand.at_least,
+                what=demanded(coordinates(demand.holding)),
             )
         case TierAtLeast():
             return t("Tier %(tier)s or higher", tier=spoken(demand.tier))
         case SubmitterHolds():
             return t(
                 "Whoever asks holds: %(what)s (%(states)s)",
-                what=coordinates(demand.holding), states=", ".join(demand.status),
+                what=demanded(coordinates(demand.holding)), states=", ".join(map(engine, demand.status)),
             )  # fmt: skip
         case _:
             return type(demand).__name__

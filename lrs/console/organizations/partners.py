@@ -13,6 +13,7 @@ from lrs.access.organizations import VENDOR, get_org
 from lrs.api.rights import directory, org_filter, visible_org
 from lrs.console.lists import Rows, Span, asked, listed, seek
 from lrs.console.models.partner import GateView, Ladder, gate_view, ladder, title_of
+from lrs.console.models.tier_board import moved
 from lrs.console.organizations.holders import count_people, ending
 from lrs.console.organizations.people import org_names, titles
 from lrs.console.shell import Pages, may, show
@@ -75,7 +76,10 @@ def regions() -> list[str]:
 
 
 def tiers_now(orgs: Collection[str], now: dt.datetime) -> dict[str, list[Document]]:
-    """Return the tiers of organizations: programme, its title, tier, and when a demotion is due."""
+    """Return the tiers of organizations: programme, its title, tier, and when a demotion is due.
+
+    `next_at` and `next_tier` say when it falls, and to which, if nobody renews what ends.
+    """
     services = current_services()
     programmes = {one.id: one for one in cache_of(services.db).get().of_kind(PartnerTiers)}
     found: dict[str, list[Document]] = {}
@@ -83,10 +87,13 @@ def tiers_now(orgs: Collection[str], now: dt.datetime) -> dict[str, list[Documen
     for row in steps_at(services.db, wanted, now, now):
         known, step = programmes.get(row["programme"]), row.get("now") or {}
         if known is not None and step.get("tier") is not None:
+            order, following = list(known.order), row.get("next") or {}
+            is_lower = moved(step["tier"], following.get("tier"), order) == "down"
             found.setdefault(row["organization"], []).append({
-                "programme": row["programme"], "title": title_of(known),
-                "tier": step["tier"], "falls_at": step.get("falls_at"),
-                "rank": known.order.index(step["tier"]) if step["tier"] in known.order else 0,
+                "programme": row["programme"], "title": title_of(known), "tier": step["tier"],
+                "falls_at": step.get("falls_at"), "next_at": following.get("at") if is_lower else None,
+                "next_tier": following.get("tier") if is_lower else None,
+                "rank": order.index(step["tier"]) if step["tier"] in order else 0,
             })  # fmt: skip
     return found
 
