@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ MOST_LINES: Final = 6
 WIDTH: Final = 100.0
 NONE: Final = "\N{EN DASH}"
 TO: Final = " \N{EN DASH} "
+MOMENT: Final = re.compile(r"\d{4}(-(\d\d|W\d\d|Q\d))?(-\d\d)?([T ].*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ def _stacked(chart: Chart, rows: Sequence[Row]) -> Drawing:
         counts[row.get(chart.x)][row.get(by)] += row.get(y, 1)
         links[row.get(chart.x)] = row.get("_first") or ""
     kinds = sorted({kind for one in counts.values() for kind in one}, key=str)
-    ordered = sorted(counts.items(), key=lambda one: -sum(one[1].values()))
+    ordered = _in_order(counts)
     whole = max(sum(one.values()) for one in counts.values())
     bars = []
     for name, parts in ordered[:MOST_BARS]:
@@ -132,7 +134,14 @@ def _stacked(chart: Chart, rows: Sequence[Row]) -> Drawing:
             x += width
         bars.append(Bar(_label(name), _said(sum(parts.values()), ""), tuple(drawn), links[name]))
     legend = tuple((f"c{i % 6}", f"{kind} {chart.unit}".strip()) for i, kind in enumerate(kinds))
-    return Drawing(bars=tuple(bars), left_out=max(0, len(ordered) - MOST_BARS), legend=legend)
+    return Drawing(bars=tuple(bars), left_out=max(0, len(counts) - MOST_BARS), legend=legend)
+
+
+def _in_order(counts: Mapping[Any, Counter[Any]]) -> list[tuple[Any, Counter[Any]]]:
+    """Return the newest times in their order, or what there is most of first."""
+    if all(isinstance(one, dt.date) or MOMENT.fullmatch(str(one)) for one in counts):
+        return sorted(counts.items(), key=lambda one: str(one[0]))[-MOST_BARS:]
+    return sorted(counts.items(), key=lambda one: -sum(one[1].values()))
 
 
 def _progress(chart: Chart, rows: Sequence[Row]) -> Drawing:

@@ -102,6 +102,8 @@ def test_every_role_can_sign_in_and_partners_know_their_people(
         assert (email in line, role in line) == (True, True)
         assert users.log_in(db, email, password, "127.0.0.1", NOW)["org"] == org
     assert db.deals.count_documents({"org": "borealis", "person": {"$ne": None}}) > 10
+    (board,) = db.dashboards.find()
+    assert all(db.query_results.find_one({"query": one, "rows": {"$ne": []}}) for one in board["questions"])
     known = db.affiliations.distinct("known_as", {"org": "borealis"})
     assert len([one for one in known if one]) == len([one for one in CAST if one.org == "borealis"])
 

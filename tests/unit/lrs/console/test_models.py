@@ -186,6 +186,20 @@ def test_every_drawing_stays_inside_its_field(rows: list[dict[str, Any]], kind: 
         assert drawn == chart.Drawing()
 
 
+def test_stacked_bars_of_times_stand_in_order_of_time_and_the_oldest_are_left_out() -> None:
+    months = [f"{2024 + n // 12}-{n % 12 + 1:02d}" for n in range(25)]
+    rows = [{"month": one, "of": "x", "count": 100 - n} for n, one in enumerate(months)]
+    drawn = chart.drawing(
+        Report("r", "R", "a", ("month",), rows, Chart("stacked", "month", "count", by="of"))
+    )
+    assert ([one.name for one in drawn.bars], drawn.left_out) == (months[-chart.MOST_BARS :], 5)
+    named = [{"month": one, "of": "x", "count": n} for n, one in enumerate("abc")]
+    drawn = chart.drawing(
+        Report("r", "R", "a", ("month",), named, Chart("stacked", "month", "count", by="of"))
+    )
+    assert [one.name for one in drawn.bars] == ["c", "b", "a"], "else what there is most of comes first"
+
+
 def test_a_calendar_has_every_day_of_its_months_and_counts_them() -> None:
     first, last = dt.date(2027, 12, 30), dt.date(2028, 2, 29)
     found = calendar.months([last, last, dt.date(2028, 1, 1), dt.date(2030, 1, 1)], first, last)

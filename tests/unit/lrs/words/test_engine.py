@@ -77,3 +77,17 @@ def test_names_of_rules_are_told_as_the_rules_say(english: str, said: str) -> No
         assert engine_words.engine(english) == said
         assert engine_words.called("gold-plus") == "Gold plus"
         assert engine_words.named({"a": "Demo", "b": "Else"}) == {"a": "Vorführung", "b": "Else"}
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("role sales", "role sales"),
+        ("role sales, product edge", "role sales, product edge"),
+        ("role sales, product {deal.product}", "role sales, the product asked about"),
+        ("certification sales-pro", "sales-pro"),
+        ("Two engineers, at least", "Two engineers, at least"),
+    ],
+)
+def test_what_a_tier_or_gate_asks_people_to_hold_is_told_without_braces(said: str, told: str) -> None:
+    assert engine_words.demanded(said) == told
