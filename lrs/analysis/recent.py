@@ -23,6 +23,7 @@ WINDOW: Final = 20_000  # statements, read in a fraction of a second
 WIDE: Final = 200_000
 SMALLER: Final = 10  # times, where even that takes too long
 LEAST: Final = 100
+LAST: Final = b"\xff" * 16  # above every order key
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,14 @@ def _of_newest(
 def _stored_at(analyst: Analyst, place: int, before: bytes | None) -> dt.datetime | None:
     """Return when the statement so many places back was stored, to its millisecond; None if there is none.
 
-    Counted from the newest, or from an order key.
+    Counted from the newest, or from an order key. Whoever reads every store has them counted together: to
+    merge the order of 500 stores takes MongoDB twenty times as long.
     """
-    wanted = {**analyst.scope.filter(), **({} if before is None else {"_id": {"$lt": Binary(before)}})}
-    found = analyst.db.statements.find(wanted, {"_id": 1}).sort("_id", -1)
-    row = next(iter(found.hint([("org", 1), ("_id", 1)]).skip(place).limit(1)), None)
+    whole = analyst.scope.whole
+    wanted = {"_id": {"$lt": Binary(LAST if before is None else before)}}
+    found = analyst.db.statements.find(wanted if whole else {**analyst.scope.filter(), **wanted}, {"_id": 1})
+    hint = [("_id", 1)] if whole else [("org", 1), ("_id", 1)]
+    row = next(iter(found.sort("_id", -1).hint(hint).skip(place).limit(1)), None)
     if row is None:
         return None
     at = int.from_bytes(bytes(row["_id"])[:8], "big")

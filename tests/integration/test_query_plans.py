@@ -96,7 +96,10 @@ LATER = {"due notices": "of a certification whose targets set a day: the tour pu
 # Questions on tenant data that name no organization: (collection, field named first), each with its reason.
 OF_ALL_STORES = {
     ("statements", "pending"): "the engine reads the marks of all stores",
-    ("statements", "_id"): "a start asks when anything was stored last, whoever's it is",
+    (
+        "statements",
+        "_id",
+    ): "a start asks when anything was stored last, a list of all stores how far back some lie",
     ("activities", "id"): "a check of rules asks whether any store knows an activity",
     ("documents", "ifi"): "an erasure concerns a person in all stores",
 }

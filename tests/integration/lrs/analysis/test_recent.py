@@ -57,6 +57,12 @@ def test_pages_of_a_filter_without_an_index_give_what_the_whole_store_gives(
     assert len(ids) == 5
 
 
+def test_whoever_reads_every_store_gets_the_same_pages(analyst: Analyst) -> None:
+    wide = Analyst(analyst.db, Scope(("north", "south"), whole=True, wide=True), utc_now())
+    assert every(wide, ASKED, 7) == every(analyst, ASKED, 7)
+    assert recent.ask_recent(wide, ASKED, 7).looked == 7
+
+
 def test_what_was_looked_through_is_said(analyst: Analyst) -> None:
     found = recent.ask_recent(analyst, ASKED, 20)
     assert (found.looked, found.answer.cursor is not None) == (20, True)
