@@ -18,6 +18,7 @@ from lrs.demo.cast import CAST, PARTNERS
 from lrs.demo.load import load, make_organizations, tell
 from lrs.demo.story import sessions
 from lrs.foundation.settings import Settings
+from lrs.people.accounts import proven_mailbox
 from lrs.running import worker
 from rules.catalogue.relevance import relevance
 from rules.engine.identity import person_id
@@ -100,7 +101,8 @@ def test_every_role_can_sign_in_and_partners_know_their_people(
     assert {role for _, _, role, _ in ACCOUNTS} == set(ROLES)
     for (_, email, role, org), line in zip(ACCOUNTS, said[told + 1 :], strict=True):
         assert (email in line, role in line) == (True, True)
-        assert users.log_in(db, email, password, "127.0.0.1", NOW)["org"] == org
+        user = users.log_in(db, email, password, "127.0.0.1", NOW)
+        assert (user["org"], proven_mailbox(user)) == (org, email), "pages on the own person ask for no link"
     assert db.deals.count_documents({"org": "borealis", "person": {"$ne": None}}) > 10
     (board,) = db.dashboards.find()
     assert all(db.query_results.find_one({"query": one, "rows": {"$ne": []}}) for one in board["questions"])
