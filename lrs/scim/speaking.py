@@ -28,6 +28,7 @@ from scim2_models import (
     Reference,
     ResourceType,
     SCIMException,
+    ScimPolicy,
     ScimProvider,
     ServiceProviderConfig,
     Sort,
@@ -55,6 +56,11 @@ from lrs.scim.directory import Directory, nothing_refused
 MOST_RESULTS: Final = 200
 LONGEST_FILTER: Final = 4000  # characters
 MOST_OPERATIONS: Final = 1000  # of one PATCH
+# Entra ID names whom it removes in the value, and adds an address by a filter that finds none yet. The RFC has both refused.
+DIALECTS: Final = ScimPolicy(
+    remove_value_as_filter=ScimPolicy.RemoveValue.apply,
+    unmatched_path_filter=ScimPolicy.UnmatchedPathFilter.create,
+)
 CLASSES: Final[Mapping[type[Exception], type[SCIMException]]] = {
     Unauthenticated: UnauthorizedException,
     InvalidField: InvalidValueException,
@@ -88,7 +94,7 @@ def service() -> ScimService:
         authentication_schemes=[scheme],
     )
     types = [ResourceType.from_resource(User[EnterpriseUser]), ResourceType.from_resource(Group)]
-    return ScimService(ScimProvider([User, EnterpriseUser, Group], types, config))
+    return ScimService(ScimProvider([User, EnterpriseUser, Group], types, config, DIALECTS))
 
 
 def answer(
