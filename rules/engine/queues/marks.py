@@ -24,6 +24,7 @@ from pymongo.write_concern import WriteConcern
 
 from rules.stored import Document
 from statements.parsing.search_keys import evidence_key
+from statements.storage.transaction import SETTLED
 
 PLAIN: Final[CodecOptions[Document]] = CodecOptions(
     tz_aware=False, uuid_representation=UuidRepresentation.UNSPECIFIED
@@ -71,12 +72,15 @@ class Mark:
 def marked(db: Database[Document], limit: int, after: Any = None) -> list[Mark]:
     """Return marked statements of all stores in order of storing, at most `limit`, beginning after a key.
 
-    The mark is not leased: the persons are (`evaluation_queue`), and clearing a mark twice is harmless.
+    The mark is not leased: the persons are (`evaluation_queue`), and clearing a mark twice is harmless. Only what
+    the majority has is read: an election may take anything else back, and the statement that is then sent again
+    would lose its mark to a round that has looked at its person without it.
     """
     wanted: Document = {"pending": True}
     if after is not None:
         wanted["_id"] = {"$gt": after}
-    rows = db.statements.find(wanted, FIELDS).sort("_id", ASCENDING).limit(limit)
+    settled = db.statements.with_options(read_concern=SETTLED)
+    rows = settled.find(wanted, FIELDS).sort("_id", ASCENDING).limit(limit)
     return [Mark(row["_id"], row["org"], row.get("actor"), row) for row in rows]
 
 
@@ -114,7 +118,7 @@ def evidence_documents(
     """Return the relevant statements of many actors in one round trip: IFI -> statement documents.
 
     UUIDs in them stay the 16 bytes they are stored as. `seen` maps each IFI to the stores to look in. With
-    `known_at`, later stored ones are left out. `further` are fields to read besides `EVIDENCE`; `where`
+    `known_at`, later stored ones are left out, and always what the majority does not have. `further` are fields to read besides `EVIDENCE`; `where`
     leaves out others.
     """
     ifis_by_store: dict[str, list[str]] = defaultdict(list)
@@ -132,7 +136,8 @@ def evidence_documents(
     if where:
         wanted = {"$and": [wanted, where]}
     fields = {**EVIDENCE, **dict.fromkeys(further, 1)}
-    for row in db.get_collection("statements", PLAIN).find(wanted, fields, batch_size=READ, hint="keys"):
+    settled = db.get_collection("statements", PLAIN, read_concern=SETTLED)
+    for row in settled.find(wanted, fields, batch_size=READ, hint="keys"):
         rows = found.get(row.get("actor", ""))
         if rows is None:
             continue

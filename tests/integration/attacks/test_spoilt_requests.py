@@ -19,7 +19,7 @@ from lrs.demo.load import load
 from lrs.foundation.settings import Settings
 
 # many more: LAUREL_EDGE_REQUESTS=50000 LAUREL_EDGE_SEED=2 pytest tests/integration/attacks/test_spoilt_requests.py
-COUNT = int(os.environ.get("LAUREL_EDGE_REQUESTS", "2000"))
+COUNT = int(os.environ.get("LAUREL_EDGE_REQUESTS", "600"))
 SEED = int(os.environ.get("LAUREL_EDGE_SEED", "1"))
 
 

