@@ -57,7 +57,7 @@ def load_sources(
     ids = {name for award in awards for period in award.get("periods", ()) for name in period["evidence"]}
     wanted = {"org": {"$in": sorted(stores)}, "id": {"$in": [UUID(one) for one in sorted(ids)]}}
     statements: dict[str, list[Document]] = defaultdict(list)
-    for row in db.statements.find(wanted):
+    for row in db.statements.find(wanted, {"keys": 0}):
         statements[str(row["id"])].append(row)
     found = {row["_id"]: row for row in db.people.find({"_id": {"$in": persons}})}
     named = {rubric_named(row) for rows in statements.values() for row in rows} if detailed else set()
