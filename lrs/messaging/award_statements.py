@@ -49,7 +49,9 @@ def statements_of(
     settings: Settings, db: Database[Document], rules: RuleSet, events: Sequence[Document]
 ) -> list[Document]:
     """Return the statements of those events that are about an award of somebody known."""
-    told = [(one, verb) for one in events if one["data"].get("award") and (verb := _verb(settings, one["type"]))]
+    told = [
+        (one, verb) for one in events if one["data"].get("award") and (verb := _verb(settings, one["type"]))
+    ]
     if not told:
         return []
     actors = _actors(db, {one["data"].get("person") for one, _ in told})
@@ -62,7 +64,13 @@ def statements_of(
 
 
 def _statement(
-    settings: Settings, rules: RuleSet, event: Document, *, verb: Document, actor: Document, evidence: list[str]
+    settings: Settings,
+    rules: RuleSet,
+    event: Document,
+    *,
+    verb: Document,
+    actor: Document,
+    evidence: list[str],
 ) -> Document:
     data = event["data"]
     name, ours = data["certification"], f"{settings.public_url}/extensions"
@@ -137,9 +145,7 @@ def _store(settings: Settings, store: StatementStore, told: Sequence[Document], 
     account = {"homePage": settings.public_url, "name": "laurel"}
     writer = Writer(OWN_CLIENT, OWN_CLIENT, "vendor", {"objectType": "Agent", "account": account})
     try:
-        store_statements(
-            store, parse_statements(orjson.dumps(told)), writer=writer, version="1.0.3", now=now
-        )
+        store_statements(store, parse_statements(orjson.dumps(told)), writer=writer, version="1.0.3", now=now)
     except StatementConflict:  # the same event, told before under the name the holder had then
         if len(told) > 1:
             for one in told:

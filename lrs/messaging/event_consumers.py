@@ -21,7 +21,10 @@ PAGE: Final = 200
 
 
 def consume(
-    db: Database[Document], name: str, handle: Callable[[list[Document]], None], now: Callable[[], dt.datetime]
+    db: Database[Document],
+    name: str,
+    handle: Callable[[list[Document]], None],
+    now: Callable[[], dt.datetime],
 ) -> int:
     """Hand the new events to `handle`, oldest first and up to PAGE at once; returns how many.
 

@@ -257,7 +257,9 @@ def run(settings: Settings) -> None:
     scheduler.start()
     threads = [
         # Signing takes milliseconds for each credential: in a thread of its own it makes no decision wait.
-        threading.Thread(target=loop, args=[services, CONSEQUENCES], name="consequences"),
+        threading.Thread(target=loop, args=[services, CREDENTIALS], name="credentials"),
+        # The tiers of a large organization take longer than many credentials.
+        threading.Thread(target=loop, args=[services, TIERS], name="tiers"),
         # A place in the feed is given to many at once: each time takes a transaction.
         threading.Thread(target=loop, args=[services, EVENTS], kwargs={"after_work": POLL}, name="events"),
         threading.Thread(target=watch, args=[services, scheduler], name="news"),
@@ -451,5 +453,6 @@ def backfill_page(services: WorkerServices) -> bool:
 
 DECISIONS: Final[tuple[Step, ...]] = (decide_marked, decide_due)
 EVENTS: Final[tuple[Step, ...]] = (number_events,)
-CONSEQUENCES: Final[tuple[Step, ...]] = (decide_tiers, issue_credentials)
+CREDENTIALS: Final[tuple[Step, ...]] = (issue_credentials,)
+TIERS: Final[tuple[Step, ...]] = (decide_tiers,)
 BACKLOG: Final[tuple[Step, ...]] = (decide_backlog, backfill_page)

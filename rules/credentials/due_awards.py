@@ -133,8 +133,8 @@ def settle_all(
 ) -> tuple[list[Document], set[str]]:
     """Settle these awards, the first credentials of many at once.
 
-    Returns those that failed, and the ids of those whose marks are taken away already: of first credentials in
-    the transaction that makes them.
+    Returns those that failed, and the ids of those whose marks are taken away already: of first credentials
+    in the transaction that makes them.
     """
     known = credential_issuer.store.having_credentials([task.credential for task in tasks])
     fresh = [task for task in tasks if task.period and is_first(task, known)]
@@ -200,8 +200,8 @@ def fence_of(
 ) -> Callable[[ClientSession], None]:
     """Return what ties a transaction to the taking of some awards; it raises TakenOver where it is over.
 
-    A worker that was held, or whose clock is behind, would act on what was decided before. `change` is what it
-    does to the awards: where all is done in that one transaction, it takes their marks away.
+    A worker that was held, or whose clock is behind, would act on what was decided before. `change` is what
+    it does to the awards: where all is done in that one transaction, it takes their marks away.
     """
 
     def fence(session: ClientSession) -> None:
