@@ -119,6 +119,9 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     statement_documents.INDEXES,
 ]
 
+# Indexes that an older version made and nothing asks by any more.
+RETIRED: Mapping[str, frozenset[str]] = {"outbox": frozenset({"org_1_effect_1"})}
+
 # Statements are most of the bytes; zstd stores them in about two thirds of what snappy takes.
 ZSTD = {"wiredTiger": {"configString": "block_compressor=zstd"}}
 COMPRESSED = ("statements",)
@@ -127,7 +130,7 @@ CONFLICTS = frozenset({85, 86})  # IndexOptionsConflict, IndexKeySpecsConflict
 
 
 def ensure_indexes(db: Database[Document]) -> None:
-    """Create what is missing and replace indexes that an older version made otherwise.
+    """Create what is missing, replace indexes that an older version made otherwise, drop the retired ones.
 
     Safe to run in several processes at once.
     """
@@ -139,6 +142,9 @@ def ensure_indexes(db: Database[Document]) -> None:
         for collection, indexes in table.items():
             if indexes:
                 _ensure(db[collection], indexes)
+    for collection, retired in RETIRED.items():
+        for name in retired & db[collection].index_information().keys():
+            _drop(db[collection], name)
 
 
 def _create(db: Database[Document], name: str) -> None:
@@ -173,5 +179,9 @@ def _drop_older(collection: Collection[Document], index: IndexModel) -> None:
     wanted = index.document
     for name, known in collection.index_information().items():
         if name == wanted["name"] or known["key"] == list(wanted["key"].items()):
-            with contextlib.suppress(OperationFailure):  # another process was first
-                collection.drop_index(name)
+            _drop(collection, name)
+
+
+def _drop(collection: Collection[Document], name: str) -> None:
+    with contextlib.suppress(OperationFailure):  # another process was first
+        collection.drop_index(name)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from lrs.running.worker import BACKLOG, CONSEQUENCES, DECISIONS, EVENTS, WorkerServices
+from lrs.running.worker import BACKLOG, CREDENTIALS, DECISIONS, EVENTS, TIERS, WorkerServices
 
 
 def round_of_work(services: WorkerServices) -> bool:
     """Do one round: live work first, the backlog only when there is none; tells whether anything was done."""
-    busy = [step(services) for step in (*DECISIONS, *EVENTS, *CONSEQUENCES)]
+    busy = [step(services) for step in (*DECISIONS, *EVENTS, *TIERS, *CREDENTIALS)]
     return any(busy) or any([step(services) for step in BACKLOG])  # noqa: C419 -- each step is to be done
 
 

@@ -8,6 +8,7 @@ not count towards another by accident (a `holds` requirement says so on purpose)
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 from uuid import UUID, uuid5
 
@@ -38,23 +39,40 @@ def write_back(settings: Settings, db: Database[Document], now: dt.datetime) -> 
     rules = cache_of(db).get()
     store = StatementStore(db, VENDOR)
 
-    def handle(event: Document) -> None:
-        statement = statement_of(settings, db, rules, event)
-        if statement is not None:
-            _store(settings, store, statement, now)
+    def handle(events: list[Document]) -> None:
+        _store(settings, store, statements_of(settings, db, rules, events), now)
 
     return consume(db, CONSUMER, handle, lambda: now)
 
 
-def statement_of(
-    settings: Settings, db: Database[Document], rules: RuleSet, event: Document
-) -> Document | None:
-    """Return the statement of an event; None for one that is not about an award of somebody known."""
-    verb = _verb(settings, event["type"])
+def statements_of(
+    settings: Settings, db: Database[Document], rules: RuleSet, events: Sequence[Document]
+) -> list[Document]:
+    """Return the statements of those events that are about an award of somebody known."""
+    told = [
+        (one, verb) for one in events if one["data"].get("award") and (verb := _verb(settings, one["type"]))
+    ]
+    if not told:
+        return []
+    actors = _actors(db, {one["data"].get("person") for one, _ in told})
+    evidence = _evidence(db, {one["data"]["award"] for one, _ in told})
+    return [
+        _statement(settings, rules, event, verb=verb, actor=actor, evidence=evidence.get(award, []))
+        for event, verb in told
+        if (actor := actors.get(event["data"].get("person"))) and (award := event["data"]["award"])
+    ]
+
+
+def _statement(
+    settings: Settings,
+    rules: RuleSet,
+    event: Document,
+    *,
+    verb: Document,
+    actor: Document,
+    evidence: list[str],
+) -> Document:
     data = event["data"]
-    actor = _actor(db, data.get("person"))
-    if verb is None or actor is None or not data.get("award"):
-        return None
     name, ours = data["certification"], f"{settings.public_url}/extensions"
     newest = rules.newest("Certification", name)
     return {
@@ -69,7 +87,7 @@ def statement_of(
         "context": {
             "extensions": {
                 f"{ours}/award": f"{settings.public_url}/credentials/{data['award']}",
-                f"{ours}/evidence": _evidence(db, data),
+                f"{ours}/evidence": evidence,
             }
         },
         "timestamp": _text(event["timestamp"]),
@@ -87,15 +105,18 @@ def _verb(settings: Settings, kind: str) -> Document | None:
     return None
 
 
-def _actor(db: Database[Document], person: str | None) -> Document | None:
-    found = db.people.find_one({"_id": person}, {"ifis": 1, "name": 1})
-    if not found:
-        return None
-    owned = [one["ifi"] for one in found.get("ifis", []) if one.get("until") is None]
+def _actors(db: Database[Document], persons: Collection[str]) -> dict[str, Document]:
+    """Return the Agent of each of these persons who owns an identifier now."""
+    rows = db.people.find({"_id": {"$in": list(persons)}}, {"ifis": 1, "name": 1})
+    return {row["_id"]: actor for row in rows if (actor := _actor(row)) is not None}
+
+
+def _actor(person: Document) -> Document | None:
+    owned = [one["ifi"] for one in person.get("ifis", []) if one.get("until") is None]
     chosen = min(owned, key=lambda ifi: (not ifi.startswith("mbox::"), ifi), default=None)
     if chosen is None:
         return None
-    named = {"name": found["name"]} if found.get("name") else {}
+    named = {"name": person["name"]} if person.get("name") else {}
     return {"objectType": "Agent", **named, **_identifier(chosen)}
 
 
@@ -107,22 +128,25 @@ def _identifier(ifi: str) -> Document:
     return {"account": {"homePage": home, "name": name}}
 
 
-def _evidence(db: Database[Document], data: Document) -> list[str]:
-    award = db.awards.find_one({"_id": data["award"]}, {"periods.evidence": 1})
-    periods = award.get("periods", []) if award else []
-    return list(periods[-1]["evidence"]) if periods else []
+def _evidence(db: Database[Document], awards: Collection[str]) -> dict[str, list[str]]:
+    """Return the evidence of the newest period of each of these awards."""
+    rows = db.awards.find({"_id": {"$in": list(awards)}}, {"periods.evidence": 1})
+    return {row["_id"]: list(row["periods"][-1]["evidence"]) for row in rows if row.get("periods")}
 
 
 def _text(at: dt.datetime) -> str:
     return at.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _store(settings: Settings, store: StatementStore, statement: Document, now: dt.datetime) -> None:
+def _store(settings: Settings, store: StatementStore, told: Sequence[Document], now: dt.datetime) -> None:
+    """Store statements together; each by itself where one of them was told before in other words."""
+    if not told:
+        return
     account = {"homePage": settings.public_url, "name": "laurel"}
     writer = Writer(OWN_CLIENT, OWN_CLIENT, "vendor", {"objectType": "Agent", "account": account})
     try:
-        store_statements(
-            store, parse_statements(orjson.dumps(statement)), writer=writer, version="1.0.3", now=now
-        )
-    except StatementConflict:
-        return  # the same event, told before under the name the holder had then
+        store_statements(store, parse_statements(orjson.dumps(told)), writer=writer, version="1.0.3", now=now)
+    except StatementConflict:  # the same event, told before under the name the holder had then
+        if len(told) > 1:
+            for one in told:
+                _store(settings, store, [one], now)

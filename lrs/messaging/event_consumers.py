@@ -21,11 +21,14 @@ PAGE: Final = 200
 
 
 def consume(
-    db: Database[Document], name: str, handle: Callable[[Document], None], now: Callable[[], dt.datetime]
+    db: Database[Document],
+    name: str,
+    handle: Callable[[list[Document]], None],
+    now: Callable[[], dt.datetime],
 ) -> int:
-    """Hand each new event to `handle`, oldest first; returns how many.
+    """Hand the new events to `handle`, oldest first and up to PAGE at once; returns how many.
 
-    The place moves on after `handle` returned, so an event may come again after a crash: what `handle` does
+    The place moves on after `handle` returned, so events may come again after a crash: what `handle` does
     must be harmless to repeat.
     """
     place = _take(db, name, now())
@@ -34,8 +37,7 @@ def consume(
     count = 0
     try:
         while rows := outbox.read_after(db, place["cursor"], PAGE):
-            for row in rows:
-                handle(row)
+            handle(rows)
             place["cursor"] = rows[-1]["seq"]
             count += len(rows)
             if not lease.renew(db.consumers, place, now(), LEASE, sets={"cursor": place["cursor"]}):

@@ -60,10 +60,15 @@ INDEXES: dict[str, list[IndexModel]] = {
 def plan(db: Database[Document], now: dt.datetime) -> int:
     """Plan notices for what happened since the last look; returns how many events were read."""
     rules = cache_of(db).get()
-    return consume(db, CONSUMER, lambda event: _plan_for(db, rules, event, now), lambda: now)
+
+    def handle(events: list[Document]) -> None:
+        insert(db, [row for event in events for row in _planned(db, rules, event, now)])
+
+    return consume(db, CONSUMER, handle, lambda: now)
 
 
-def _plan_for(db: Database[Document], rules: RuleSet, event: Document, now: dt.datetime) -> None:
+def _planned(db: Database[Document], rules: RuleSet, event: Document, now: dt.datetime) -> list[Document]:
+    """Return the notices that an event asks for."""
     data = event["data"]
     rows = _told_of(db, event, ALWAYS.get(event["type"], ()), None, now)
     document = _document(rules, data)
@@ -73,7 +78,7 @@ def _plan_for(db: Database[Document], rules: RuleSet, event: Document, now: dt.d
                 rows += _told_of(db, event, notice.to, notice.max_age, now)
         if data.get("award"):
             rows += _reminders_of(db, document, data["award"], data["decided_at"])
-    insert(db, rows)
+    return rows
 
 
 def _title(rules: RuleSet, row: Mapping[str, Any]) -> str | None:
@@ -129,6 +134,8 @@ def _reminders_of(
     db: Database[Document], document: Certification, award: str, known_at: dt.datetime
 ) -> Iterable[Document]:
     """Yield the reminders of an award's present end that lay ahead when it became known."""
+    if not any(notice.before_expiry for notice in document.notices):
+        return
     found = db.awards.find_one({"_id": award})
     until = _end(found)
     if found is None or until is None:

@@ -14,7 +14,7 @@ from typing import Final
 
 BEHIND: Final = dt.timedelta(milliseconds=300)  # a mark that waits longer has credentials and mails wait
 PATIENCE: Final = 20.0  # seconds for which they do
-REST: Final = 4.0  # beside live decisions, tiers rest so many times as long as they took
+REST: Final = 9.0  # beside live decisions, tiers rest so many times as long as they took
 
 
 @dataclass(slots=True)

@@ -60,6 +60,7 @@ log = logging.getLogger("laurel.worker")
 
 POLL: Final = 0.05  # seconds between looks at the board, which cost microseconds
 LONGEST_POLL: Final = 0.2  # what a pause between such looks grows to
+FEED: Final = 0.2  # seconds between two times that events get their place, while there are any
 AWAKE: Final = 3.0  # seconds after news for which the scheduler runs: its frequent jobs have a turn meanwhile
 REST: Final = 0.5  # seconds after which a loop without news looks all the same; doubled while all is quiet
 LONGEST_REST: Final = 5.0
@@ -257,9 +258,11 @@ def run(settings: Settings) -> None:
     scheduler.start()
     threads = [
         # Signing takes milliseconds for each credential: in a thread of its own it makes no decision wait.
-        threading.Thread(target=loop, args=[services, CONSEQUENCES], name="consequences"),
+        threading.Thread(target=loop, args=[services, CREDENTIALS], name="credentials"),
+        # The tiers of a large organization take longer than many credentials.
+        threading.Thread(target=loop, args=[services, TIERS], name="tiers"),
         # A place in the feed is given to many at once: each time takes a transaction.
-        threading.Thread(target=loop, args=[services, EVENTS], kwargs={"after_work": POLL}, name="events"),
+        threading.Thread(target=loop, args=[services, EVENTS], kwargs={"after_work": FEED}, name="events"),
         threading.Thread(target=watch, args=[services, scheduler], name="news"),
     ]
     for thread in threads:
@@ -451,5 +454,6 @@ def backfill_page(services: WorkerServices) -> bool:
 
 DECISIONS: Final[tuple[Step, ...]] = (decide_marked, decide_due)
 EVENTS: Final[tuple[Step, ...]] = (number_events,)
-CONSEQUENCES: Final[tuple[Step, ...]] = (decide_tiers, issue_credentials)
+CREDENTIALS: Final[tuple[Step, ...]] = (issue_credentials,)
+TIERS: Final[tuple[Step, ...]] = (decide_tiers,)
 BACKLOG: Final[tuple[Step, ...]] = (decide_backlog, backfill_page)

@@ -45,6 +45,8 @@ log = logging.getLogger("laurel.credentials")
 
 LEASE: Final = dt.timedelta(seconds=30)
 PAUSE: Final = dt.timedelta(minutes=1)  # after a failure
+FENCED: Final = {"$inc": {"credential_fence": 1}}
+UNMARKED: Final = {"$unset": {"credential_due": "", "credential_by": ""}}
 STANDINGS: Final[Mapping[str, Standing]] = {
     "active": "good", "renewal_open": "good", "grace": "good", "expired": "expired",
     "suspended": "suspended", "revoked": "revoked", "withdrawn": "withdrawn",
@@ -85,9 +87,10 @@ def issue_due(
         except Exception:
             log.exception("the credential of award %s cannot be worded", award["_id"])
             failed.append(award)
-    failed += settle_all(db, credential_issuer, tasks, now)
-    late = {award["_id"] for award in failed}
-    put_off(db, [award for award in awards if award["_id"] not in late], None)
+    refused, done = settle_all(db, credential_issuer, tasks, now)
+    failed += refused
+    over = {award["_id"] for award in failed} | done
+    put_off(db, [award for award in awards if award["_id"] not in over], None)
     put_off(db, failed, now + PAUSE)
     return len(awards) - len(failed)
 
@@ -127,12 +130,16 @@ def merged_task(db: Database[Document], award: Document, now: dt.datetime) -> li
 
 def settle_all(
     db: Database[Document], credential_issuer: CredentialIssuer, tasks: Sequence[Task], now: dt.datetime
-) -> list[Document]:
-    """Settle these awards, the first credentials of many at once; return those that failed."""
+) -> tuple[list[Document], set[str]]:
+    """Settle these awards, the first credentials of many at once.
+
+    Returns those that failed, and the ids of those whose marks are taken away already: of first credentials
+    in the transaction that makes them.
+    """
     known = credential_issuer.store.having_credentials([task.credential for task in tasks])
     fresh = [task for task in tasks if task.period and is_first(task, known)]
     try:
-        fenced = replace(credential_issuer, fence=fence_of(db, [task.award for task in fresh]))
+        fenced = replace(credential_issuer, fence=fence_of(db, [task.award for task in fresh], UNMARKED))
         issue_first(fenced, [task.period for task in fresh if task.period], now)
     except PyMongoError:
         raise
@@ -154,7 +161,7 @@ def settle_all(
         except Exception:
             log.exception("the credential of award %s could not be made", task.award["_id"])
             failed.append(task.award)
-    return failed
+    return failed, {task.award["_id"] for task in fresh}
 
 
 def is_first(task: Task, known: Collection[str]) -> bool:
@@ -177,8 +184,7 @@ def put_off(db: Database[Document], awards: Sequence[Document], until: dt.dateti
     """Take the marks of taken awards away, or set them to `until`; a mark renewed meanwhile stays."""
     if not awards:
         return
-    gone: Document = {"$unset": {"credential_due": "", "credential_by": ""}}
-    change = gone if until is None else {"$set": {"credential_due": until}}
+    change = UNMARKED if until is None else {"$set": {"credential_due": until}}
     db.awards.update_many(still_taken(awards), change)
 
 
@@ -189,14 +195,17 @@ def still_taken(awards: Sequence[Document]) -> Document:
     return {"_id": {"$in": [award["_id"] for award in awards]}, **taken}
 
 
-def fence_of(db: Database[Document], awards: Sequence[Document]) -> Callable[[ClientSession], None]:
+def fence_of(
+    db: Database[Document], awards: Sequence[Document], change: Mapping[str, Any] = FENCED
+) -> Callable[[ClientSession], None]:
     """Return what ties a transaction to the taking of some awards; it raises TakenOver where it is over.
 
-    A worker that was held, or whose clock is behind, would act on what was decided before.
+    A worker that was held, or whose clock is behind, would act on what was decided before. `change` is what
+    it does to the awards: where all is done in that one transaction, it takes their marks away.
     """
 
     def fence(session: ClientSession) -> None:
-        done = db.awards.update_many(still_taken(awards), {"$inc": {"credential_fence": 1}}, session=session)
+        done = db.awards.update_many(still_taken(awards), change, session=session)
         if done.matched_count != len(awards):
             raise TakenOver
 

@@ -207,11 +207,17 @@ def sign_and_store(
 def issue_first(
     credential_issuer: CredentialIssuer, periods: Sequence[AwardPeriod], now: dt.datetime
 ) -> list[Record]:
-    """Make the first credentials of many awards in one transaction; raise SeqTaken if one of them has any."""
+    """Make the first credentials of many awards, with all that they take, in one transaction.
+
+    Raises SeqTaken if one of them has any, Outrun where another process took one of their places.
+    """
     if not periods:
         return []
-    entries = credential_issuer.store.allot([one.award for one in periods], now)
-    subjects = credential_issuer.store.subjects_of({one.person for one in periods})
+    store, people = credential_issuer.store, {one.person for one in periods}
+    entries = store.choose([one.award for one in periods], now)
+    known = store.known_subjects(people)
+    fresh = store.new_subjects(people, known)
+    subjects = known | fresh
     shown = credential_issuer.displayed([(one.award, one.person) for one in periods])
     key = credential_issuer.signer.current()
     records = [
@@ -227,11 +233,13 @@ def issue_first(
 
     def change(session: ClientSession) -> list[Record]:
         credential_issuer.fence(session)
-        credential_issuer.store.insert(records, session)
+        store.take(entries, now, session)
+        store.add_subjects(fresh, session)
+        store.insert(records, session)
         credential_issuer.announce(session, [issued(record) for record in records])
         return records
 
-    return credential_issuer.store.transaction(change)
+    return store.transaction(change)
 
 
 @dataclass(frozen=True, slots=True)

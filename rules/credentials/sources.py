@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from pymongo.database import Database
 
 from rules.credentials.assessments import Assessment, assessment_of, rubric_named
 from rules.engine.queues import evaluation_queue
+from rules.engine.queues.evaluation_queue import QueueEntry
 from rules.evidence.from_statement import evidence
 from rules.evidence.history import Evidence
 from rules.stored import Document
+
+READ: Final = 5000  # statements of one round trip
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +56,27 @@ def load_sources(
     if not awards:
         return Sources({}, {}, {})
     persons = sorted({award["person"] for award in awards})
-    stores = {store for row in evaluation_queue.entries_of(db, persons).values() for store in row.stores}
-    ids = {name for award in awards for period in award.get("periods", ()) for name in period["evidence"]}
-    wanted = {"org": {"$in": sorted(stores)}, "id": {"$in": [UUID(one) for one in sorted(ids)]}}
     statements: dict[str, list[Document]] = defaultdict(list)
-    for row in db.statements.find(wanted):
+    for row in _statements(db, awards, evaluation_queue.entries_of(db, persons)):
         statements[str(row["id"])].append(row)
     found = {row["_id"]: row for row in db.people.find({"_id": {"$in": persons}})}
     named = {rubric_named(row) for rows in statements.values() for row in rows} if detailed else set()
     names = sorted(name for name in named if name is not None)
     rubrics = {row["_id"]: row for row in db.rubrics.find({"_id": {"$in": names}})} if names else {}
     return Sources(found, statements, rubrics, detailed)
+
+
+def _statements(
+    db: Database[Document], awards: Sequence[Document], entries: Mapping[str, QueueEntry]
+) -> Iterable[Document]:
+    """Read the statements that the periods of awards name, each in the stores where its person was seen."""
+    ids: dict[str, set[UUID]] = defaultdict(set)
+    for award in awards:
+        named = {UUID(one) for period in award.get("periods", ()) for one in period["evidence"]}
+        for store in entries[award["person"]].stores if named and award["person"] in entries else ():
+            ids[store] |= named
+    branches = [{"org": store, "id": {"$in": sorted(ids[store])}} for store in sorted(ids)]
+    return db.statements.find({"$or": branches}, {"keys": 0}, batch_size=READ) if branches else ()
 
 
 def emails_of(person: Mapping[str, Any]) -> tuple[str, ...]:

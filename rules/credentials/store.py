@@ -12,6 +12,7 @@ import secrets
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
@@ -50,6 +51,10 @@ INDEXES = {
 
 class SeqTaken(RuleError):
     """Another process recorded a credential of this award first."""
+
+
+class Outrun(RuleError):
+    """Another process used a chosen place of a status list first, or gave a person a subject."""
 
 
 class UnknownStatusList(RuleError):
@@ -149,16 +154,35 @@ class CredentialStore:
 
     def subjects_of(self, people: Collection[str]) -> dict[str, str]:
         """Return the urn:uuid of each person: random, and the same in all their credentials."""
-        subjects = self.db["credential_subjects"]
-        wanted = sorted(set(people))
-        found = {one["_id"]: str(one["subject"]) for one in subjects.find({"_id": {"$in": wanted}})}
-        missing = [person for person in wanted if person not in found]
-        if not missing:
-            return found
-        rows = [{"_id": person, "org": ORG, "subject": uuid.uuid4().urn} for person in missing]
-        with contextlib.suppress(BulkWriteError):  # another process may have made some of them
-            subjects.insert_many(rows, ordered=False)
-        return {one["_id"]: str(one["subject"]) for one in subjects.find({"_id": {"$in": wanted}})}
+        missing = self.new_subjects(people, self.known_subjects(people))
+        if missing:
+            with contextlib.suppress(Outrun):  # another process may have made some of them
+                self.add_subjects(missing)
+        return self.known_subjects(people)
+
+    def known_subjects(self, people: Collection[str]) -> dict[str, str]:
+        """Return the urn:uuid of each of these persons that is on record."""
+        found = self.db["credential_subjects"].find({"_id": {"$in": sorted(set(people))}})
+        return {one["_id"]: str(one["subject"]) for one in found}
+
+    def new_subjects(self, people: Collection[str], known: Collection[str]) -> dict[str, str]:
+        """Return a urn:uuid for each of these persons who has none; `add_subjects` puts them on record."""
+        return {person: uuid.uuid4().urn for person in sorted(set(people)) if person not in known}
+
+    def add_subjects(self, subjects: Mapping[str, str], session: ClientSession | None = None) -> None:
+        """Put the urn:uuids of persons on record; raise Outrun where one of them has got one meanwhile."""
+        rows = [{"_id": person, "org": ORG, "subject": one} for person, one in subjects.items()]
+        if rows:
+            self._insert("credential_subjects", rows, session)
+
+    def _insert(self, collection: str, rows: Sequence[Raw], session: ClientSession | None) -> None:
+        """Insert rows, each whatever becomes of the others; raise Outrun where one is there already."""
+        try:
+            self.db[collection].insert_many(rows, ordered=False, session=session)
+        except BulkWriteError as error:
+            if any(one["code"] != DUPLICATE_KEY for one in error.details["writeErrors"]):
+                raise
+            raise Outrun(collection) from error
 
     def is_set(self, record: Record) -> bool:
         """Say whether the bit of a credential is set."""
@@ -170,16 +194,40 @@ class CredentialStore:
         return self.db["status_entries"].find_one(place) or {}
 
     def allot(self, awards: Sequence[str], now: dt.datetime) -> list[StatusEntry]:
-        """Take a random index that was never used for each award, in lists less than 75 % full (cert#7-3).
+        """Take a random, never used index for each award, in a list less than 75 % full (cert#7-3)."""
+        while True:
+            entries = self.choose(awards, now)
+            with contextlib.suppress(Outrun):
+                self.transaction(partial(self.take, entries, now))
+                return entries
 
-        The places are random, so neighbours in time are no neighbours in the list.
+    def choose(self, awards: Sequence[str], now: dt.datetime) -> list[StatusEntry]:
+        """Choose an index for each award in one list; they are theirs when `take` has taken them.
+
+        The places are random, so neighbours in time are no neighbours in the list. Raises Outrun where there
+        are more awards than room in an empty list.
         """
-        entries: list[StatusEntry] = []
-        while len(entries) < len(awards):
-            wanted = awards[len(entries) :]
-            name, room = self._take_room(len(wanted), now)
-            entries += self._places(name, wanted[:room], now)
-        return entries
+        if len(awards) > int(self.size * FULL_SHARE):
+            raise Outrun("status_lists")
+        while (found := self._with_room(len(awards))) is None:
+            self._add_list(now)
+        name, chosen = str(found["number"]), dict[int, None]()
+        while len(chosen) < len(awards):
+            tried = [secrets.randbelow(self.size) for _ in range(len(awards) - len(chosen))]
+            query = {"org": ORG, "list": name, "index": {"$in": tried}}
+            taken = {one["index"] for one in self.db["status_entries"].find(query, {"index": 1, "_id": 0})}
+            chosen |= dict.fromkeys(one for one in tried if one not in taken)
+        return [StatusEntry(name, index, award) for index, award in zip(chosen, awards, strict=True)]
+
+    def take(self, entries: Sequence[StatusEntry], now: dt.datetime, session: ClientSession) -> None:
+        """Take chosen places, in the transaction that uses them; raise Outrun where others were faster."""
+        size, name = len(entries), int(entries[0].list)
+        place = {"org": ORG, "number": name, "room": {"$gte": size}}
+        done = self.db["status_lists"].update_one(place, {"$inc": {"room": -size}}, session=session)
+        if not done.modified_count:
+            raise Outrun("status_lists")
+        rows = [asdict(one) | {"org": ORG, "allotted_at": now} for one in entries]
+        self._insert("status_entries", rows, session)
 
     def entry_of_record(self, person: str, now: dt.datetime) -> StatusEntry:
         """Return the entry that all learner records of a person share, allotted when first asked for."""
@@ -192,42 +240,13 @@ class CredentialStore:
         found = self.db["status_entries"].find(query, session=session)
         return [StatusEntry(one["list"], one["index"], one["award"]) for one in found]
 
-    def _places(self, name: str, awards: Sequence[str], now: dt.datetime) -> list[StatusEntry]:
-        """Take a free index of a list that has room for each award; one write, but for collisions."""
-        found: dict[int, StatusEntry] = {}
-        while len(found) < len(awards):
-            missing = [n for n in range(len(awards)) if n not in found]
-            tried = {n: StatusEntry(name, secrets.randbelow(self.size), awards[n]) for n in missing}
-            taken = self._taken([asdict(tried[n]) | {"org": ORG, "allotted_at": now} for n in missing])
-            found |= {n: tried[n] for i, n in enumerate(missing) if i not in taken}
-        return [found[n] for n in range(len(awards))]
+    def _with_room(self, wanted: int) -> Raw | None:
+        return self.db["status_lists"].find_one({"org": ORG, "room": {"$gte": wanted}, "size": self.size})
 
-    def _taken(self, rows: Sequence[Raw]) -> set[int]:
-        """Insert entries; return which of them found their index taken."""
-        try:
-            self.db["status_entries"].insert_many(rows, ordered=False)
-        except BulkWriteError as error:
-            if any(one["code"] != DUPLICATE_KEY for one in error.details["writeErrors"]):
-                raise
-            return {one["index"] for one in error.details["writeErrors"]}
-        return set()
-
-    def _take_room(self, wanted: int, now: dt.datetime) -> tuple[str, int]:
-        """Count up to `wanted` places off a list with room, after making one where none has any."""
-        lists = self.db["status_lists"]
-        while True:
-            found = lists.find_one({"org": ORG, "room": {"$gt": 0}, "size": self.size})
-            if found is None:
-                newest = lists.find_one({"org": ORG}, sort=[("number", DESCENDING)])
-                self._add_list(newest["number"] + 1 if newest else 1, now)
-                continue
-            room = min(int(found["room"]), wanted)
-            done = lists.update_one({"_id": found["_id"], "room": {"$gte": room}}, {"$inc": {"room": -room}})
-            if done.modified_count:
-                return str(found["number"]), room
-
-    def _add_list(self, number: int, now: dt.datetime) -> None:
+    def _add_list(self, now: dt.datetime) -> None:
         """Open a new list, unless another process just did."""
+        newest = self.db["status_lists"].find_one({"org": ORG}, sort=[("number", DESCENDING)])
+        number = newest["number"] + 1 if newest else 1
         room = int(self.size * FULL_SHARE)
         document = {"org": ORG, "number": number, "size": self.size, "room": room, "made_at": now}
         try:

@@ -170,7 +170,7 @@ def listen_to_steps(tour: Tour, ear: Heard) -> Iterator[tuple[str, bool]]:
     services = tour.worker
     work = [
         (step.__name__, step)
-        for step in (*worker.DECISIONS, *worker.EVENTS, *worker.CONSEQUENCES, *worker.BACKLOG)
+        for step in (*worker.DECISIONS, *worker.EVENTS, *worker.CREDENTIALS, *worker.TIERS, *worker.BACKLOG)
     ]
     for name, act in [*work, *((job.name, job.run) for job in worker.JOBS)]:
         before = ear.count

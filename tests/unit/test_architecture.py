@@ -28,6 +28,7 @@ INTERNAL = {  # never leave over HTTP
     "LakeError", "LakeMissing", "LakeOfOtherLayout", "LakeUnreadable", "LakeTaken",
     "FeedLost", "Unanswerable",  # MongoDB answers then
     "TooLittle",  # of history: a prediction says so
+    "Outrun",  # of credentials: their places are chosen anew
     "TakenOver",  # of credentials: who took the award over makes it
     "Stopped",  # MongoDB answers then; becomes Cancelled
     "NotCanonical", "UnknownContext", "ChangedContext",  # of proofs: a check that failed says them

@@ -2,7 +2,7 @@
 
 outbox {_id: "evt_"+hex, org: "vendor", effect, type, timestamp, data, created_at, seq?}
 
-`effect` is the effect key of cert#8; a unique index makes a repeat harmless. `seq` is
+`effect` is the effect key of cert#8; `_id` follows from it, so a repeat is harmless. `seq` is
 given after commit by `number`, so that a reader's cursor never jumps over an event that commits later.
 """
 
@@ -24,7 +24,6 @@ from statements.storage.transaction import SETTLED
 
 INDEXES: dict[str, list[IndexModel]] = {
     "outbox": [
-        IndexModel([("org", ASCENDING), ("effect", ASCENDING)], unique=True),
         IndexModel(
             [("org", ASCENDING), ("seq", ASCENDING)],
             unique=True,

@@ -132,9 +132,10 @@ def load(run: Run, people: int) -> None:
 
 
 def settle(db: Any) -> None:
-    """Take the past as told: its credentials as issued, its events as read."""
+    """Take the past as told: credentials as issued, events as read, publications as looked back from."""
     db.awards.update_many({"credential_due": {"$exists": True}}, {"$unset": {"credential_due": ""}})
     db.outbox.delete_many({})
+    db.backfills.update_many({"finished_at": None}, {"$set": {"finished_at": dt.datetime.now(dt.UTC)}})
 
 
 def alone(run: Run, db: Any, people: int) -> Figures:
@@ -193,23 +194,21 @@ def visible(run: Run, db: Any, web: Any, first: int) -> Figures:
             (began + i / RATE, auths[crowd.org_of(n)], orjson.dumps(crowd.statement(n, 4)))
             for i, n in enumerate(people)
         ]
-        posters = post_all(web.url, bodies, CONNECTIONS)
         ids = [person_id("mbox::" + crowd.mailbox(n)) for n in people]
-        watching = [Watching(db[name], set(ids)) for name in ("awards", "credentials")]
-        for one in watching:
-            one.start()
+        watching = Watching(db, ("awards", "credentials"), set(ids))
+        watching.start()
+        posters = post_all(web.url, bodies, CONNECTIONS)
         for poster in posters:
             poster.join()
+        watching.stop_at = time.perf_counter() + 30
+        watching.join()
         used = at_work.each(count)
-        for one in watching:
-            one.stop_at = time.perf_counter() + 30
-            one.join()
     told = {
         ids[i + CONNECTIONS * k]: at for i, one in enumerate(posters) for k, at in enumerate(one.answered)
     }
     result: Figures = {}
-    for name, one in zip(("award", "credential"), watching, strict=True):
-        times = sorted(1e3 * max(0.0, at - told[person]) for person, at in one.seen.items())
+    for name, seen in (("award", watching.seen["awards"]), ("credential", watching.seen["credentials"])):
+        times = sorted(1e3 * max(0.0, at - told[person]) for person, at in seen.items())
         if not times:
             raise RuntimeError(f"no {name} was made")
         result |= {
@@ -222,30 +221,29 @@ def visible(run: Run, db: Any, web: Any, first: int) -> Figures:
 
 
 class Watching(threading.Thread):
-    """Notes when a document of each person is first there, looking every few milliseconds for new ones."""
+    """Notes when the first document of each person is there to be read, as MongoDB tells of new ones itself.
 
-    def __init__(self, collection: Any, persons: set[str]) -> None:
+    It looks at nothing again and again: that would cost MongoDB what is measured here.
+    """
+
+    def __init__(self, db: Any, names: tuple[str, ...], persons: set[str]) -> None:
         super().__init__()
-        self.collection, self.persons = collection, persons
-        self.after = next((row["_id"] for row in collection.find().sort("$natural", -1).limit(1)), None)
-        self.seen: dict[str, float] = {}
+        self.persons, self.seen = persons, {name: dict[str, float]() for name in names}
         self.stop_at = float("inf")
+        new = {"operationType": "insert", "ns.coll": {"$in": list(names)}}
+        fields = {"ns.coll": 1, "fullDocument.person": 1}
+        self.stream = db.watch([{"$match": new}, {"$project": fields}], max_await_time_ms=200)
 
     def run(self) -> None:
-        """Look at what was inserted last, newest first, up to what is known."""
-        known: set[Any] = {self.after}
-        while len(self.seen) < len(self.persons) and time.perf_counter() < self.stop_at:
-            fresh = []
-            for row in self.collection.find({}, {"person": 1}).sort("$natural", -1).batch_size(20):
-                if row["_id"] in known:
-                    break
-                fresh.append(row)
-            now = time.perf_counter()
-            for row in fresh:
-                known.add(row["_id"])
-                if row["person"] in self.persons:
-                    self.seen.setdefault(row["person"], now)
-            time.sleep(0.004)
+        """Listen until all were seen, or for as long as is allowed."""
+        left = len(self.persons) * len(self.seen)
+        with self.stream as stream:
+            while left and time.perf_counter() < self.stop_at:
+                found = stream.try_next()
+                if found is not None and found["fullDocument"]["person"] in self.persons:
+                    seen = self.seen[found["ns"]["coll"]]
+                    left -= found["fullDocument"]["person"] not in seen
+                    seen.setdefault(found["fullDocument"]["person"], time.perf_counter())
 
 
 def rebuild(run: Run, *, interrupted_after: float | None = None) -> Figures:

@@ -544,3 +544,18 @@ def test_awards_are_told_as_statements_once(office: Office, client: FlaskClient,
     evidence = first["context"]["extensions"][f"{office.settings.public_url}/extensions/evidence"]
     assert evidence == ["6f1c0000-0000-4000-8000-000000000001"]
     assert office.db.statements.count_documents({"pending": True}) == 0
+
+
+def test_an_award_told_before_under_another_name_keeps_no_other_from_being_told(
+    office: Office, client: FlaskClient, auth: Any
+) -> None:
+    office.happen("award.issued")
+    write_back(office.settings, office.db, office.at)
+    office.db.people.update_many({}, {"$set": {"name": "Ana Other"}})
+    office.happen("award.revoked", "2")
+    office.db.consumers.update_many({}, {"$set": {"cursor": 0}})
+    write_back(office.settings, office.db, office.at)
+    found = client.get("/xapi/statements?ascending=true", headers=auth()).json["statements"]
+    assert [(s["verb"]["id"].rpartition("/")[2], s["actor"]["name"]) for s in found] == [
+        ("certified", "Ana"), ("revoked", "Ana Other"),
+    ]  # fmt: skip

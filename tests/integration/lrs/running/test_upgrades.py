@@ -28,3 +28,11 @@ def test_an_index_with_other_options_is_replaced(db: Any, monkeypatch: Any) -> N
     assert set(found) == {"_id_", "org_1_a_1", "new"}
     assert db.upgraded.count_documents({}) == 1
     db.drop_collection("upgraded")
+
+
+def test_an_index_that_nothing_asks_by_any_more_is_dropped(db: Any) -> None:
+    ensure_indexes(db)
+    db.outbox.create_index([("org", ASCENDING), ("effect", ASCENDING)], unique=True)
+    for _ in range(2):
+        ensure_indexes(db)
+        assert "org_1_effect_1" not in db.outbox.index_information()

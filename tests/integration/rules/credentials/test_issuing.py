@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from factories_credentials import ISSUER, NOW, SIGNER, make_period
 
-from rules.credentials.issuing import CredentialIssuer, issue, refresh_status, settle
+from rules.credentials.issuing import (
+    CredentialIssuer,
+    TakenOver,
+    issue,
+    issue_first,
+    refresh_status,
+    settle,
+)
 from rules.credentials.proving.signing import public_jwk, read_compact, verify
-from rules.credentials.proving.status_list import decode, get_bit
+from rules.credentials.proving.status_list import FULL_SHARE, decode, get_bit
 from rules.credentials.status_publishing import current_list, rebuild, republish_due
-from rules.credentials.store import CredentialStore, UnknownStatusList
+from rules.credentials.store import CredentialStore, Outrun, StatusEntry, UnknownStatusList
 
 LATER = NOW + dt.timedelta(days=3)
 
@@ -122,6 +130,38 @@ def test_concurrent_issuing_makes_one_credential_and_one_event(db, credential_is
         made = list(pool.map(lambda _: issue(credential_issuer, make_period(), NOW), range(16)))
     assert {one.seq for one in made} == {1}
     assert db["credentials"].count_documents({}) == 1
+
+
+def test_first_credentials_that_are_refused_take_no_place_and_no_subject(db, credential_issuer):
+    def refuse(session):
+        raise TakenOver
+
+    credential_issuer.store.allot(["before"], NOW)
+    before = db["status_lists"].find_one()
+    with pytest.raises(TakenOver):
+        issue_first(replace(credential_issuer, fence=refuse), [make_period()], NOW)
+    assert db["status_lists"].find_one() == before
+    assert db["status_entries"].distinct("award") == ["before"]
+    assert db["credential_subjects"].count_documents({}) == 0
+    [made] = issue_first(credential_issuer, [make_period()], NOW)
+    assert credential_issuer.store.entry_of(made)["award"] == made.award
+
+
+def test_first_credentials_in_places_that_others_took_meanwhile_change_nothing(db, credential_issuer):
+    store = credential_issuer.store
+    chosen = store.choose(["A1", "A2"], NOW)
+    taken = StatusEntry(chosen[1].list, chosen[1].index, "other")
+    store.transaction(lambda session: store.take([taken], NOW, session))
+    with pytest.raises(Outrun):
+        store.transaction(lambda session: store.take(chosen, NOW, session))
+    assert db["status_entries"].distinct("award") == ["other"]
+    assert db["status_lists"].find_one()["room"] == int(store.size * FULL_SHARE) - 1
+
+
+def test_more_credentials_than_a_list_holds_are_not_made_at_once(db):
+    with pytest.raises(Outrun):
+        CredentialStore(db, size=8).choose([f"a{n}" for n in range(7)], NOW)
+    assert db["status_lists"].count_documents({}) == 0
 
 
 def test_indexes_are_random_and_never_reused_under_concurrency(db):

@@ -41,6 +41,22 @@ def test_a_mark_set_during_a_decision_that_changes_nothing_survives(db: Any) -> 
     assert evaluation_queue.due(db, NOW, 10) == ["p_a"]
 
 
+def test_of_people_given_back_together_only_who_was_marked_meanwhile_is_due_at_once(db: Any) -> None:
+    taken = leased(db, "p_a", "p_b", "p_c")
+    evaluation_queue.enqueue(db, ["p_b"], NOW)
+    assert evaluation_queue.release(db, taken, dict.fromkeys(taken.rows, SOON), NOW)
+    rows = {row["_id"]: row for row in db.work.find()}
+    assert {one: row["due_at"] for one, row in rows.items()} == {"p_a": SOON, "p_b": NOW, "p_c": SOON}
+    assert {row["leased_by"] for row in rows.values()} == {None}
+
+
+def test_people_given_back_together_tell_that_one_of_them_was_taken_over(db: Any) -> None:
+    taken = leased(db, "p_a", "p_b")
+    other = evaluation_queue.lease(db, ["p_b"], NOW + 2 * evaluation_queue.LEASE)
+    assert not evaluation_queue.release(db, taken, dict.fromkeys(taken.rows, SOON), NOW)
+    assert db.work.find_one({"_id": "p_b"})["leased_by"] == other.token
+
+
 def test_signers_that_are_new_are_noted_though_nothing_else_changes(db: Any) -> None:
     taken = leased(db, "p_a")
     evaluation_queue.release(db, taken, {"p_a": None}, NOW, {"p_a": frozenset({"mbox::mailto:i@x.example"})})
