@@ -139,8 +139,14 @@ class Filler:
 
     def _append(self, rows: pa.Table, end: int, at: int) -> int:
         """Commit rows that are new, with how far all was read; return how many there are."""
-        self.statements.commit(self.statements.write([rows]), positions={WALKED: end, FOLLOWED: at})
+        self._commit(self.statements.write([rows]), positions={WALKED: end, FOLLOWED: at})
         return int(rows.num_rows)
+
+    def _commit(self, added: Sequence[Any], removed: Sequence[str] = (), positions: Any = None) -> None:
+        """Commit a change of the statements, after the texts that its rows name."""
+        for words in self._words.values():
+            words.settle()
+        self.statements.commit(added, removed, positions)
 
     def follow(self, now: Callable[[], dt.datetime], linger: float = 0.0) -> Filled:
         """Bring the tables up to now, and tell MongoDB how far they are; raises FeedLost, and LakeTaken.
@@ -200,10 +206,10 @@ class Filler:
         known = self._known([position_of(order) for order in orders])
         if known:
             state.owe(self.db)  # before files hold what is gone, so that no crash forgets it
-        encoded = self._encoded(documents)  # its texts are committed first
+        encoded = self._encoded(documents)
         added, removed = self._without(known)
         added += self.statements.write([encoded])
-        self.statements.commit(added, removed, {FOLLOWED: at})
+        self._commit(added, removed, {FOLLOWED: at})
         done.added += len(documents)
         done.removed += len(known)
 

@@ -191,8 +191,9 @@ class LakeTable:
     ) -> None:
         """Put files in and take others out, and move positions, all in one commit."""
         now = int(time.time() * 1000)
-        table, sizes = self.delta, self._adds()
-        gone = [RemoveAction(path, True, now, sizes[path], {}) for path in removed]
+        table, leaving = self.delta, list(removed)
+        sizes = self._adds() if leaving else {}
+        gone = [RemoveAction(path, True, now, sizes[path], {}) for path in leaving]
         moved = [Transaction(name, at, now) for name, at in (positions or {}).items()]
         self.hold()
         table.create_write_transaction(

@@ -42,6 +42,8 @@ def fill(db: Any, url: str, count: int) -> Filler:
     courses = [f"https://lms.example/courses/c{i:02d}" for i in range(COURSES)]
     units = [activity_id(i) for i in range(ACTIVITIES)]
     filler.words(TEXTS_OF_ACTIVITIES).learn([*courses, *units])
+    for name in (ACTORS, TEXTS_OF_ACTIVITIES):
+        filler.words(name).settle()
     for rows in _batches(filler, count, began, courses, units):
         walked = max(rows["position_at"].to_pylist()[-1000:]) + MICROSECONDS
         filler.statements.commit(filler.statements.write([rows]), positions={WALKED: walked})
