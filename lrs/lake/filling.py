@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import uuid4
 
 import bson
@@ -50,6 +50,7 @@ from statements.query.mongo_filter import STANDING
 from statements.storage.transaction import SETTLED
 
 Document = dict[str, Any]
+One = TypeVar("One")
 BATCH: Final = 2_000  # statements that MongoDB gives at once: with their texts, memory that is used again
 COMMIT: Final = 100_000  # statements of one commit while they are read in order
 ROUND: Final = 5_000  # changes of one commit
@@ -222,7 +223,7 @@ class Filler:
         added, removed = [], sorted(set(known.values()))
         for path in removed:
             gone = {place for place, where in known.items() if where == path}
-            added += self.statements.write(self.statements.kept(path, partial(_others, gone=gone)))
+            added += self.statements.write(ahead(self.statements.kept(path, partial(_others, gone=gone))))
         return added, removed
 
     def _encoded(self, documents: Sequence[Document]) -> pa.Table:
@@ -277,16 +278,22 @@ def walked(db: Database[Document], begin: int, end: int, at: int) -> Iterator[li
     while one is worked on.
     """
     span = {"$gte": _first_of(begin), "$lt": _first_of(end)}
-    with settled(db, at) as (statements, session), ThreadPoolExecutor(1, thread_name_prefix="walk") as reader:
+    with settled(db, at) as (statements, session):
         found = statements.find_raw_batches(
             {"_id": span, **STANDING}, READ, sort=[("_id", 1)], batch_size=BATCH, session=session
         )
-        batches: Iterator[Any] = iter(found)
-        waiting = reader.submit(next, batches, None)
-        while (batch := waiting.result()) is not None:
-            waiting = reader.submit(next, batches, None)
+        for batch in ahead(iter(found)):
             if documents := bson.decode_all(batch, PLAIN):
                 yield documents
+
+
+def ahead(some: Iterator[One]) -> Iterator[One]:
+    """Yield what comes, while the next is got ready in a thread."""
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as reader:
+        waiting = reader.submit(next, some, None)
+        while (one := waiting.result()) is not None:
+            waiting = reader.submit(next, some, None)
+            yield one
 
 
 def _first_of(microsecond: int) -> Binary:
@@ -297,6 +304,6 @@ def _others(batch: pa.RecordBatch, gone: set[tuple[int, int]]) -> pa.Array:
     """Return the mask of the rows that are none of these statements."""
     found = batch.column("position_at")
     mask = np.ones(batch.num_rows, bool)
-    for i in np.flatnonzero(np.isin(found.to_numpy(), [at for at, _ in gone])):
+    for i in np.flatnonzero(pc.is_in(found, pa.array([at for at, _ in gone]))):
         mask[i] = (found[i].as_py(), batch.column("serial")[i].as_py()) not in gone
     return pa.array(mask)
