@@ -114,7 +114,7 @@ class Filler:
         Returns whether it came to the end; what happened meanwhile is for `follow`.
         """
         at = self.statements.position(FOLLOWED) or 0
-        for count in self._walk(at, newest(self.db) + 1):
+        for count in self._walk(at, newest(self.db, self.walked)):
             if not told(count):
                 return False
         self.records.copy()
@@ -158,7 +158,7 @@ class Filler:
         self.hold()
         began, done, beat = now(), Filled(), uuid4().hex
         position, begin = self._position(), self.walked
-        if (end := max(newest(self.db) + 1, begin)) > begin:
+        if (end := newest(self.db, begin)) > begin:
             time.sleep(linger)
         state.beat(self.db, beat)
         touched: dict[feed.Change, None] = {}
@@ -265,10 +265,11 @@ def settled(db: Database[Document], at: int) -> Iterator[tuple[Collection[Docume
         yield db.get_collection("statements", PLAIN, read_concern=SETTLED), session
 
 
-def newest(db: Database[Document]) -> int:
-    """Return the microsecond of `stored` of the statement that is last in order; 0 without any."""
-    last = db.statements.find_one({}, {"_id": 1}, sort=[("_id", -1)])
-    return 0 if last is None else position_of(last["_id"])[0]
+def newest(db: Database[Document], begin: int) -> int:
+    """Return the microsecond after the last statement in order; `begin` where none is later than that."""
+    later = {"_id": {"$gte": _first_of(begin)}}
+    last = db.statements.find_one(later, {"_id": 1}, sort=[("_id", -1)])
+    return begin if last is None else position_of(last["_id"])[0] + 1
 
 
 def walked(db: Database[Document], begin: int, end: int, at: int) -> Iterator[list[Document]]:
