@@ -25,17 +25,22 @@ class Dictionary:
         rows = table.read()
         self.known: dict[str, int] = dict(zip(rows["text"].to_pylist(), rows["key"].to_pylist(), strict=True))
         self.next = max(table.position(NEXT) or 1, max(self.known.values(), default=0) + 1)
+        self._new: dict[str, int] = {}  # not committed yet
 
     def learn(self, texts: Iterable[str]) -> None:
-        """Give every text a number, committed before this returns."""
+        """Give every text a number; `settle` commits them, before rows that name them are committed."""
         new = sorted(set(texts) - self.known.keys())
-        if not new:
-            return
-        keys = range(self.next, self.next + len(new))
-        rows = pa.table({"key": list(keys), "text": new}, SCHEMAS[self.table.name])
-        self.table.commit(self.table.write([rows]), positions={NEXT: keys.stop})
-        self.known.update(zip(new, keys, strict=True))
-        self.next = keys.stop
+        numbers = dict(zip(new, range(self.next, self.next + len(new)), strict=True))
+        self._new |= numbers
+        self.known |= numbers
+        self.next += len(new)
+
+    def settle(self) -> None:
+        """Commit what was learnt."""
+        if self._new:
+            rows = pa.table(_columns(self._new), SCHEMAS[self.table.name])
+            self.table.commit(self.table.write([rows]), positions={NEXT: self.next})
+            self._new = {}
 
     def keys(self, texts: Iterable[Any]) -> list[int | None]:
         """Return the numbers of learnt texts, None for None."""

@@ -1,7 +1,8 @@
 """The store's stream of changes: which documents came, changed or went since a position.
 
 A position is the cluster time of MongoDB as one whole number. Reading from a position tells what happened at
-it once more, so whoever follows must bear repetition: here each document is looked at as it stands now.
+it once more, so whoever follows must bear repetition: here each document is looked at as it stands now. Of
+statements it tells of those below an order key alone: the others are still to be read in order (`filling`).
 """
 
 from __future__ import annotations
@@ -10,12 +11,11 @@ import time
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
-from bson import Timestamp
+from bson import Binary, Timestamp
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from lrs.lake.errors import FeedLost
-from lrs.lake.state import ONE
 
 Document = dict[str, Any]
 Change = tuple[str, Any]  # collection and `_id`
@@ -51,16 +51,18 @@ def present(db: Database[Document]) -> int:
 
 
 def changes(
-    db: Database[Document], position: int, beat: str, others: Collection[str]
+    db: Database[Document], position: int, beat: str, below: Binary, others: Collection[str]
 ) -> Iterator[tuple[int, Change | None]]:
     """Yield (position, change) since a position, until the beat: (position, None).
 
-    Raises FeedLost where MongoDB has forgotten what happened since.
+    Of statements only those below an order key. Raises FeedLost where MongoDB has forgotten what happened.
     """
     patience = time.monotonic() + PATIENCE
     try:
         with db.watch(
-            _stages(others), start_at_operation_time=timestamp_of(position), max_await_time_ms=MAX_WAIT_MS
+            _stages(below, others),
+            start_at_operation_time=timestamp_of(position),
+            max_await_time_ms=MAX_WAIT_MS,
         ) as stream:
             while stream.alive:
                 event = stream.try_next()
@@ -84,20 +86,32 @@ def changes(
     raise FeedLost("the stream of changes ended or fell silent", "it is tried again; else look at MongoDB")
 
 
-def _stages(others: Collection[str]) -> list[Document]:
-    changed = [{f"updateDescription.updatedFields.{name}": {"$exists": True}} for name in CHANGING]
+def _stages(below: Binary, others: Collection[str]) -> list[Document]:
+    """Return the pipeline of the stream.
+
+    The first step is all that MongoDB computes for each statement that comes, so it is two comparisons: a
+    condition on the collection is a regular expression there, and one on fields three for each. The last
+    asks for what the step between makes, so that MongoDB does not draw it into the first.
+    """
     of_statements = {
         "ns.coll": "statements",
-        "$or": [{"operationType": {"$in": ["insert", "replace", "delete"]}}, *changed],
+        "$or": [
+            {"operationType": {"$in": ["insert", "replace", "delete"]}},
+            {"changed": {"$in": list(CHANGING)}},
+        ],
     }
     of_others = {
         "ns.coll": {"$in": list(others)}, "operationType": {"$in": ["insert", "update", "replace", "delete"]},
     }  # fmt: skip
-    of_beat = {"ns.coll": "lake", "documentKey._id": ONE, "operationType": {"$in": ["insert", "update"]}}
+    of_beat = {"ns.coll": "lake", "beat": {"$exists": True}}
+    updated = {"$ifNull": ["$updateDescription.updatedFields", {}]}
     return [
-        {"$match": {"$or": [of_statements, of_others, of_beat, {"operationType": "invalidate"}]}},
+        {"$match": {"$or": [{"documentKey._id": {"$lt": below}}, {"documentKey._id": {"$type": "string"}}]}},
         {"$project": {
             "documentKey": 1, "clusterTime": 1, "operationType": 1, "ns": 1,
             "beat": {"$ifNull": ["$updateDescription.updatedFields.beat", "$fullDocument.beat"]},
+            "changed": {"$map": {"input": {"$objectToArray": updated}, "in": "$$this.k"}},
         }},
+        {"$match": {"$or": [of_statements, of_others, of_beat]}},
+        {"$unset": "changed"},
     ]  # fmt: skip

@@ -1,8 +1,10 @@
 """The tables are built from the store and follow it: every statement that stands is one row.
 
-Building walks the store in order of `_id`; each commit says how far it came. Following reads the stream of
-changes from where the newest commit stood and puts each statement that came, changed or went right, whatever
-the table says of it: done twice it is done once. One process writes at a time (`state`).
+Statements are read once, in order of `_id`, up to WALKED. What the table holds below it is the store as it
+stood at FOLLOWED or later; what happened since comes from the stream of changes, and above it is no row. So
+a round reads the changes below WALKED up to its own beat, makes those rows what the statements are now, then
+reads on, as the store stands at the beat or later. What comes below the new WALKED afterwards is a change
+of the next round. Building is the same walk from the beginning. One process writes at a time (`state`).
 """
 
 from __future__ import annotations
@@ -10,19 +12,23 @@ from __future__ import annotations
 import datetime as dt
 import gc
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import uuid4
 
 import bson
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from bson import Binary
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
 from pymongo.database import Database
 
 from lrs.lake import feed, state
@@ -41,12 +47,14 @@ from lrs.lake.tables import (
     STATEMENTS,
 )
 from statements.query.mongo_filter import STANDING
+from statements.storage.transaction import SETTLED
 
 Document = dict[str, Any]
-BATCH: Final = 10_000  # statements that MongoDB gives at once
-COMMIT: Final = 100_000  # statements of one commit while the lake is built
-ROUND: Final = 5_000  # changes of one commit while it follows
-FOLLOWED, COPIED, BUILT = "followed", "copied", "built"  # the positions in the table's commits
+One = TypeVar("One")
+BATCH: Final = 2_000  # statements that MongoDB gives at once: with their texts, memory that is used again
+COMMIT: Final = 100_000  # statements of one commit while they are read in order
+ROUND: Final = 5_000  # changes of one commit
+FOLLOWED, WALKED, BUILT = "followed", "walked", "built"  # the positions in the table's commits
 
 
 @dataclass(slots=True)
@@ -88,59 +96,73 @@ class Filler:
         self._words.clear()
         for table in (*self.tables.values(), *self.records.tables.values(), self.statements):
             table.create()
-        self.statements.commit([], positions={FOLLOWED: at, COPIED: 0, BUILT: 0})
+        self.statements.commit([], positions={FOLLOWED: at, WALKED: 0, BUILT: 0})
 
     @property
     def is_built(self) -> bool:
         """Tell whether the lake was copied to its end."""
         return self.statements.exists() and bool(self.statements.position(BUILT))
 
+    @property
+    def walked(self) -> int:
+        """Return the microsecond of `stored` below which every statement was read."""
+        return self.statements.position(WALKED) or 0
+
     def build(self, told: Callable[[int], bool]) -> bool:
         """Copy the store from where the last commit stood; `told` hears of rows and says whether to go on.
 
         Returns whether it came to the end; what happened meanwhile is for `follow`.
         """
-        with uncollected():
-            if not self._copy(told):
+        at = self.statements.position(FOLLOWED) or 0
+        for count in self._walk(at, newest(self.db, self.walked)):
+            if not told(count):
                 return False
         self.records.copy()
         self.statements.commit([], positions={BUILT: 1})
         return True
 
-    def _copy(self, told: Callable[[int], bool]) -> bool:
-        """Copy the statements; return whether it came to their end."""
-        after = self.statements.position(COPIED) or 0
+    def _walk(self, at: int, end: int) -> Iterator[int]:
+        """Read on in order of storing, up to a microsecond; yield how many rows each commit added.
+
+        `at` is the position up to which all that is below was followed.
+        """
         waiting: list[pa.Table] = []
-        for documents in walked(self.db, after):
-            rows = self._encoded(documents)
-            first, last = (position_of(documents[i]["_id"])[0] for i in (0, -1))
-            waiting.append(self._new(rows) if first == after else rows)  # committed in part before a break
-            after = last
-            if sum(one.num_rows for one in waiting) >= COMMIT and not self._copied(waiting, after, told):
-                return False
-        return not waiting or self._copied(waiting, after, told)
+        with uncollected():
+            for documents in walked(self.db, self.walked, end, at):
+                waiting.append(self._encoded(documents))
+                if sum(one.num_rows for one in waiting) >= COMMIT:
+                    rows = pa.concat_tables(waiting)
+                    last = rows["position_at"][-1].as_py()  # more of this microsecond may follow
+                    if whole := pc.sum(pc.less(rows["position_at"], last)).as_py():
+                        yield self._append(rows.slice(0, whole), last, at)
+                        waiting = [rows.slice(whole)]
+            yield self._append(pa.concat_tables([SCHEMAS[STATEMENTS].empty_table(), *waiting]), end, at)
 
-    def _copied(self, waiting: list[pa.Table], last: int, told: Callable[[int], bool]) -> bool:
-        """Commit the rows that wait, and tell of them."""
-        self.statements.commit(self.statements.write(waiting), positions={COPIED: last})
-        count = sum(one.num_rows for one in waiting)
-        waiting.clear()
-        return told(count)
+    def _append(self, rows: pa.Table, end: int, at: int) -> int:
+        """Commit rows that are new, with how far all was read; return how many there are."""
+        self._commit(self.statements.write([rows]), positions={WALKED: end, FOLLOWED: at})
+        return int(rows.num_rows)
 
-    def _new(self, rows: pa.Table) -> pa.Table:
-        """Return the rows that are not in the table yet."""
-        places = list(zip(rows["position_at"].to_pylist(), rows["serial"].to_pylist(), strict=True))
-        known = self._known(places)
-        return rows.filter(pa.array([place not in known for place in places]))
+    def _commit(self, added: Sequence[Any], removed: Sequence[str] = (), positions: Any = None) -> None:
+        """Commit a change of the statements, after the texts that its rows name."""
+        for words in self._words.values():
+            words.settle()
+        self.statements.commit(added, removed, positions)
 
-    def follow(self, now: Callable[[], dt.datetime]) -> Filled:
-        """Bring the tables up to now, and tell MongoDB how far they are; raises FeedLost, and LakeTaken."""
+    def follow(self, now: Callable[[], dt.datetime], linger: float = 0.0) -> Filled:
+        """Bring the tables up to now, and tell MongoDB how far they are; raises FeedLost, and LakeTaken.
+
+        `linger`: seconds for which writes that have begun may end before it reads on. Those that take longer
+        are changes of the next round, which cost more.
+        """
         self.hold()
         began, done, beat = now(), Filled(), uuid4().hex
-        position = self._position()
+        position, begin = self._position(), self.walked
+        if (end := newest(self.db, begin)) > begin:
+            time.sleep(linger)
         state.beat(self.db, beat)
         touched: dict[feed.Change, None] = {}
-        for at, change in feed.changes(self.db, position, beat, self.records.collections):
+        for at, change in feed.changes(self.db, position, beat, _first_of(begin), self.records.collections):
             if change is not None:
                 touched[change] = None
             if touched and (change is None or len(touched) >= ROUND):
@@ -148,6 +170,8 @@ class Filler:
                     self._apply(list(touched), at, done)
                 touched.clear()
             position = at
+        if end > begin:
+            done.added += sum(self._walk(position, end))
         self.hold()
         told = {"position": position, "version": self.statements.delta.version(), "through": began}
         self.db.lake.update_one({"_id": state.ONE}, {"$set": told})
@@ -178,15 +202,15 @@ class Filler:
     def _apply_statements(self, orders: Sequence[bytes], at: int, done: Filled) -> None:
         """Make the rows of these statements what the statements are now, in one commit."""
         wanted = {"_id": {"$in": [Binary(order) for order in orders]}, **STANDING}
-        statements = self.db.get_collection("statements", codec_options=PLAIN)
-        documents = list(statements.find(wanted, READ))
+        with settled(self.db, at) as (statements, session):
+            documents = list(statements.find(wanted, READ, session=session))
         known = self._known([position_of(order) for order in orders])
         if known:
             state.owe(self.db)  # before files hold what is gone, so that no crash forgets it
-        encoded = self._encoded(documents)  # its texts are committed first
+        encoded = self._encoded(documents)
         added, removed = self._without(known)
         added += self.statements.write([encoded])
-        self.statements.commit(added, removed, {FOLLOWED: at})
+        self._commit(added, removed, {FOLLOWED: at})
         done.added += len(documents)
         done.removed += len(known)
 
@@ -199,7 +223,7 @@ class Filler:
         added, removed = [], sorted(set(known.values()))
         for path in removed:
             gone = {place for place, where in known.items() if where == path}
-            added += self.statements.write(self.statements.kept(path, partial(_others, gone=gone)))
+            added += self.statements.write(ahead(self.statements.kept(path, partial(_others, gone=gone))))
         return added, removed
 
     def _encoded(self, documents: Sequence[Document]) -> pa.Table:
@@ -233,26 +257,54 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def walked(db: Database[Document], after: int = 0) -> Iterator[list[Document]]:
-    """Yield the statements that stand from a microsecond on, in order of storing, as `PLAIN` decodes them.
+@contextmanager
+def settled(db: Database[Document], at: int) -> Iterator[tuple[Collection[Document], ClientSession]]:
+    """Give the statements as the majority has them at a position or later, and the session to read with."""
+    with db.client.start_session(causal_consistency=True) as session:
+        session.advance_operation_time(feed.timestamp_of(at))
+        yield db.get_collection("statements", PLAIN, read_concern=SETTLED), session
 
-    MongoDB makes the next batch ready while the one before is worked on.
+
+def newest(db: Database[Document], begin: int) -> int:
+    """Return the microsecond after the last statement in order; `begin` where none is later than that."""
+    later = {"_id": {"$gte": _first_of(begin)}}
+    last = db.statements.find_one(later, {"_id": 1}, sort=[("_id", -1)])
+    return begin if last is None else position_of(last["_id"])[0] + 1
+
+
+def walked(db: Database[Document], begin: int, end: int, at: int) -> Iterator[list[Document]]:
+    """Yield the statements that stand in a range of microseconds, in order of storing.
+
+    As `PLAIN` decodes them, as they stand at the position `at` or later. MongoDB makes the next batch ready
+    while one is worked on.
     """
-    begin = Binary(after.to_bytes(8, "big") + bytes(8))
-    found = db.statements.find_raw_batches({"_id": {"$gte": begin}, **STANDING}, READ, batch_size=BATCH)
-    batches: Iterator[Any] = iter(found.sort("_id", 1))
-    with ThreadPoolExecutor(1, thread_name_prefix="walk") as reader:
-        waiting = reader.submit(next, batches, None)
-        while (batch := waiting.result()) is not None:
-            waiting = reader.submit(next, batches, None)
+    span = {"$gte": _first_of(begin), "$lt": _first_of(end)}
+    with settled(db, at) as (statements, session):
+        found = statements.find_raw_batches(
+            {"_id": span, **STANDING}, READ, sort=[("_id", 1)], batch_size=BATCH, session=session
+        )
+        for batch in ahead(iter(found)):
             if documents := bson.decode_all(batch, PLAIN):
                 yield documents
+
+
+def ahead(some: Iterator[One]) -> Iterator[One]:
+    """Yield what comes, while the next is got ready in a thread."""
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as reader:
+        waiting = reader.submit(next, some, None)
+        while (one := waiting.result()) is not None:
+            waiting = reader.submit(next, some, None)
+            yield one
+
+
+def _first_of(microsecond: int) -> Binary:
+    return Binary(microsecond.to_bytes(8, "big") + bytes(8))
 
 
 def _others(batch: pa.RecordBatch, gone: set[tuple[int, int]]) -> pa.Array:
     """Return the mask of the rows that are none of these statements."""
     found = batch.column("position_at")
     mask = np.ones(batch.num_rows, bool)
-    for i in np.flatnonzero(np.isin(found.to_numpy(), [at for at, _ in gone])):
+    for i in np.flatnonzero(pc.is_in(found, pa.array([at for at, _ in gone]))):
         mask[i] = (found[i].as_py(), batch.column("serial")[i].as_py()) not in gone
     return pa.array(mask)

@@ -9,7 +9,9 @@ from hashlib import blake2b
 from typing import Any, Final
 
 import numpy as np
+import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 from bson import Decimal128, Int64
 from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
@@ -30,30 +32,31 @@ DOUBLE, WHOLE, INEXACT = 0, 1, 2  # what MongoDB holds; INEXACT: no double with 
 EXTENSION_KINDS: Final = {"z": "null", "b": "truth", "i": "whole", "d": "double", "D": "inexact", "s": "text"}
 LONG: Final = "x"  # a text beyond the searched length: only the statement itself holds it
 SIGN: Final = 2**63
-FIELDS: Final = (
-    "org", "actor", "timestamp", "stored", "id", "actor_type", "verb", "object", "activity_type",
-    "registration", "success", "completion", "score", "duration_s", "platform", "language", "instructor",
-    *ACTIVITY_LISTS, "client", "client_label", "controlled_by", "authority", "version", "beyond_launch",
-    "repairs", "origin", "extensions",
-)  # fmt: skip
-_MAY_ANSWER: Final = {"$or": [
-    {"$eq": ["$verb", "http://adlnet.gov/expapi/verbs/answered"]},
-    {"$eq": ["$activity_type", "http://adlnet.gov/expapi/activities/cmi.interaction"]},
-]}  # fmt: skip
-READ: Final = dict.fromkeys(FIELDS, 1) | {"raw": {"$cond": [_MAY_ANSWER, "$raw", "$$REMOVE"]}}
-"""What a row is made of; the text of a statement is read where it may answer a question."""
+ANSWERED: Final = "http://adlnet.gov/expapi/verbs/answered"
+INTERACTION: Final = "http://adlnet.gov/expapi/activities/cmi.interaction"
 _IN_WORDS: Final = {KEY: pa.string(), KEYS: pa.list_(pa.string())}
 TEXTUAL: Final = pa.schema([
     (one.name, one.type if one.name == "number_kinds" else _IN_WORDS.get(one.type, one.type))
     for one in SCHEMAS[STATEMENTS]
 ])  # fmt: skip
 _AS_THEY_ARE: Final = (
-    "org", "actor", "timestamp", "stored", "actor_type", "verb", "activity_type", "success", "completion",
+    "org", "actor", "timestamp", "actor_type", "verb", "activity_type", "success", "completion",
     "platform", "language", "instructor", *ACTIVITY_LISTS, "client", "client_label", "controlled_by",
     "authority", "version", "beyond_launch", "repairs",
 )  # fmt: skip
+_PARTS: Final = pa.struct([
+    *(TEXTUAL.field(name) for name in _AS_THEY_ARE),
+    ("_id", pa.binary()),
+    ("id", pa.binary()),
+    ("registration", pa.binary()),
+    ("object", pa.struct([("type", pa.string()), ("id", pa.string())])),
+    ("origin", pa.struct([TEXTUAL.field("stored"), ("authority", pa.string())])),
+])  # fmt: skip
+"""What Arrow takes out of documents by itself, which is twice as fast as lists of values are."""
+READ: Final = dict.fromkeys((*_PARTS.names, "score", "duration_s", "extensions", "raw"), 1)
+"""What a row is made of. `raw` comes with all: to ask for it of some alone takes MongoDB twice as long."""
 _OBJECTS: Final = {
-    "object_activity": {"Activity"}, "object_actor": {"Agent", "Group"}, "object_statement": {"StatementRef"},
+    "object_activity": ["Activity"], "object_actor": ["Agent", "Group"], "object_statement": ["StatementRef"],
 }  # fmt: skip
 _NOTHING: Final[Mapping[str, Any]] = {}
 LONGEST: Final = 4096  # characters of a response
@@ -67,45 +70,57 @@ def table_of(documents: Sequence[Document]) -> pa.Table:
 
     Column by column it takes a quarter of the time that row by row takes.
     """
-    orders = [one["_id"] for one in documents]
-    targets = [one["object"] for one in documents]
-    scores, origins = ([one.get(name, _NOTHING) for one in documents] for name in ("score", "origin"))
-    answers = [_answer(one.get("raw")) for one in documents]
-    columns: dict[str, Any] = {name: [one.get(name) for one in documents] for name in _AS_THEY_ARE}
+    parts = pa.array(documents, _PARTS)
+    columns: dict[str, Any] = dict(zip(_PARTS.names, parts.flatten(), strict=True))
+    positions = np.frombuffer(_sixteen(columns.pop("_id")), ">u8").reshape(-1, 2)
+    at = positions[:, 0].astype(np.int64)
+    kind, target = columns.pop("object").flatten()
+    stored, authority = columns.pop("origin").flatten()
     columns |= {
-        name: [one.get("id") if one.get("type") in kinds else None for one in targets]
-        for name, kinds in _OBJECTS.items()
+        name: pc.if_else(pc.is_in(kind, pa.array(kinds)), target, None) for name, kinds in _OBJECTS.items()
     }
+    scores = [one.get("score", _NOTHING) for one in documents]
     kinds = np.zeros(len(documents), np.int32)
     for i, name in enumerate(NUMBERS):
         head, _, tail = name.partition(".")
         values = [one.get(tail) for one in scores] if tail else [one.get(head) for one in documents]
         columns[name.replace(".", "_")], forms = numbers_of(values)
         kinds |= forms << (2 * i)
+    columns |= _answers(documents, columns["verb"], columns["activity_type"])
     columns |= {
-        "position_at": [int.from_bytes(one[:8], "big") for one in orders],
-        "serial": [int.from_bytes(one[8:], "big") - SIGN for one in orders],
-        "id": _uuid_texts([one["id"] for one in documents]),
-        "registration": _uuid_texts([one.get("registration") for one in documents]),
-        "object_type": [one.get("type") for one in targets],
+        "position_at": at,
+        "serial": positions[:, 1].astype(np.uint64).view(np.int64) ^ -SIGN,
+        "stored": pa.array(at // 1000 * 1000).cast(TEXTUAL.field("stored").type),
+        "id": _uuid_texts(columns["id"]),
+        "registration": _uuid_texts(columns["registration"]),
+        "object_type": kind,
         "number_kinds": kinds,
-        "origin_stored": [one.get("stored") for one in origins],
-        "origin_authority": [one.get("authority") for one in origins],
-        "interaction_type": [kind for kind, _ in answers],
-        "response": [response for _, response in answers],
+        "origin_stored": stored,
+        "origin_authority": authority,
         "extensions": _extensions([one.get("extensions") for one in documents]),
     }
     return pa.table(columns, TEXTUAL)
 
 
-def _answer(raw: bytes | None) -> tuple[str | None, str | None]:
-    """Return interaction type and response of a statement that may answer a question."""
-    if raw is None:
-        return None, None
-    statement = parse_json(raw)
-    response = statement.get("result", {}).get("response")
-    kind = statement["object"].get("definition", {}).get("interactionType")
-    return kind, response if response is None else response[:LONGEST]
+def _answers(documents: Sequence[Document], verbs: pa.Array, types: pa.Array) -> dict[str, list[str | None]]:
+    """Return interaction types and responses, of the statements that may answer a question."""
+    kinds: list[str | None] = [None] * len(documents)
+    responses = list(kinds)
+    may_answer = pc.or_kleene(pc.equal(verbs, ANSWERED), pc.equal(types, INTERACTION)).fill_null(False)
+    for i in np.flatnonzero(may_answer).tolist():
+        statement = _parsed(documents[i]["raw"])
+        kinds[i] = statement["object"].get("definition", _NOTHING).get("interactionType")
+        response = statement.get("result", _NOTHING).get("response")
+        responses[i] = response if response is None else response[:LONGEST]
+    return {"interaction_type": kinds, "response": responses}
+
+
+def _parsed(raw: bytes) -> Any:
+    """Return a statement of which texts are wanted and no number, so that none need be read without loss."""
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:  # half of a surrogate pair, deep nesting
+        return parse_json(raw)
 
 
 def order_key(position_at: int, serial: int) -> bytes:
@@ -134,9 +149,11 @@ def _steady(value: Any) -> Any:
 
 def numbers_of(values: Sequence[Any]) -> tuple[pa.Array, Any]:
     """Return numbers as doubles, and of each in which of the three forms MongoDB holds it."""
-    absent = np.fromiter((value is None for value in values), bool, len(values))
-    double = np.fromiter((value.__class__ is float for value in values), bool, len(values))
-    plain = set(map(type, values)) <= {int, float, Int64, type(None)}
+    kinds = set(map(type, values))
+    if kinds <= {type(None)}:
+        return pa.nulls(len(values), pa.float64()), np.zeros(len(values), np.int32)
+    plain = kinds <= {int, float, Int64, type(None)}
+    absent, double = (_are(one, values, kinds) for one in (type(None), float))
     found = np.array([0 if value is None else value for value in values], np.float64 if plain else object)
     if not plain or (~double & (np.abs(found) >= _EXACT_INTEGER)).any():
         pairs = [_number(value) for value in values]
@@ -147,6 +164,13 @@ def numbers_of(values: Sequence[Any]) -> tuple[pa.Array, Any]:
         fine &= np.ldexp(found, _FINEST_BITS) % 1 == 0
     forms = np.where(double, np.where(fine, DOUBLE, INEXACT), np.where(absent, DOUBLE, WHOLE))
     return pa.array(found, mask=absent | ~np.isfinite(found)), forms.astype(np.int32)
+
+
+def _are(kind: type, values: Sequence[Any], kinds: set[type]) -> Any:
+    """Return which values are of a type, when it is known which types there are."""
+    if kind in kinds and len(kinds) > 1:
+        return np.fromiter((value.__class__ is kind for value in values), bool, len(values))
+    return np.full(len(values), kind in kinds)
 
 
 def _number(value: Any) -> tuple[float | None, int]:
@@ -197,16 +221,20 @@ def _extension(entry: Mapping[str, Any]) -> tuple[str, str, str, float | None, s
     return place, key, ("d", "i", "D")[form], found, None
 
 
-def _uuid_texts(values: Sequence[bytes | None]) -> pa.Array:
+def _sixteen(values: pa.Array) -> Any:
+    """Return the bytes of a column of which each value has sixteen or is null, one after the other."""
+    return values.buffers()[2] if len(values) > values.null_count else b""
+
+
+def _uuid_texts(values: pa.Array) -> pa.Array:
     """Return UUIDs of sixteen bytes as texts."""
-    there = [value for value in values if value is not None]
-    digits = np.frombuffer(b"".join(there).hex().encode(), np.uint8).reshape(len(there), 32)
-    texts = np.full((len(there), 36), ord("-"), np.uint8)
+    digits = np.frombuffer(bytes(_sixteen(values)).hex().encode(), np.uint8).reshape(-1, 32)
+    texts = np.full((len(digits), 36), ord("-"), np.uint8)
     for at, since, until in ((0, 0, 8), (9, 8, 12), (14, 12, 16), (19, 16, 20), (24, 20, 32)):
         texts[:, at : at + until - since] = digits[:, since:until]
-    offsets = pa.py_buffer(np.arange(len(there) + 1, dtype=np.int32) * 36)
-    found = pa.StringArray.from_buffers(len(there), offsets, pa.py_buffer(texts))
-    if len(there) == len(values):
+    offsets = pa.py_buffer(np.arange(len(digits) + 1, dtype=np.int32) * 36)
+    found = pa.StringArray.from_buffers(len(digits), offsets, pa.py_buffer(texts))
+    if not values.null_count:
         return found
-    absent = np.fromiter((value is None for value in values), bool, len(values))
-    return found.take(pa.array(np.cumsum(~absent) - 1, pa.int32(), mask=absent))
+    there = np.cumsum(values.is_valid()) - 1
+    return found.take(pa.array(there, pa.int32(), mask=values.is_null().to_numpy(zero_copy_only=False)))

@@ -18,6 +18,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
@@ -191,8 +192,9 @@ class LakeTable:
     ) -> None:
         """Put files in and take others out, and move positions, all in one commit."""
         now = int(time.time() * 1000)
-        table, sizes = self.delta, self._adds()
-        gone = [RemoveAction(path, True, now, sizes[path], {}) for path in removed]
+        table, leaving = self.delta, list(removed)
+        sizes = self._adds() if leaving else {}
+        gone = [RemoveAction(path, True, now, sizes[path], {}) for path in leaving]
         moved = [Transaction(name, at, now) for name, at in (positions or {}).items()]
         self.hold()
         table.create_write_transaction(
@@ -223,7 +225,10 @@ class LakeTable:
         """Yield the rows of a file for which the mask is true, in the order in which they lie."""
         with self.files.open_input_file(path) as source:
             for batch in pq.ParquetFile(source).iter_batches(GROUP_ROWS):
-                yield pa.Table.from_batches([batch]).filter(mask(batch)).cast(SCHEMAS[self.name])
+                wanted, table = mask(batch), pa.Table.from_batches([batch])
+                if not pc.all(wanted).as_py():  # most groups are kept whole
+                    table = table.filter(wanted)
+                yield table.cast(SCHEMAS[self.name])
 
     def forget(self) -> None:
         """Remove every file, partial file and log that the newest version does not need."""

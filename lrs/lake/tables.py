@@ -11,7 +11,7 @@ from typing import Final
 
 import pyarrow as pa
 
-LAYOUT: Final = "laurel layout 2"
+LAYOUT: Final = "laurel layout 3"
 STATEMENTS: Final = "statements"
 ACTORS: Final = "actors"
 ACTIVITIES: Final = "activities"

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pyarrow as pa
 from pymongo.database import Database
 
-from lrs.lake import reading, state
+from lrs.lake import feed, reading, state
 from lrs.lake.errors import LakeTaken
 from lrs.lake.filling import Filled, Filler, walked
 from lrs.lake.records import SOURCES
@@ -21,6 +21,7 @@ from lrs.lake.tables import ACTIVITIES, ACTIVITY_LISTS, ACTOR_COLUMNS, ACTORS, S
 
 Document = dict[str, Any]
 Months = dict[tuple[str, str], tuple[int, int]]
+LINGER: Final = 0.3  # seconds for which writes that have begun are waited for
 HELD_ROWS: Final = 10_000  # rows that are compared before the lease is renewed
 MANY_FILES: Final = 64  # small files after which they are sorted into large ones
 SORTED: Final = "sorted"  # the position that says how many rows there were when all were sorted
@@ -60,7 +61,7 @@ def keep(
         filler = Filler(db, url, lambda: not stopped() and state.renew(db, taken, now()))
         if not filler.is_built:
             return None
-        done = filler.follow(now)
+        done = filler.follow(now, LINGER)
         if paths := untidy(filler.statements):
             state.owe(db)
             compact(filler, paths)
@@ -169,7 +170,8 @@ def _everything(table: LakeTable) -> Iterator[pa.Table]:
 
 
 def _of_store(db: Database[Document], filler: Filler) -> Months:
-    rows = (row for documents in walked(db) for row in table_of(documents).to_pylist())
+    at = feed.present(db)
+    rows = (row for some in walked(db, 0, filler.walked, at) for row in table_of(some).to_pylist())
     return _added(_held(filler, rows))
 
 

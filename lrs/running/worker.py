@@ -47,6 +47,7 @@ from lrs.people.auto_enrolment import admit
 from lrs.people.privacy import retention, retention_work
 from lrs.running.backpressure import Backpressure
 from lrs.running.clock import clock_faults
+from lrs.running.lake_keeper import LakeKeeper
 from lrs.running.news import Heard, News
 from lrs.xapi.consistent_through import bells_path, board, board_path
 from rules.catalogue.store import cache_of
@@ -84,9 +85,11 @@ class WorkerServices:
     backpressure: Backpressure = field(default_factory=Backpressure)
     news: News = field(default_factory=News)
     disk: Disk = field(init=False)
+    lake: LakeKeeper = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "disk", Disk(self.settings, self.db))
+        object.__setattr__(self, "lake", LakeKeeper(self.settings, self.db))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +212,8 @@ def keep_lake(services: WorkerServices) -> None:
     """Let the lake follow the store, while nothing more urgent waits."""
     if not services.settings.lake_url or services.backpressure.consequences_wait():
         return
-    from lrs.lake import tending  # noqa: PLC0415 -- the libraries are optional, and cost 100 MB
-
-    tending.keep(services.db, services.settings.lake_url, services.now, services.stop.is_set)
+    if not services.lake.round(services.now(), services.stop.is_set):
+        services.news.note()  # so that it is looked again
 
 
 JOBS: list[Job] = [
@@ -276,6 +278,7 @@ def run(settings: Settings) -> None:
             thread.join()
         scheduler.shutdown()
         services.webhooks.close()
+        services.lake.close()
         db.client.close()
         if told is not None:
             told.close()

@@ -13,7 +13,7 @@ from generate import ACTIVITIES, COURSES, LANGUAGES, ORGS, PLATFORMS, VERBS, act
 
 from lrs.foundation.context import utc_now
 from lrs.lake import tending
-from lrs.lake.filling import BUILT, COPIED, Filler
+from lrs.lake.filling import BUILT, WALKED, Filler
 from lrs.lake.tables import ACTIVITIES as TEXTS_OF_ACTIVITIES
 from lrs.lake.tables import ACTORS, SCHEMAS, STATEMENTS
 from rules.engine.identity import new_person, person_id
@@ -42,8 +42,11 @@ def fill(db: Any, url: str, count: int) -> Filler:
     courses = [f"https://lms.example/courses/c{i:02d}" for i in range(COURSES)]
     units = [activity_id(i) for i in range(ACTIVITIES)]
     filler.words(TEXTS_OF_ACTIVITIES).learn([*courses, *units])
+    for name in (ACTORS, TEXTS_OF_ACTIVITIES):
+        filler.words(name).settle()
     for rows in _batches(filler, count, began, courses, units):
-        filler.statements.commit(filler.statements.write([rows]), positions={COPIED: 0})
+        walked = max(rows["position_at"].to_pylist()[-1000:]) + MICROSECONDS
+        filler.statements.commit(filler.statements.write([rows]), positions={WALKED: walked})
     filler.records.copy()
     filler.statements.commit([], positions={BUILT: 1})
     filler.follow(utc_now)

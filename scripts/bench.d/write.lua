@@ -1,5 +1,5 @@
 -- Writes: KIND = post (batches of SIZE), put (single, client ids), repeated (known ids), multipart, empty.
--- AUTHS holds one Authorization value per line; requests take them in turn.
+-- AUTHS holds one Authorization value per line; requests take them in turn. PACE: milliseconds before each request.
 package.path = os.getenv("BENCH_FOLDER") .. "/?.lua;" .. package.path
 local S = require("statements")
 local kind, size = os.getenv("KIND") or "post", tonumber(os.getenv("SIZE") or "1")
@@ -67,5 +67,9 @@ function request()
     return wrk.format("PUT", wrk.path .. "?statementId=" .. id, header, one(id))
   end
   return wrk.format("POST", nil, header, bodies[kind]())
+end
+if os.getenv("PACE") then
+  local pace = tonumber(os.getenv("PACE"))
+  function delay() return pace end
 end
 function done(summary, latency) S.report(summary, latency, size) end

@@ -159,6 +159,7 @@ def found(
         )
         left = tour_commands.run_all(tour, folder)
         tour.settle()
+        tour.worker.lake.close()
         unheard = mongo_client[name]
         fill(unheard)
         yield Found(unheard, ear, tour.left_out(), left, silent)

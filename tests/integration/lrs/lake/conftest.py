@@ -17,7 +17,14 @@ pytest.importorskip("duckdb")
 
 from lake_years import Years, fill
 
+from lrs.lake import tending
 from lrs.lake.filling import Filler
+
+
+@pytest.fixture(autouse=True)
+def _no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for no writer: what comes late is right all the same."""
+    monkeypatch.setattr(tending, "LINGER", 0.0)
 
 
 @pytest.fixture

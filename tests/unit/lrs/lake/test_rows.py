@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 pytest.importorskip("pyarrow")
 
+import pyarrow as pa
+
 from lrs.lake.rows import DOUBLE, INEXACT, WHOLE, _extensions, _number, _uuid_texts, numbers_of
 
 whole = st.integers(-(2**63), 2**63 - 1)
@@ -48,7 +50,7 @@ def test_the_form_of_a_number(value: Any, expected: Any) -> None:
 
 @given(st.lists(st.none() | st.uuids()))
 def test_uuids_are_told_as_text(values: list[uuid.UUID | None]) -> None:
-    found = _uuid_texts([None if one is None else one.bytes for one in values])
+    found = _uuid_texts(pa.array([None if one is None else one.bytes for one in values], pa.binary()))
     assert found.to_pylist() == [None if one is None else str(one) for one in values]
 
 
