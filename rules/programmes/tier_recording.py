@@ -97,7 +97,7 @@ def record(
 ) -> None:
     """Append the tier facts and events that are new, and replace the view where it differs."""
     view = view_of(programme, organization, timeline)
-    known = db.tiers.find_one({"_id": view["_id"]})
+    known = db.tiers.find_one({"_id": view["_id"]}, {"digest": 1})
     rows, events = new_facts(db, rules, programme, organization, timeline, now=now)
     if not rows and known is not None and known["digest"] == view["digest"]:
         return

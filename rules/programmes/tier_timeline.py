@@ -21,14 +21,15 @@ from rules.evidence.history import BEGINNING
 from rules.language.demands import Holding
 from rules.language.model import PartnerTiers
 from rules.programmes.tiers import (
-    Reached,
     Standing,
     TierCheck,
+    check_tier,
     counted_states,
     fits,
     holdings_of,
+    lowest,
+    may_be_met,
     people_looked_at,
-    reached_by,
 )
 
 
@@ -197,7 +198,7 @@ class _Replay:
         programme = self._programme(at)
         if programme is None or not any(span.covers(at) for span in self.agreements):
             return TierSegment(at, None, None)
-        now = self._roster(programme, at).reached()
+        now = self._roster(programme, at)
         if last.tier is not None and last.tier not in programme.order:
             return _held(programme, now, at, now.tier)
         held = last.tier or programme.order[0]
@@ -210,7 +211,8 @@ class _Replay:
         falls_at = last.falls_at or clock_end(programme, at)
         if at >= falls_at:
             return _held(programme, now, at, now.tier)
-        unmet = tuple(c for c in now.checks[: rank(held) + 1] if not c.met)
+        checks = [now.check(tier) for tier in programme.order[: rank(held) + 1]]
+        unmet = tuple(c for c in checks if not c.met)
         return TierSegment(at, held, now.tier, programme.version, falls_at, unmet)
 
 
@@ -235,19 +237,40 @@ class _Roster:
         self._fitting: dict[int, int] = {}
         self._holders: list[Counter[str]] = [Counter() for _ in self._places]
         self._sorted: list[list[str]] = [[] for _ in self._places]
-        self._looked_at = people_looked_at(programme)
-        self._reached: Reached | None = None
+        # for each holding the tiers that ask for it, and how far down the list their checks look
+        self._asking: list[list[tuple[str, int | None]]] = [[] for _ in self._places]
+        for tier in programme.order[1:]:
+            for holding, looked_at in people_looked_at(programme, tier).items():
+                self._asking[self._places[holding]].append((tier, looked_at))
+        self._checks = {programme.order[0]: lowest(programme)}
+        self._tier: str | None = None
 
     def instants(self) -> Iterator[dt.datetime]:
         """Yield the instants at which somebody begins or ceases to fit a demand."""
         for at, _, _ in self._changes:
             yield at
 
-    def reached(self) -> Reached:
-        """Return the tier that these people reach; matched anew only where that can say something else."""
-        if self._reached is None:
-            self._reached = reached_by(self._programme, self)
-        return self._reached
+    @property
+    def tier(self) -> str:
+        """The tier that these people reach; matched anew only where that can say something else."""
+        if self._tier is None:
+            self._tier = self._programme.order[0]
+            for name in self._programme.order[1:]:
+                if not self._is_met(name):
+                    break
+                self._tier = name
+        return self._tier
+
+    def _is_met(self, tier: str) -> bool:
+        if tier not in self._checks and not may_be_met(tier, self._programme, self):
+            return False
+        return self.check(tier).met
+
+    def check(self, tier: str) -> TierCheck:
+        """Return the check of one tier."""
+        if tier not in self._checks:
+            self._checks[tier] = check_tier(tier, self._programme, self)
+        return self._checks[tier]
 
     def advance(self, at: dt.datetime) -> None:
         """Go on to an instant, not before the one reached so far (cert#5-1)."""
@@ -273,8 +296,10 @@ class _Roster:
             is_listed = at < len(people) and people[at] == person
             if is_listed != (count[person] > 0):
                 people[at : at + is_listed] = [] if is_listed else [person]
-                if self._looked_at is None or at < self._looked_at:
-                    self._reached = None
+                for tier, looked_at in self._asking[place]:
+                    if looked_at is None or at < looked_at:
+                        self._checks.pop(tier, None)
+                        self._tier = None
 
     def _fitting_over_time(self, member: Member) -> Iterator[tuple[dt.datetime, int]]:
         """Yield when it changes which of the holdings a person has while affiliated, and what it is then."""
@@ -309,7 +334,7 @@ def _boundaries(spans: Iterable[Span]) -> Iterator[dt.datetime]:
             yield span.until_at
 
 
-def _held(programme: PartnerTiers, now: Reached, at: dt.datetime, tier: str) -> TierSegment:
+def _held(programme: PartnerTiers, now: _Roster, at: dt.datetime, tier: str) -> TierSegment:
     return TierSegment(at, tier, now.tier, programme.version, matched=now.check(tier).matched)
 
 

@@ -9,7 +9,6 @@ Under `many` each demand counts distinct people on its own.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, product
@@ -97,19 +96,27 @@ class Eligible(Protocol):
 
 def reached(programme: PartnerTiers, people: People) -> Reached:
     """Return the highest tier whose demands, with those of all lower tiers, these people meet (cert#5-3)."""
-    return reached_by(programme, _Eligible(programme, people))
-
-
-def reached_by(programme: PartnerTiers, eligible: Eligible) -> Reached:
-    """Do what `reached` does, for people whose eligibility is already known."""
-    higher = (check_tier(name, programme, eligible) for name in programme.order[1:])
-    checks = [TierCheck(programme.order[0], met=True), *higher]
+    eligible = _Eligible(programme, people)
+    checks = [lowest(programme), *(check_tier(name, programme, eligible) for name in programme.order[1:])]
     highest = checks[0].tier
     for check in checks[1:]:
         if not check.met:
             break
         highest = check.tier
     return Reached(highest, tuple(checks))
+
+
+def lowest(programme: PartnerTiers) -> TierCheck:
+    """Return the check of the lowest tier, which everybody reaches."""
+    return TierCheck(programme.order[0], met=True)
+
+
+def may_be_met(tier: str, programme: PartnerTiers, eligible: Eligible) -> bool:
+    """Tell whether there are people enough for each demand of a choice on its own, whoever fills which."""
+    return any(
+        all(len(eligible.of(demand.holding)) >= demand.at_least for demand in choice)
+        for choice in islice(choices(programme.tiers[tier]), CHOICES)
+    )
 
 
 def check_tier(name: str, programme: PartnerTiers, eligible: Eligible) -> TierCheck:
@@ -186,16 +193,16 @@ def holdings_of(programme: PartnerTiers) -> tuple[Holding, ...]:
     return tuple(dict.fromkeys(one.holding for one in every if isinstance(one, PeopleHolding)))
 
 
-def people_looked_at(programme: PartnerTiers) -> int | None:
-    """Return how many people from the start of each list a check can depend on; None where on all of them.
+def people_looked_at(programme: PartnerTiers, tier: str) -> dict[Holding, int | None]:
+    """Return how many people from the start of each list the check of a tier can depend on; None for all.
 
     Under `one_requirement` there are never more people taken than slots, so of as many people as there are
     slots one is free, or the list is at its end (`_fill`, `_augment`).
     """
-    if programme.one_person_fills != "one_requirement":
-        return None
-    every = (choice for demand in programme.tiers.values() for choice in islice(choices(demand), CHOICES))
-    return max((sum(demand.at_least for demand in choice) for choice in every), default=0)
+    every = list(islice(choices(programme.tiers[tier]), CHOICES))
+    slots = max((sum(demand.at_least for demand in choice) for choice in every), default=0)
+    bound = slots if programme.one_person_fills == "one_requirement" else None
+    return {demand.holding: bound for choice in every for demand in choice}
 
 
 def _count(demands: Sequence[PeopleHolding], eligible: Eligible) -> list[Sequence[str]]:
@@ -206,40 +213,40 @@ def _count(demands: Sequence[PeopleHolding], eligible: Eligible) -> list[Sequenc
 def _fill(demands: Sequence[PeopleHolding], eligible: Eligible) -> list[Sequence[str]]:
     """Return a largest matching of people to the slots of the demands (`one_requirement`)."""
     candidates = [eligible.of(demand.holding) for demand in demands]
+    unseen = [iter(people) for people in candidates]  # who was taken stays taken: none is looked at twice
     taken: dict[str, int] = {}
     for index, demand in enumerate(demands):
-        unseen = iter(candidates[index])  # who was taken before stays taken: none is looked at twice
-        for _ in range(demand.at_least):
-            person = _next_free(unseen, taken)
-            if person is not None:
+        left = demand.at_least
+        for person in unseen[index] if left else ():
+            if person not in taken:
                 taken[person] = index
-            elif not _augment(index, candidates, taken):
-                break
+                left -= 1
+                if left == 0:
+                    break
+        while left > 0 and _augment(index, candidates, unseen, taken):
+            left -= 1
     filled: list[list[str]] = [[] for _ in demands]
     for person in sorted(taken):
         filled[taken[person]].append(person)
     return [*filled]
 
 
-def _next_free(unseen: Iterator[str], taken: Mapping[str, int]) -> str | None:
-    for person in unseen:
-        if person not in taken:
-            return person
-    return None
-
-
-def _augment(start: int, candidates: Sequence[Sequence[str]], taken: dict[str, int]) -> bool:
+def _augment(
+    start: int, candidates: Sequence[Sequence[str]], unseen: Sequence[Iterator[str]], taken: dict[str, int]
+) -> bool:
     """Give one more person to a demand, moving others between demands where that helps: a shortest path."""
     came_by: dict[int, tuple[str, int]] = {}
-    queue = deque([start])
+    queue = [start]
     visited = {start}
-    while queue:
-        demand = queue.popleft()
-        for person in candidates[demand]:
-            owner = taken.get(person)
-            if owner is None:
+    for demand in queue:
+        for person in unseen[demand]:
+            if person not in taken:
                 _move(person, demand, came_by, taken)
                 return True
+        for person in candidates[demand]:
+            if len(visited) == len(candidates):
+                break
+            owner = taken[person]
             if owner not in visited:
                 visited.add(owner)
                 came_by[owner] = (person, demand)
