@@ -16,7 +16,7 @@ from typing import Any, Final
 from apscheduler.schedulers.background import BackgroundScheduler
 from pymongo.database import Database
 
-from lrs.analysis import saved
+from lrs.analysis.questions import saved
 from lrs.console.organizations import holders
 from lrs.content.attempts import sending
 from lrs.content.cmi5.sessions import abandon_silent
@@ -116,9 +116,14 @@ def recheck_recognised(services: WorkerServices) -> None:
 
 
 def run_saved_queries(services: WorkerServices) -> None:
-    """Run the saved queries whose time has come."""
+    """Run the saved queries whose time has come; mail answers, and figures that passed a bound."""
     db, now = services.db, services.now()
-    saved.run_due(db, now, tell=lambda one, result: answered_questions.tell(db, one, result, now))
+
+    def tell(question: Document, result: Document) -> None:
+        answered_questions.tell(db, question, result, now)
+        answered_questions.tell_alerts(db, question, result, now)
+
+    saved.run_due(db, now, tell=tell)
 
 
 def deliver_events(services: WorkerServices) -> None:
@@ -186,12 +191,13 @@ def end_silent_content(services: WorkerServices) -> None:
 
 def apply_retention(services: WorkerServices) -> None:
     """Plan what is automatic, and carry out what was applied, while nothing more urgent waits."""
+
+    def stopped() -> bool:
+        return services.backpressure.consequences_wait() or services.stop.is_set()
+
     retention.apply_automatic(services.db, services.now())
-    retention_work.run(
-        services.db,
-        services.now,
-        lambda: services.backpressure.consequences_wait() or services.stop.is_set(),
-    )
+    retention.count_left(services.db, services.now, stopped)
+    retention_work.run(services.db, services.now, stopped)
 
 
 def count_engagement(services: WorkerServices) -> None:

@@ -26,7 +26,7 @@ from run import Figures, Run
 from stand import ROOT, Web
 
 from lrs.access import organizations, sessions, users
-from lrs.analysis import dashboards, saved
+from lrs.analysis.questions import dashboards, saved
 from lrs.analysis.readable_stores import whole_scope
 from lrs.engagement import leaderboards, next_steps
 from lrs.foundation.audit import Editor

@@ -17,7 +17,7 @@ from served_pages import AXE, TAGS, served
 from worker_rounds import until_quiet
 
 from lrs.access import sessions
-from lrs.analysis import dashboards, saved
+from lrs.analysis.questions import dashboards, saved
 from lrs.analysis.readable_stores import whole_scope
 from lrs.running import worker
 from rules.publication.plans import make_plan
