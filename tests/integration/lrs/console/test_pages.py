@@ -113,6 +113,25 @@ def test_somebody_is_found_by_a_part_of_the_name_or_the_beginning_of_the_address
     }
 
 
+def test_the_search_finds_pages_and_actions_that_somebody_may_open(world: World) -> None:
+    def places(browser: Browser, words: str, language: str = "en") -> list[str]:
+        browser.client.set_cookie("laurel-language", language, domain="localhost")
+        found = browser.open("/console/search.json", query_string={"q": words}).json["items"]
+        return [one["path"] for one in found if one["kind"] in {"Action", "Page", "Aktion", "Seite"}]
+
+    assert places(world.ada, "polic") == ["/console/settings/policies"]
+    assert places(world.ada, "RULE new") == ["/console/rules/new", "/console/rules/recipes"]
+    assert places(world.ada, "webhook") == ["/console/webhooks#new", "/console/webhooks"]
+    assert places(world.pat, "rule") == [], "the vendor's"
+    assert places(world.ann, "client") == [], "asks for another scope"
+    assert len(places(world.ada, "")) == 16, "without words: what one can do, and the pages"
+    assert places(world.pat, "client") == ["/console/clients#new", "/console/clients"]
+    page = world.ada.open("/console/search?q=policies").text
+    assert 'href="/console/settings/policies"' in page, "also without scripts"
+    for one in places(world.ada, ""):
+        assert world.ada.open(one.partition("#")[0]).status_code == 200, one
+
+
 def test_the_catalogue_counts_holders_of_the_people_whom_somebody_sees(world: World) -> None:
     def held(browser: Browser) -> dict[str, int]:
         rows = browser.open("/console/certifications.json").json["items"]
