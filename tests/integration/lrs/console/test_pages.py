@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import re
@@ -383,3 +384,20 @@ def test_what_ends_says_when_its_people_are_reminded(world: World) -> None:
     )
     assert notice is not None
     assert one["planned_at"] <= one["expires"] + "T23"
+
+
+def test_every_ready_report_has_a_picture_its_rows_and_four_files(world: World) -> None:
+    listed = world.ada.open("/console/reports").text
+    names = sorted(set(re.findall(r'href="/console/reports/([a-z-]+)"', listed)))
+    assert len(names) > 12
+    drawn = set()
+    for name in names:
+        page = world.ada.open(f"/console/reports/{name}").text
+        drawn |= {name} if "<svg" in page or 'class="heat' in page else set()
+        assert ("Nothing to show" in page) == (name not in drawn), name
+        for path in re.findall(rf'href="([^"]*/reports/{name}[^"]*(?:csv|json|svg|png)[^"]*)"', page):
+            assert world.ada.open(html.unescape(path)).status_code == 200, path
+    assert set(names) - drawn <= {"recall"}, "the example asks nobody again"
+    due = world.ada.open("/console/reports/due").text
+    assert "in_progress" not in due, "states in words"
+    assert "in_progress" in world.ada.open("/console/reports/due.csv").text
