@@ -27,7 +27,7 @@ from lrs.credentials.public import branding
 from lrs.credentials.recognising import store as recognitions
 from lrs.credentials.wallets import offers as wallet_offers
 from lrs.engagement import recall
-from lrs.foundation import audit
+from lrs.foundation import audit, figures
 from lrs.foundation.database import Document
 from lrs.instruction import bookings, calendars, rubrics
 from lrs.instruction import sessions as training_sessions
@@ -65,6 +65,7 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     lti_logins.INDEXES,
     lti_grades.INDEXES,
     audit.INDEXES,
+    figures.INDEXES,
     affiliations.INDEXES,
     excuses.INDEXES,
     records.INDEXES,

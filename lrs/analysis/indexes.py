@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from lrs.analysis import dashboards
+from lrs.analysis.questions import dashboards
 
 INDEXES: dict[str, list[IndexModel]] = {
     **dashboards.INDEXES,

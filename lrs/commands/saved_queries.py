@@ -13,7 +13,7 @@ import click
 from bson import json_util
 
 from lrs.access.organizations import VENDOR
-from lrs.analysis import saved
+from lrs.analysis.questions import saved
 from lrs.analysis.run import Answer
 from lrs.commands import json_option, print_rows, with_services
 from lrs.commands.answers import print_answer, read_question, scope_from

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from lrs.words.reader import mark
+from lrs.words.reader import mark, t
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,27 @@ MENU: Final[tuple[Group, ...]] = (
 )
 
 
+ACTIONS: Final[tuple[Entry, ...]] = (
+    Entry(mark("New rule"), "/console/rules/new", ("rules",), vendor=True),
+    Entry(mark("New rule from a recipe"), "/console/rules/recipes", ("rules",), vendor=True),
+    Entry(mark("New assignment"), "/console/rules/new-assignment", ("rules",), vendor=True),
+    Entry(mark("Ask a question"), "/console/ask", ("analytics",)),
+    Entry(mark("Upload statements"), "/console/statements/upload", ("statements/write",), vendor=True),
+    Entry(mark("Upload content"), "/console/content#new", ("content/write",)),
+    Entry(mark("Decide about many people"), "/console/decisions", ("people", "rules"), vendor=True),
+    Entry(mark("Invite an administrator"), "/console/users#new", ("orgs",)),
+    Entry(mark("Make a client"), "/console/clients#new", ("orgs",)),
+    Entry(mark("Make a launch link"), "/console/launches#new", ("statements/write",)),
+    Entry(mark("Add a webhook"), "/console/webhooks#new", ("orgs",)),
+    Entry(mark("Words of notices"), "/console/settings/notices", ("orgs",), vendor=True),
+    Entry(mark("Policies and retention"), "/console/settings/policies", ("orgs",)),
+    Entry(mark("My account and passkeys"), "/console/account", ()),
+    Entry(mark("My second factor"), "/console/second-factor", ()),
+    Entry(mark("My certifications"), "/me", ()),
+)
+"""What somebody does rather than looks at: found by its words, like the pages of the menu."""
+
+
 def is_here(path: str, entry: Entry) -> bool:
     """Tell whether a page belongs to an entry: it is its page, or lies below."""
     return path == entry.path or (entry.path != "/console" and path.startswith(f"{entry.path}/"))
@@ -80,6 +101,22 @@ def is_here(path: str, entry: Entry) -> bool:
 def shown(may: Callable[..., bool], *, of_vendor: bool) -> Iterator[Group]:
     """Yield the groups with the entries that somebody may open; a group without any is left out."""
     for title, entries in MENU:
-        open_to = tuple(one for one in entries if may(*one.scopes) and (of_vendor or not one.vendor))
+        open_to = tuple(one for one in entries if opens(one, may, of_vendor=of_vendor))
         if open_to:
             yield title, open_to
+
+
+def opens(entry: Entry, may: Callable[..., bool], *, of_vendor: bool) -> bool:
+    """Tell whether somebody may open an entry."""
+    return may(*entry.scopes) and (of_vendor or not entry.vendor)
+
+
+def fitting(
+    words: str, entries: Iterable[Entry], may: Callable[..., bool], *, of_vendor: bool
+) -> Iterator[Entry]:
+    """Yield the entries that somebody may open and whose name, in the reader's language, has these words."""
+    wanted = words.casefold().split()
+    for one in entries:
+        name = t(one.name).casefold()
+        if all(word in name for word in wanted) and opens(one, may, of_vendor=of_vendor):
+            yield one

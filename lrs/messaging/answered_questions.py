@@ -1,4 +1,4 @@
-"""Scheduled answers of saved questions by mail: to users who asked for it, as long as they may read them.
+"""Scheduled answers of saved questions by mail, and alerts of their figures: to users who may read them.
 
 A mail names the question, how many rows its answer has, and the first of them where they tell of no person:
 a mail is out of reach of an erasure. Everything else is behind its link.
@@ -16,10 +16,12 @@ from pymongo.database import Database
 
 from lrs.access.organizations import VENDOR
 from lrs.access.users import ROLES
+from lrs.analysis.questions import alerts
 from lrs.messaging.mail_queue import is_unsubscribed, queue
 
 Document = dict[str, Any]
 KIND: Final = "question"
+ALERT: Final = "alert"
 ROWS: Final = 15
 OF_NOBODY: Final = frozenset({
     "org", "verb", "object.id", "activity_type", "success", "completion", "platform", "language", "stored",
@@ -34,18 +36,64 @@ def tell(db: Database[Document], saved: Document, result: Mapping[str, Any], now
     """Queue the answer for each reader, once for each time the schedule names; return how many."""
     mails = []
     for reader in saved.get("readers", ()):
-        user = db.users.find_one({"_id": reader["user"], "disabled_at": None})
-        if user is None or not may_read(user, saved) or is_unsubscribed(db, user["email"], KIND):
-            continue
-        told = f"{KIND}|{saved['_id']}|{saved['next_at'].isoformat()}|{user['_id']}"
-        key = hashlib.sha256(told.encode()).hexdigest()[:32]
-        mails.append({
-            "_id": key, "org": VENDOR, "notice": key, "to": user["email"], "name": user.get("name"),
-            "language": reader["language"], "template": KIND, "person": None, "state": "waiting",
-            "due_at": now, "tries": 0, "leased_until": now, "values": values_of(saved, result),
-        })  # fmt: skip
+        user = reader_of(db, saved, reader["user"], KIND)
+        if user is not None:
+            told = f"{KIND}|{saved['_id']}|{saved['next_at'].isoformat()}|{user['_id']}"
+            mails.append(mail_to(user, (KIND, reader["language"]), told, values_of(saved, result), now))
     queue(db, mails)
     return len(mails)
+
+
+def tell_alerts(db: Database[Document], saved: Document, result: Mapping[str, Any], now: dt.datetime) -> int:
+    """Queue a mail for each alert that an answer concerns, once for each answer; return how many.
+
+    What is beyond its bound is noted after the mail is queued: where a worker dies between, it comes again.
+    """
+    told = 0
+    for passed in alerts.judge(saved, result):
+        template = f"{ALERT}.{passed.kind}"
+        user = reader_of(db, saved, passed.alert["user"], template) if passed.kind else None
+        if user is not None:
+            named = f"{passed.alert['id']}|{passed.kind}|{saved['next_at'].isoformat()}"
+            values = _values_of_alert(saved, result, passed)
+            queue(db, [mail_to(user, (template, passed.alert["language"]), named, values, now)])
+            told += 1
+        alerts.note(db, saved, passed)
+    return told
+
+
+def _values_of_alert(saved: Document, result: Mapping[str, Any], passed: alerts.Passed) -> dict[str, str]:
+    shown = [*map(line, passed.rows[:ROWS])] if tells_of_nobody(json_util.loads(saved["expression"])) else []
+    if len(passed.rows) > len(shown) > 0:
+        shown.append("…")
+    bound = passed.alert["bound"]
+    return {
+        "question": saved["name"], "figure": passed.alert["measure"].replace("_", " "),
+        "bound": cell(int(bound) if bound == int(bound) else bound), "count": str(len(passed.rows)),
+        "at": f"{result['at']:%Y-%m-%d %H:%M} UTC", "rows": "\n".join(shown),
+        "link": f"/console/questions/{saved['_id']}",
+    }  # fmt: skip
+
+
+def reader_of(db: Database[Document], saved: Document, user_id: str, kind: str) -> Document | None:
+    """Return a user who may read the answers of a question and did not refuse mails of a kind."""
+    user = db.users.find_one({"_id": user_id, "disabled_at": None})
+    if user is None or not may_read(user, saved) or is_unsubscribed(db, user["email"], kind):
+        return None
+    return user
+
+
+def mail_to(
+    user: Mapping[str, Any], words: tuple[str, str], told: str, values: dict[str, str], now: dt.datetime
+) -> Document:
+    """Return a mail to a user in words (template, language); what `told` names is told once."""
+    template, language = words
+    key = hashlib.sha256(told.encode()).hexdigest()[:32]
+    return {
+        "_id": key, "org": VENDOR, "notice": key, "to": user["email"], "name": user.get("name"),
+        "language": language, "template": template, "person": None, "state": "waiting",
+        "due_at": now, "tries": 0, "leased_until": now, "values": values,
+    }  # fmt: skip
 
 
 def may_read(user: Mapping[str, Any], saved: Mapping[str, Any]) -> bool:

@@ -34,7 +34,7 @@ LANGUAGES: Final = tuple(
 # Reminders may be refused; what ends or stops a certification is told in any case.
 REMINDERS: Final = frozenset({
     "before_expiry", "before_due", "after_due", "award.renewal_open", "award.grace", "digest", "tier.at_risk",
-    "reminder", "question", "recall",
+    "reminder", "question", "recall", "alert.above", "alert.below", "alert.over",
 })  # fmt: skip
 DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 DAYS: Final = frozenset({"expires", "due", "falls_at"})
@@ -48,6 +48,7 @@ EXAMPLE: Final[Mapping[str, str]] = {
     "tier": "gold", "previous_tier": "silver", "falls_to": "silver", "falls_at": "2027-04-10",
     "programme": "Acme Partners", "missing": "technical 2 of 3",
     "question": "Passed exams at North", "at": "2026-11-30 05:00 UTC", "rows": "north · 12\nsouth · 9",
+    "figure": "count", "bound": "10",
     "session": "Lab day", "when": "4 December 2026, 10:00\N{EN DASH}12:00 (Europe/Berlin)",
     "place": "Berlin, room 4",
     "count": "3", "event": "award.corrected", "link": "/registry",

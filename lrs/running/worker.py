@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle, islice
-from typing import Final
+from typing import Any, Final
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from pymongo.database import Database
 
-from lrs.analysis import saved
+from lrs.analysis.questions import saved
+from lrs.console.organizations import holders
 from lrs.content.attempts import sending
 from lrs.content.cmi5.sessions import abandon_silent
 from lrs.content.library import housekeeping, intake
@@ -24,14 +25,16 @@ from lrs.content.library.intake import Intake
 from lrs.content.lti import grades as lti_grades
 from lrs.content.player import silence
 from lrs.credentials import issuer
+from lrs.credentials.public import registry_listing
 from lrs.credentials.recognising.rechecking import recheck
 from lrs.engagement import leaderboards, next_steps, reminders
 from lrs.fast_path.processes import collect_rarely
 from lrs.foundation.bell import listening
-from lrs.foundation.context import utc_now
+from lrs.foundation.context import Services, utc_now
 from lrs.foundation.database import Document, connect
 from lrs.foundation.disk import Disk
 from lrs.foundation.fetching import Fetcher
+from lrs.foundation.figures import Figures
 from lrs.foundation.mail import mailer
 from lrs.foundation.settings import Settings
 from lrs.foundation.watching import telemetry
@@ -86,8 +89,10 @@ class WorkerServices:
     news: News = field(default_factory=News)
     disk: Disk = field(init=False)
     lake: LakeKeeper = field(init=False)
+    pages: Services = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "pages", Services(self.settings, self.db, self.now))
         object.__setattr__(self, "disk", Disk(self.settings, self.db))
         object.__setattr__(self, "lake", LakeKeeper(self.settings, self.db))
 
@@ -115,9 +120,14 @@ def recheck_recognised(services: WorkerServices) -> None:
 
 
 def run_saved_queries(services: WorkerServices) -> None:
-    """Run the saved queries whose time has come."""
+    """Run the saved queries whose time has come; mail answers, and figures that passed a bound."""
     db, now = services.db, services.now()
-    saved.run_due(db, now, tell=lambda one, result: answered_questions.tell(db, one, result, now))
+
+    def tell(question: Document, result: Document) -> None:
+        answered_questions.tell(db, question, result, now)
+        answered_questions.tell_alerts(db, question, result, now)
+
+    saved.run_due(db, now, tell=tell)
 
 
 def deliver_events(services: WorkerServices) -> None:
@@ -185,12 +195,13 @@ def end_silent_content(services: WorkerServices) -> None:
 
 def apply_retention(services: WorkerServices) -> None:
     """Plan what is automatic, and carry out what was applied, while nothing more urgent waits."""
+
+    def stopped() -> bool:
+        return services.backpressure.consequences_wait() or services.stop.is_set()
+
     retention.apply_automatic(services.db, services.now())
-    retention_work.run(
-        services.db,
-        services.now,
-        lambda: services.backpressure.consequences_wait() or services.stop.is_set(),
-    )
+    retention.count_left(services.db, services.now, stopped)
+    retention_work.run(services.db, services.now, stopped)
 
 
 def count_engagement(services: WorkerServices) -> None:
@@ -208,6 +219,14 @@ def fill_seats(services: WorkerServices) -> None:
     bookings.fill(services.db, services.now())
 
 
+def keep_figures(services: WorkerServices) -> None:
+    """Make the figures over everybody that pages show, where they are many, so that no page waits for it."""
+    if services.backpressure.consequences_wait():
+        return
+    for part in FIGURES:
+        services.pages.part(part).keep()
+
+
 def keep_lake(services: WorkerServices) -> None:
     """Let the lake follow the store, while nothing more urgent waits."""
     if not services.settings.lake_url or services.backpressure.consequences_wait():
@@ -216,6 +235,9 @@ def keep_lake(services: WorkerServices) -> None:
         services.news.note()  # so that it is looked again
 
 
+FIGURES: Final[tuple[Callable[[Services], Figures[Any]], ...]] = (
+    holders.counted, holders.ends_of_all, registry_listing.listed_partners,
+)  # fmt: skip
 JOBS: list[Job] = [
     Job("content", read_content, dt.timedelta(seconds=1)),
     Job("content files", sweep_content, dt.timedelta(hours=1)),
@@ -232,6 +254,7 @@ JOBS: list[Job] = [
     Job("retention", apply_retention, dt.timedelta(seconds=10)),
     Job("engagement", count_engagement, dt.timedelta(seconds=60)),
     Job("seats", fill_seats, dt.timedelta(seconds=30)),
+    Job("figures", keep_figures, dt.timedelta(seconds=30)),
     Job("lake", keep_lake, dt.timedelta(seconds=3)),
     Job("migrations", migrate, dt.timedelta(seconds=10)),
 ]

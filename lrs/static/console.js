@@ -3,13 +3,16 @@
 
 const search = document.getElementById("search");
 
-// `/` goes to the search field, unless somebody is typing.
+// `/` goes to the search field, unless somebody is typing; Ctrl K (or Command K) goes there in any case.
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
-  if (event.key === "/" && !typing && search && !event.ctrlKey && !event.metaKey && !event.altKey) {
+  const slash = event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey;
+  const palette = event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
+  if (search && (slash || palette)) {
     event.preventDefault();
     search.focus();
     search.select();
+    if (palette) search.dispatchEvent(new Event("input"));
   }
   if (event.key === "Escape") {
     document.querySelector(".hits")?.remove();
@@ -53,7 +56,7 @@ if (search) {
   search.addEventListener("input", () => {
     clearTimeout(waiting);
     const words = (latest = search.value.trim());
-    if (words.length < 2) return showHits(search.form, []);
+    if (words.length === 1) return showHits(search.form, []);
     waiting = setTimeout(async () => {
       const answer = await fetch(`/console/search.json?q=${encodeURIComponent(words)}`);
       if (answer.ok && words === latest) showHits(search.form, (await answer.json()).items);
@@ -96,6 +99,9 @@ for (const form of document.querySelectorAll("form.find[role=search]")) {
     if (event.target.matches("select")) form.requestSubmit();
   });
 }
+
+// An action of the palette leads to a form that lies folded.
+if (location.hash === "#new") document.getElementById("new")?.setAttribute("open", "");
 
 // The entry of the menu that is open stands in sight, also where the menu is a strip.
 document.querySelector(".side a[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });

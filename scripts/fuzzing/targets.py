@@ -388,6 +388,7 @@ def rule_files() -> Target:
 def cron() -> Target:
     """Read crontab lines, and find when they are due next."""
     from lrs.analysis.saved import next_run
+
     from lrs.foundation.errors import AccessError
 
     def run(data: bytes) -> None:

@@ -55,7 +55,8 @@ class RetentionPlanSchema(Schema):
     evidence = fields.String()
     counts = fields.Dict(keys=fields.String(), values=fields.Integer())
     done = fields.Dict(keys=fields.String(), values=fields.Integer())
-    state = fields.String(validate=validate.OneOf(("planned", "applying", "done")))
+    state = fields.String(validate=validate.OneOf(("counting", "planned", "applying", "done")))
+    share = fields.Float(metadata={"description": "How much of the store was counted, 0 to 1."})
     by = fields.String()
     at = Instant()
     expires_at = Instant(allow_none=True)
@@ -85,8 +86,11 @@ def put_policy(body: Document, org: str) -> Any:
 @blp.post("/<org>/retention/plans", scope="orgs")
 @blp.response(201, RetentionPlanSchema)
 def make_plan(org: str) -> Any:
-    """Count what the policy would remove, pseudonymise and keep now; nothing is changed."""
-    return retention.make_plan(editor(), visible_org(org))
+    """Count what the policy would remove, pseudonymise and keep now; nothing is changed.
+
+    What takes longer than two seconds is answered while its state is `counting`: look at the plan again.
+    """
+    return retention.begin_plan(editor(), visible_org(org), current_services().now)
 
 
 @blp.get("/<org>/retention/plans/<plan>", scope="orgs")

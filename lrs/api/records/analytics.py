@@ -12,8 +12,8 @@ from flask import Response, g
 from marshmallow import Schema, fields, validate
 
 from lrs.access.guard import PUBLIC
-from lrs.analysis import saved
 from lrs.analysis.engine import ask_in_sql
+from lrs.analysis.questions import saved
 from lrs.analysis.readable_stores import Scope, scope_of
 from lrs.analysis.run import Analyst, cancel, written
 from lrs.api.contract import BYTES, TEXT, Blueprint

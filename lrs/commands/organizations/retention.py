@@ -75,7 +75,7 @@ def _rule(text: str, verb: str | None, activity: str | None) -> dict[str, Any]:
 @refusals_as_exit
 def plan(services: Services, org: str) -> None:
     """Count what the policy would do now: a dry run, which can be applied for a day."""
-    made = retention.make_plan(operator(services), org)
+    made = retention.make_plan(operator(services), org, services.now)
     click.echo(f"plan {made['_id']}  {org}  expires {made['expires_at']:%Y-%m-%dT%H:%M}Z")
     _tell(made["counts"])
 

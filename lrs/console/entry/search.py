@@ -1,9 +1,13 @@
-"""Search for anything: a person, a partner, a certification, the id of a statement; a page, and its data."""
+"""Search for anything: a person, a partner, a certification, the id of a statement, a page, what one can do.
+
+As a page, and as data for the palette under the search field, which without words offers pages and actions.
+"""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 import flask
@@ -12,12 +16,14 @@ from flask import Response, g
 from lrs.access.guard import AUTHENTICATED
 from lrs.analysis.readable_stores import scope_of
 from lrs.api.rights import directory, org_filter
+from lrs.console import menu
 from lrs.console.lists import asked
 from lrs.console.organizations.partners import org_clause
 from lrs.console.organizations.people import BY_NAME, by_words, titles
 from lrs.console.shell import Pages, may, show
 from lrs.foundation.context import current_services
 from lrs.words.reader import mark, t
+from rules.stored import VENDOR
 
 Found = dict[str, Any]
 EACH: Final = 8
@@ -36,8 +42,8 @@ def search() -> Response:
 def search_json() -> Response:
     """Answer what fits the words, for the list that opens under the search field."""
     words = asked("q").get("q", "")
-    found = [one for _, some in groups(words) for one in some] if words else []
-    return flask.jsonify(items=found)
+    found = groups(words) if words else places(words)
+    return flask.jsonify(items=[one for _, some in found for one in some])
 
 
 def groups(words: str) -> Iterator[tuple[str, list[Found]]]:
@@ -50,6 +56,18 @@ def groups(words: str) -> Iterator[tuple[str, list[Found]]]:
         yield mark("Certifications"), list(_certifications(words))
     if may("analytics"):
         yield mark("Statements"), list(_statements(words))
+    yield from places(words)
+
+
+def places(words: str) -> Iterator[tuple[str, list[Found]]]:
+    """Yield (kind, found) of what somebody can do, and of the pages of the menu."""
+    of_vendor = g.principal.org == VENDOR
+    for kind, one_kind, entries in (
+        (mark("Actions"), mark("Action"), menu.ACTIONS),
+        (mark("Pages"), mark("Page"), [one for _, some in menu.MENU for one in some]),
+    ):
+        open_to = menu.fitting(words, entries, may, of_vendor=of_vendor)
+        yield kind, [_found(one_kind, t(one.name), "", one.path) for one in islice(open_to, EACH)]
 
 
 def _found(kind: str, title: str, detail: str, path: str) -> Found:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from pymongo.database import Database
 
 from lrs.foundation.context import Services
-from lrs.foundation.figures import Figures
+from lrs.foundation.figures import Figures, Kept
 from rules.engine.affiliations import holding
 from rules.evaluation.timeline import HELD_STATES
 from rules.stored import VENDOR
@@ -44,7 +44,7 @@ def count_states(db: Database[Document], now: dt.datetime, persons: Collection[s
 
 def counted(services: Services) -> Figures[Counts]:
     """Return the part of an application that counts the states of everybody."""
-    return Figures(services, count_states)
+    return Figures(services, count_states, Kept("states", dict))
 
 
 def held_by_month(
@@ -119,7 +119,7 @@ def _of(persons: Collection[str] | None, certification: str | None) -> Document:
 
 def ends_of_all(services: Services) -> Figures[list[End]]:
     """Return the part of an application that knows what of everybody ends within a year."""
-    return Figures(services, _ends_within_a_year)
+    return Figures(services, _ends_within_a_year, Kept("ends", _ends_of_json))
 
 
 def all_ending(
@@ -144,6 +144,14 @@ def _ends_within_a_year(db: Database[Document], now: dt.datetime) -> list[End]:
         (names.setdefault(expires, expires), person, names.setdefault(of, of), names.setdefault(state, state))
         for expires, person, of, state in found
     )
+
+
+def _ends_of_json(rows: list[list[str]]) -> list[End]:
+    texts: dict[str, str] = {}
+    return [
+        (texts.setdefault(day, day), person, texts.setdefault(of, of), texts.setdefault(state, state))
+        for day, person, of, state in rows
+    ]
 
 
 def _ends(db: Database[Document], now: dt.datetime, until: dt.date, wanted: Document) -> Iterator[End]:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Final
 
 from flask import Response, g
 
-from lrs.analysis import dashboards as service
-from lrs.analysis import saved
+from lrs.analysis.questions import dashboards as service
+from lrs.analysis.questions import saved
+from lrs.api.rights import visible_org
 from lrs.console.forms import sent
+from lrs.console.instants import beginning, read_instant
 from lrs.console.lists import Rows, Span, asked, listed, seek
+from lrs.console.models.questions.narrowing import Narrowing
+from lrs.console.organizations.people import org_names, titles
 from lrs.console.records.ask import names
 from lrs.console.records.questions import told_of
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
-from lrs.foundation.errors import InvalidField
+from lrs.foundation.errors import InvalidField, UnknownThing
 
 Document = dict[str, Any]
 PLACE: Final = "/console/dashboards"
 COLUMNS: Final = ("id", "name", "questions", "owner", "updated_at")
+PATIENCE: Final = 5.0  # seconds for all questions of a narrowed dashboard
+LEAST: Final = 0.2  # seconds for each, when the others took it all
 TO_CHOOSE: Final = 200  # questions that may be put on a dashboard
 
 blueprint = Pages("console_dashboards", __name__)
@@ -46,20 +53,47 @@ def make() -> Response:
 
 @blueprint.get(f"{PLACE}/<dashboard>", scope="analytics")
 def dashboard(dashboard: str) -> Response:
-    """Show a dashboard: its questions in order, those that the reader may read, each with its last answer."""
+    """Show a dashboard: its questions in order, those that the reader may read, each with its last answer.
+
+    Narrowed to a partner, a certification or days, each is asked anew.
+    """
     db = current_services().db
     found, known = service.get(db, g.principal.org, dashboard), names()
     readable = saved.readable(g.principal.org, wide=g.principal.vendor_wide)
     rows = {
         one["_id"]: one for one in db.saved_queries.find({**readable, "_id": {"$in": found["questions"]}})
     }
+    filters, narrowing = asked("organization", "certification", "since", "until"), _narrowing()
+    ends = time.monotonic() + PATIENCE
+    tiles = [
+        told_of(
+            rows[one], known, leads=True, narrowing=narrowing,
+            seconds=max(LEAST, ends - time.monotonic()),
+        )
+        for one in found["questions"]
+        if one in rows
+    ]  # fmt: skip
     others = db.saved_queries.find({**readable, "_id": {"$nin": found["questions"]}}, {"name": 1})
     return show(
         "dashboard.html",
-        board=found, tiles=[told_of(rows[one], known) for one in found["questions"] if one in rows],
+        board=found, tiles=tiles, filters=filters, orgs=org_names(), titles=titles(),
         hidden_count=len(found["questions"]) - len(rows), changing="change" in asked("change"),
         others=list(others.sort("_id", 1).limit(TO_CHOOSE)), most=service.MOST, longest=service.LONGEST_NAME,
     )  # fmt: skip
+
+
+def _narrowing() -> Narrowing:
+    """Return what the address narrows every question to; raises InvalidField, UnknownThing or Forbidden."""
+    given = asked("organization", "certification", "since", "until")
+    org, certification = given.get("organization"), given.get("certification")
+    if certification is not None and certification not in titles():
+        raise UnknownThing("certification", certification)
+    return Narrowing(
+        None if org is None else visible_org(org),
+        certification,
+        read_instant("since", beginning("since", given["since"])) if "since" in given else None,
+        read_instant("until", given["until"]) if "until" in given else None,
+    )
 
 
 @blueprint.post(f"{PLACE}/<dashboard>", scope="analytics")

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from bson import json_util
 from flask import Response, g
 
-from lrs.analysis import dashboards, saved
+from lrs.analysis.questions import alerts, dashboards, saved
 from lrs.analysis.readable_stores import scope_of
 from lrs.analysis.run import Analyst, Answer
 from lrs.api.records import analytics as api
@@ -21,7 +21,8 @@ from lrs.console.lists import Rows, Span, asked, listed, seek
 from lrs.console.models import asked_statements
 from lrs.console.models.chart import Drawing, drawing
 from lrs.console.models.questions import words
-from lrs.console.records.ask import exports, given, names, people_in, shown_of, statements_of
+from lrs.console.models.questions.narrowing import Narrowing
+from lrs.console.records.ask import SECONDS, exports, given, names, people_in, shown_of, statements_of
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
@@ -39,6 +40,8 @@ COLUMNS: Final = (
     "shown_as",
     "schedule",
     "next_at",
+    "alerts",
+    "beyond",
     "created_at",
 )
 SCHEDULES: Final = {
@@ -48,6 +51,9 @@ SCHEDULES: Final = {
     "0 5 * * 1": mark("Every Monday"),
     "0 5 1 * *": mark("Every month"),
 }
+
+EVERYTHING: Final = Narrowing()
+SIDE_WORDS: Final = {"above": mark("is above"), "below": mark("is below")}
 
 blueprint = Pages("console_questions", __name__)
 
@@ -107,6 +113,8 @@ def question(query: str) -> Response:
         short=asked_statements.short,
         readers=_readers(found), me=g.principal.id,
         owner=_owners([found]).get(found["owner"], found["owner"]),
+        figures=figures(told["body"], known), sides=SIDE_WORDS,
+        watchers=_users({one["user"] for one in found.get("alerts", ())}),
         boards=boards, stands=[one for one in boards if query in one["questions"]],
         exports=exports(told["body"], _narrow(found)),
     )  # fmt: skip
@@ -125,10 +133,18 @@ def change(query: str) -> Response:
         return redirected(_put_on_board(query))
     elif action in {"mail", "no-mail"}:
         saved.send_to(services.db, found, g.principal.id, language() if action == "mail" else None)
+    elif action == "alert":
+        form = sent("measure", "side", "bound")
+        alerts.add(
+            services.db, found, g.principal.id, language(), measure=form.get("measure", ""),
+            side=form.get("side", ""), bound=form.get("bound", ""), latest=saved.latest(services.db, found),
+        )  # fmt: skip
+    elif action == "no-alert":
+        alerts.remove(services.db, found, g.principal.id, sent("alert").get("alert", ""))
     elif action == "schedule":
         saved.change(services.db, found, services.now(), schedule=sent("schedule").get("schedule"))
     else:
-        raise InvalidField("action", "is one of run, board, schedule, mail, no-mail, delete")
+        raise InvalidField("action", "is one of run, board, schedule, mail, no-mail, alert, no-alert, delete")
     return redirected(f"/console/questions/{query}")
 
 
@@ -143,15 +159,30 @@ def _put_on_board(query: str) -> str:
     return f"/console/dashboards/{board['_id']}"
 
 
-def told_of(found: Document, names: Mapping[str, str], *, leads: bool = False) -> Document:
-    """Return what is shown of a saved question: its sentence, its last answer and the picture of that."""
+def told_of(
+    found: Document,
+    names: Mapping[str, str],
+    *,
+    leads: bool = False,
+    narrowing: Narrowing = EVERYTHING,
+    seconds: float = SECONDS,
+) -> Document:
+    """Return what is shown of a saved question: its sentence, its last answer and the picture of that.
+
+    Where it is narrowed it is asked anew, for so many seconds at most.
+    """
     services = current_services()
     body: Document = json_util.loads(found["expression"])
-    result = saved.latest(services.db, found) or {"rows": [], "at": None}
+    scope = saved.scope_now(services.db, found)
+    analyst = Analyst(services.db, scope, services.now(), max_seconds=seconds)
+    if narrowing:
+        body = narrowing.of(body)
+        result = _asked_now(analyst, body)
+    else:
+        result = saved.latest(services.db, found) or {"rows": [], "at": None}
     wanted = _narrow(found)
     shown, picture = None, Drawing()
     try:
-        analyst = Analyst(services.db, saved.scope_now(services.db, found), services.now())
         shown = shown_of(
             analyst, body, Answer(_zoned(analyst, body, result["rows"])), found.get("shown_as", "auto"),
             partial(statements_of, wanted=wanted) if leads else None,
@@ -166,6 +197,13 @@ def told_of(found: Document, names: Mapping[str, str], *, leads: bool = False) -
         "link": partial(statements_of, wanted=wanted), "sentence": words.sentence(body, names),
         "again": f"/console/ask?{urlencode(kept, errors='replace')}",
     }  # fmt: skip
+
+
+def _asked_now(analyst: Analyst, body: Document) -> Document:
+    try:
+        return {"rows": analyst.ask(body).rows, "at": analyst.now}
+    except (StatementError, InvalidField) as error:
+        return {"rows": [], "at": analyst.now, "error": str(error)}
 
 
 def _zoned(analyst: Analyst, body: Document, rows: list[Document]) -> list[Document]:
@@ -186,10 +224,12 @@ def _narrow(found: Document) -> dict[str, str]:
 
 
 def _row(found: Document, names: Mapping[str, str]) -> Document:
+    alerts_of = found.get("alerts", ())
     return {
         **found, "id": found["_id"], "path": f"/console/questions/{quote(found['_id'])}",
         "sentence": words.sentence(json_util.loads(found["expression"]), names),
         "shown_as": found.get("shown_as", "auto"), "next_at": found.get("next_at"),
+        "alerts": len(alerts_of), "beyond": sum(bool(one["passing"]) for one in alerts_of),
     }  # fmt: skip
 
 
@@ -200,7 +240,17 @@ def _owners(found: list[Document]) -> dict[str, str]:
     return {one["_id"]: one.get("name") or one["email"] for one in rows}
 
 
+def figures(body: Document, names: Mapping[str, str]) -> dict[str, str]:
+    """Return what an alert may watch of a question: its measures, in words."""
+    measures = body.get("measures") or ({"count": {"count": True}} if body.get("group") else {})
+    return {name: words.measure_words(one, names) for name, one in measures.items()}
+
+
 def _readers(found: Document) -> dict[str, str]:
     """Return the addresses to which the scheduled answers go, by user."""
-    wanted = {"_id": {"$in": [one["user"] for one in found.get("readers", ())]}, "disabled_at": None}
+    return _users({one["user"] for one in found.get("readers", ())})
+
+
+def _users(ids: set[str]) -> dict[str, str]:
+    wanted = {"_id": {"$in": sorted(ids)}, "disabled_at": None}
     return {one["_id"]: one["email"] for one in current_services().db.users.find(wanted, {"email": 1})}

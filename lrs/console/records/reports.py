@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import orjson
 from flask import Response, g, request
@@ -19,12 +22,13 @@ from lrs.api.streams import answering
 from lrs.console.instants import read_instant
 from lrs.console.lists import asked
 from lrs.console.models.chart import drawing
+from lrs.console.models.states import state_of
 from lrs.console.organizations.partners import regions
 from lrs.console.organizations.people import org_names, titles
 from lrs.console.shell import Pages, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, UnknownThing
-from lrs.words.reader import mark
+from lrs.words.reader import mark, t
 
 Document = dict[str, Any]
 FILTERS: Final = ("organization", "certification", "region", "role", "product", "tier")
@@ -80,13 +84,14 @@ def reports() -> Response:
 @blueprint.get("/console/reports/<name>", scope="analytics")
 def report(name: str) -> Response:
     """Show a report: its picture, its sentence and its rows."""
-    made, filters = ask(name), narrowing(name)
+    made, filters = spoken(ask(name)), narrowing(name)
     return show(
         "report.html",
         name=name, title=TITLES.get(name, made.title), report=made, shown=SHOWN,
         total=len(made.rows), tables=[(one, drawing(one)) for one in (made, *made.beside)], filters=filters,
         orgs=org_names(), titles=titles(),
         region_pairs=[(one, one) for one in regions()], query=request.query_string.decode("utf-8", "replace"),
+        over_lake=name not in REPORTS, picture_query=urlencode(filters),
         units=[(one, UNIT_WORDS[one]) for one in UNITS] if name in OF_UNIT else [], has_days=name in OF_DAYS,
         has_activity=name == "paths",
     )  # fmt: skip
@@ -112,6 +117,17 @@ def report_csv(name: str) -> Response:
     writer.writerows([csv_cell(row.get(column)) for column in made.columns] for row in made.rows)
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
     return Response(out.getvalue(), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def spoken(made: Report) -> Report:
+    """Return a report with states in the reader's words, as a page shows them; data keep their names."""
+
+    def row(one: Mapping[str, Any]) -> Document:
+        state = one.get("state")
+        return {**one, "state": t(state_of(state).word)} if isinstance(state, str) else {**one}
+
+    drawn = None if made.drawn is None else [*map(row, made.drawn)]
+    return replace(made, rows=[*map(row, made.rows)], drawn=drawn)
 
 
 def narrowing(name: str) -> dict[str, Any]:

@@ -142,7 +142,7 @@ def keep_how_long() -> Response:
     org, action = visible_org(form.get("org", g.principal.org)), form.get("action")
     here = f"{POLICIES_PAGE}?org={org}#retention"
     if action == "plan":
-        retention.make_plan(editor(), org)
+        retention.begin_plan(editor(), org, services.now)
         return redirected(here)
     if action == "apply":
         plan = retention.get_plan(services.db, org, form.get("plan", ""))

@@ -14,7 +14,7 @@ from typing import Any
 from lrs.credentials.consent import DisplayStore, shown_name
 from lrs.credentials.issuer import issuer_of
 from lrs.foundation.context import Services
-from lrs.foundation.figures import Figures
+from lrs.foundation.figures import Figures, Kept
 from rules.catalogue.rule_set import RuleSet
 from rules.catalogue.store import cache_of
 from rules.engine import identity as persons
@@ -237,7 +237,29 @@ def tier_value(programme: str, tier: str) -> str:
 
 def listed_partners(services: Services) -> Figures[tuple[ListedPartner, ...]]:
     """Return the part of an application that remembers every listed partner."""
-    return Figures(services, lambda _db, now: compute_partners(services, now))
+    return Figures(
+        services, lambda _db, now: compute_partners(services, now), Kept("registry", _partners_of_json)
+    )
+
+
+def _partners_of_json(rows: list[Document]) -> tuple[ListedPartner, ...]:
+    skills: dict[tuple[Any, ...], Skill] = {}
+
+    def skill(row: Document) -> Skill:
+        return skills.setdefault(tuple(row.values()), Skill(**row))
+
+    return tuple(
+        ListedPartner(**{
+            **row, "tiers": _pairs(row["tiers"]), "counts": _pairs(row["counts"]),
+            "roles": frozenset(row["roles"]), "products": frozenset(row["products"]),
+            "skills": frozenset(map(skill, row["skills"])),
+        })
+        for row in rows
+    )  # fmt: skip
+
+
+def _pairs(rows: list[list[Any]]) -> tuple[Any, ...]:
+    return tuple((one, other) for one, other in rows)
 
 
 def all_partners(services: Services) -> tuple[ListedPartner, ...]:

@@ -3,36 +3,42 @@
 retention       {_id: org, org, rules [{what, days, verb, activity}], evidence, automatic, due_at,
                  version, updated_at}
 retention_plans {_id, org, rules [{what, days, before, verb, activity}], evidence, policy (its version),
-                 holds, counts, done, state planned|applying|done, by, at, expires_at?, applied_by?,
-                 applied_at?, done_at?, leased_until?}
-A plan is a dry run that is kept for a day; applying it does to what it counted what it says, and only that:
-its instants are fixed, and statements that a hold or a certification keeps by then are left out
-(`lrs.people.privacy.retention_work`).
+                 holds, counts, done, state counting|planned|applying|done, by, at, expires_at?, applied_by?,
+                 applied_at?, done_at?, leased_until?, first, after?, share, automatic?}
+A plan is a dry run, counted beside what asked for it: `share` says how much of the store was looked at, up to
+`after`; a worker goes on where a process died. Counted, it is kept for a day; applying it does to what it
+counted what it says, and only that: its instants are fixed, and statements that a hold or a certification
+keeps by then are left out (`lrs.people.privacy.retention_work`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Mapping, Sequence
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
+from pymongo.errors import PyMongoError
 
 from lrs.access.organizations import get_org
 from lrs.foundation.audit import Editor, new_id
 from lrs.foundation.errors import Collision, InvalidField, Outdated, UnknownThing
 from lrs.people.privacy import legal_holds
-from lrs.people.privacy.retention_work import count
+from lrs.people.privacy.retention_work import LASTS, count, count_on, first_stored
+from rules.engine.queues import lease
 
 Document = dict[str, Any]
+log = logging.getLogger(__name__)
 
 KINDS: Final = ("statements", "state", "agent_profile", "activity_profile")
 EVIDENCE: Final = ("keep", "pseudonymise")
 MAX_RULES: Final = 50
-PLAN_LASTS: Final = dt.timedelta(hours=24)
+PATIENCE: Final = 2.0  # seconds: what is counted by then needs nobody to look again
 EVERY: Final = dt.timedelta(hours=24)  # how often an automatic policy is applied
 
 INDEXES: dict[str, list[IndexModel]] = {
@@ -125,11 +131,54 @@ def newest_plan(db: Database[Document], org: str) -> Document | None:
     return db.retention_plans.find_one({"org": org}, sort=[("_id", -1)])
 
 
-def make_plan(editor: Editor, org: str) -> Document:
+def make_plan(editor: Editor, org: str, now: Callable[[], dt.datetime] | None = None) -> Document:
     """Count what the policy would remove, pseudonymise and keep now, and keep that as a plan for a day.
 
     Nothing is changed. Raises UnknownThing, or Collision where there is no rule or the store is held.
     """
+    plan = _begin(editor, org)
+    count_on(editor.db, plan, now or (lambda: editor.now))
+    return get_plan(editor.db, org, plan["_id"])
+
+
+def begin_plan(editor: Editor, org: str, now: Callable[[], dt.datetime]) -> Document:
+    """Make a plan as `make_plan` does, beside what asks for it, and return it as it is after PATIENCE.
+
+    While one is counted there is no other: that one is returned.
+    """
+    newest = newest_plan(editor.db, org)
+    if newest is not None and newest["state"] == "counting":
+        return newest
+    plan = _begin(editor, org)
+
+    def work() -> None:
+        try:
+            count_on(editor.db, plan, now)
+        except PyMongoError as error:  # a worker goes on once the lease is over
+            log.warning("retention plan %s: %s", plan["_id"], error)
+
+    counting = threading.Thread(target=work, name="retention plan", daemon=True)
+    counting.start()
+    counting.join(PATIENCE)
+    return get_plan(editor.db, org, plan["_id"])
+
+
+def count_left(db: Database[Document], now: Callable[[], dt.datetime], stopped: Callable[[], bool]) -> int:
+    """Count on where a process died, and apply what is automatic; returns how many came to their end."""
+    done = 0
+    while not stopped():
+        plan = lease.take(db.retention_plans, {"state": "counting"}, now(), LASTS, [("_id", ASCENDING)])
+        if plan is None or not count_on(db, plan, now, stopped):
+            break
+        if plan.get("automatic"):
+            with contextlib.suppress(Collision):
+                apply_plan(_worker(db, plan["org"], now()), plan["org"], plan["_id"])
+        done += 1
+    return done
+
+
+def _begin(editor: Editor, org: str) -> Document:
+    """Write a plan that nobody counted yet, leased to whoever begins it."""
     policy = get_policy(editor.db, org)
     if not policy["rules"]:
         raise Collision(f"the organization {org!r} has no rule of retention")
@@ -142,15 +191,22 @@ def make_plan(editor: Editor, org: str) -> Document:
         "evidence": policy["evidence"],
         "policy": policy["version"],
         "holds": [row["_id"] for row in legal_holds.lasting(editor.db)],
-        "counts": count(editor.db, org, rules, policy["evidence"]),
+        "counts": {},
         "done": {},
-        "state": "planned",
+        "state": "counting",
+        "share": 0.0,
+        "first": first_stored(editor.db, org),
+        "automatic": editor.who["kind"] == "worker",
+        "leased_until": _at_millisecond(editor.now + LASTS),
         "by": editor.who["id"],
         "at": editor.now,
-        "expires_at": editor.now + PLAN_LASTS,
     }
     editor.db.retention_plans.insert_one(plan)
     return plan
+
+
+def _at_millisecond(at: dt.datetime) -> dt.datetime:
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)  # as MongoDB stores it
 
 
 def get_plan(db: Database[Document], org: str, plan: str) -> Document:
@@ -206,12 +262,15 @@ def apply_automatic(db: Database[Document], now: dt.datetime) -> int:
         )
         if policy is None:
             return done
-        who = {"kind": "worker", "id": "worker", "name": "retention", "org": policy["org"]}
-        editor = Editor(db, who, now)
+        editor = _worker(db, policy["org"], now)
         with contextlib.suppress(Collision):
             plan = make_plan(editor, policy["org"])
             apply_plan(editor, policy["org"], plan["_id"])
             done += 1
+
+
+def _worker(db: Database[Document], org: str, now: dt.datetime) -> Editor:
+    return Editor(db, {"kind": "worker", "id": "worker", "name": "retention", "org": org}, now)
 
 
 def _check_org_not_held(db: Database[Document], org: str) -> None:

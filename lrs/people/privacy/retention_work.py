@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ Rules = Sequence[Mapping[str, Any]]
 PSEUDONYMS: Final = "urn:laurel:retained"  # home page of accounts that stand for people in old evidence
 PAGE: Final = 500
 LASTS: Final = dt.timedelta(minutes=2)  # the lease of one page
+PLAN_LASTS: Final = dt.timedelta(hours=24)
+NOTED: Final = 1.0  # seconds of counting after which a plan notes how far it is
 FLOOR: Final = b"\x00" * 8 + b"\xff" * 8  # above the order keys of placeholders
 FIELDS: Final = ("org", "keys", "actor", "actor_type", "verb", "object", "category", "grouping")
 
@@ -85,21 +88,67 @@ def count(
             found["unseen"] = 1
             break
         found.update(judge.outcome(row) for row in page)
-    held = legal_holds.held_identifiers(db)
+    return dict(sorted((found + _of_old_documents(db, org, rules)).items()))
+
+
+def count_on(
+    db: Database[Document],
+    plan: Document,
+    now: Callable[[], dt.datetime],
+    stopped: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Count what a leased plan has not looked at, noting how far it is; false where it was cut short.
+
+    Whoever goes on begins where the last note ended.
+    """
+    plans, judge = db.retention_plans, Judge.of(db, plan["evidence"])
+    found, noted = Counter[str](plan["counts"]), time.monotonic()
+    for page in _pages(db, plan["org"], plan["rules"], plan.get("after", FLOOR)):
+        found.update(judge.outcome(row) for row in page)
+        if stopped() or time.monotonic() - noted >= NOTED:
+            sets = {"counts": dict(found), "after": page[-1]["_id"], "share": _share(plan, page[-1]["_id"])}
+            if not lease.renew(plans, plan, now(), LASTS, sets=sets):
+                return False
+            if stopped():
+                lease.give_back(plans, plan)
+                return False
+            noted = time.monotonic()
+    found += _of_old_documents(db, plan["org"], plan["rules"])
+    ended = {"state": "planned", "counts": dict(sorted(found.items())), "share": 1.0}
+    return lease.give_back(plans, plan, {**ended, "expires_at": now() + PLAN_LASTS})
+
+
+def _share(plan: Mapping[str, Any], at: bytes) -> float:
+    """Return how much of the time in which a store filled was looked at, by the order key of a statement."""
+    first: int = plan["first"]
+    last = max(microseconds(one["before"]) for one in plan["rules"])
+    reached = int.from_bytes(bytes(at)[:8], "big")
+    share: float = (reached - first) / max(1, last - first)
+    return round(min(1.0, max(0.0, share)), 4)
+
+
+def first_stored(db: Database[Document], org: str) -> int:
+    """Return when the oldest statement of a store was stored, in microseconds; 0 for an empty one."""
+    row = db.statements.find_one({"org": org, "_id": {"$gt": FLOOR}}, {"_id": 1}, sort=[("_id", ASCENDING)])
+    return 0 if row is None else int.from_bytes(bytes(row["_id"])[:8], "big")
+
+
+def _of_old_documents(db: Database[Document], org: str, rules: Rules) -> Counter[str]:
+    found, held = Counter[str](), legal_holds.held_identifiers(db)
     for rule in rules:
         if rule["what"] != "statements":
             rows = db.documents.find(_of_documents(org, rule), {"ifi": 1})
             outcomes = Counter("held" if row.get("ifi") in held else "removed" for row in rows)
             found.update({f"{rule['what']}_{name}": number for name, number in outcomes.items()})
-    return dict(sorted(found.items()))
+    return found
 
 
-def _pages(db: Database[Document], org: str, rules: Rules) -> Iterator[list[Document]]:
+def _pages(db: Database[Document], org: str, rules: Rules, after: bytes = FLOOR) -> Iterator[list[Document]]:
     """Yield the statements that are old enough, as the judge needs them, in order of storing."""
     wanted = [_of_statements(rule) for rule in rules if rule["what"] == "statements"]
     if not wanted:
         return
-    after, newest = FLOOR, max(one["_id"]["$lt"] for one in wanted)
+    newest = max(one["_id"]["$lt"] for one in wanted)
     while True:
         span = {"org": org, "_id": {"$gt": after, "$lt": newest}, "pending": {"$ne": True}, "$or": wanted}
         rows = db.statements.find(span, dict.fromkeys(FIELDS, 1)).sort("_id", ASCENDING).limit(PAGE)

@@ -54,6 +54,7 @@ SECRET: Final = frozenset(
 )
 LEFT_OUT: Final[Mapping[str, str]] = {
     "work": "which people the engine has to look at: nothing but their ids",
+    "figures": "what of everybody ends within a year, made anew each few minutes; a copy of what awards say",
     "plan_people": "what a plan of rules would do, kept for a day; a copy of what is decided then",
     "counters": "whose identifiers changed lately: nothing but ids, for a while",
     "calendar_feeds": "that somebody has an address for their calendar, by the hash of a secret",

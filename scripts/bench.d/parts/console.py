@@ -26,7 +26,7 @@ from run import Figures, Run
 from stand import ROOT, Web
 
 from lrs.access import organizations, sessions, users
-from lrs.analysis import dashboards, saved
+from lrs.analysis.questions import dashboards, saved
 from lrs.analysis.readable_stores import whole_scope
 from lrs.engagement import leaderboards, next_steps
 from lrs.foundation.audit import Editor
@@ -69,6 +69,7 @@ milestones:
   - {{id: every, title: One of each product, products: all}}
 """
 SOURCE: Final = re.compile(r'<script[^>]* src="([^"]+)"')
+KEPT_FIGURES, AT_MOST = 3, 90.0  # figures over everybody, seconds that the worker may take to make them
 WORKING: Final = 1800.0  # seconds that the engine may take to decide everybody
 
 
@@ -151,6 +152,9 @@ def decide(run: Run, db: Any) -> None:
             if time.perf_counter() - began > WORKING:
                 raise RuntimeError("the worker does not come to an end")
             time.sleep(0.5)
+        decided = time.perf_counter()
+        while db.figures.count_documents({}) < KEPT_FIGURES and time.perf_counter() - decided < AT_MOST:
+            time.sleep(0.5)  # the worker keeps what pages show of everybody
     finally:
         worker.terminate()
         worker.wait(60)

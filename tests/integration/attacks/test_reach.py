@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from pymongo.database import Database
 
 from lrs.access import organizations
-from lrs.analysis import saved
+from lrs.analysis.questions import saved
 from lrs.analysis.reports.catalogue import as_csv
 from lrs.analysis.reports.report import Chart, Report
 from lrs.people import affiliations, records

@@ -44,7 +44,7 @@ from lrs.access import guard, launch_tokens
 from lrs.access.auth import Principal
 from lrs.access.scopes import SCOPES, XAPI_SCOPES, expand_scopes
 from lrs.access.users import ROLES
-from lrs.analysis import dashboards
+from lrs.analysis.questions import dashboards
 from lrs.app import create_app
 from lrs.content.library import intake
 from lrs.content.library.intake import Intake, Upload

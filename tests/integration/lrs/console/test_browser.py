@@ -17,7 +17,7 @@ from served_pages import AXE, TAGS, served
 from worker_rounds import until_quiet
 
 from lrs.access import sessions
-from lrs.analysis import dashboards, saved
+from lrs.analysis.questions import alerts, dashboards, saved
 from lrs.analysis.readable_stores import whole_scope
 from lrs.running import worker
 from rules.publication.plans import make_plan
@@ -78,6 +78,8 @@ def paths(world: World) -> list[str]:
         "/console/settings/policies", "/console/settings/policies?org=aurora", "/console/partners/aurora/settings",
         "/console/launches", "/console/sign-in", "/console/account", "/console/dashboards", boarded(world),
         f"{boarded(world)}?change=1",
+        f"{boarded(world)}?organization=aurora&since=2026-01-01", watched(world), "/console/search?q=rule",
+        "/console/reports/due", "/console/assignments",
         "/console/rules/recipes", "/console/rules/recipes/yearly", f"{sven}/certifications/sales-pro/sheet",
         *planned(world),
     ]  # fmt: skip
@@ -97,6 +99,21 @@ def boarded(world: World) -> str:
             saved.run(world.db, made, now)
             dashboards.put(world.db, dashboards.get(world.db, "vendor", found["_id"]), made["_id"], now)
     return f"/console/dashboards/{found['_id']}"
+
+
+def watched(world: World) -> str:
+    """Return the page of a question with an alert that somebody has, beyond its bound."""
+    boarded(world)
+    found = world.db.saved_queries.find_one({"name": "Asked", "expression": {"$regex": "group"}})
+    if not found.get("alerts"):
+        saved.change(world.db, found, utc_now(), schedule="0 * * * *")
+        user = world.db.users.find_one({"email": "ada@vendor.example"})["_id"]
+        found = world.db.saved_queries.find_one({"_id": found["_id"]})
+        alerts.add(
+            world.db, found, user, "en", measure="count", side="above", bound="1",
+            latest=saved.latest(world.db, found),
+        )  # fmt: skip
+    return f"/console/questions/{found['_id']}"
 
 
 def planned(world: World) -> list[str]:
@@ -164,6 +181,28 @@ def test_somebody_is_found_by_keyboard(world: World, site: str, page: Page) -> N
     assert page.run("document.activeElement.closest('.hits') !== null")
     page.press("Enter")
     page.wait("document.querySelector('h1')?.textContent === 'Ana Lima'")
+
+
+def test_a_palette_of_actions_opens_by_keyboard_and_leads_to_an_open_form(
+    world: World, site: str, page: Page
+) -> None:
+    visit(page, f"{site}/console/people")
+    page.run("document.querySelector('main input')?.focus(); 0")
+    page.run(
+        "(document.activeElement ?? document).dispatchEvent("
+        "new KeyboardEvent('keydown', {key: 'k', ctrlKey: true, bubbles: true, cancelable: true}))"
+    )
+    assert page.run("document.activeElement.id") == "search"
+    page.wait("document.querySelectorAll('.hits a').length === 16")
+    page.call("Input.insertText", text="make a client")
+    page.wait("document.querySelectorAll('.hits a').length === 1")
+    page.run(
+        "document.getElementById('search').dispatchEvent("
+        "new KeyboardEvent('keydown', {key: 'ArrowDown', bubbles: true}))"
+    )
+    page.press("Enter")
+    page.wait("location.pathname === '/console/clients' && document.readyState === 'complete'")
+    assert page.run("document.getElementById('new').open")
 
 
 def test_why_somebody_is_not_certified_and_how_it_was_then(world: World, site: str, page: Page) -> None:

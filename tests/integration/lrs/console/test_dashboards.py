@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
 from console_world import World
 from factories_access import log_in, make_user
 
-from lrs.analysis import dashboards
+from lrs.analysis.questions import dashboards
+from lrs.analysis.run import Analyst
+from statements.errors import QueryTimeout
 
 COUNT = {"group": ["verb"], "measures": {"count": {"count": True}}}
 
@@ -104,3 +107,47 @@ def test_somebody_without_the_right_to_every_store_sees_no_answer_of_theirs(worl
     world.db.saved_queries.update_one({"_id": question}, {"$set": {"org": "aurora"}})
     assert "1 question on it is not yours to read" in narrow.open(path).text
     world.db.saved_queries.update_one({"_id": question}, {"$set": {"org": "vendor"}})
+
+
+def test_one_filter_narrows_every_question_of_a_dashboard(world: World) -> None:
+    path = world.ann.open("/console/dashboards", "POST", data={"name": "Filtered"}).location
+    asked = {"measures": {"count": {"count": True}, "people": {"distinct": "person"}}}
+    made = world.ann.open("/console/questions", "POST", data={"name": "How many", "q": json.dumps(asked)})
+    question = made.location.rsplit("/", 1)[-1]
+    for one in (question, saved(world, "By verb")):
+        assert world.ann.open(path, "POST", data={"action": "put", "question": one}).status_code == 303
+
+    def figures(query: str) -> list[int]:
+        page = world.ann.open(f"{path}?{query}").text
+        return [int(one.replace(",", "")) for one in re.findall(r"<dd>([\d,]+)</dd>", page)]
+
+    everything, aurora = figures(""), figures("organization=aurora")
+    assert 0 < aurora[0] < everything[0]
+    assert 0 < aurora[1] < everything[1]
+    held = figures("certification=sales-pro")
+    assert 0 < held[0] < everything[0]
+    assert figures("since=2019-01-01&until=2019-12-31")[0] == 0
+    assert figures("organization=aurora&since=2019-01-01")[0] == aurora[0]
+    page = world.ann.open(f"{path}?organization=aurora").text
+    (lead, *_) = re.findall(r'href="(/console/statements\?[^"]+)"', page)
+    assert "person.organization" in lead, "a bar opens the statements that it counts"
+    kept = world.db.query_results.count_documents({"query": question})
+    assert kept == 1, "a narrowed answer is nobody else's"
+    for wrong, status in (("certification=none", 404), ("since=yesterday", 422)):
+        assert world.ann.open(f"{path}?{wrong}").status_code == status
+    assert world.pat.open(f"{path}?organization=aurora").status_code == 404
+
+
+def test_a_question_that_takes_too_long_says_so_and_the_others_are_answered(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = world.ann.open("/console/dashboards", "POST", data={"name": "Slow"}).location
+    assert world.ann.open(path, "POST", data={"action": "put", "question": saved(world, "Slow one")}).status_code == 303  # fmt: skip
+
+    def ask(self: Analyst, _: object) -> object:
+        raise QueryTimeout(self.max_seconds)
+
+    monkeypatch.setattr(Analyst, "ask", ask)
+    page = world.ann.open(f"{path}?organization=aurora")
+    assert page.status_code == 200
+    assert "seconds" in page.text

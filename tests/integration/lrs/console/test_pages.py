@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import re
@@ -111,6 +112,25 @@ def test_somebody_is_found_by_a_part_of_the_name_or_the_beginning_of_the_address
     assert {one["title"] for one in world.ada.open("/console/search.json?q=aurora").json["items"]} == {
         "Aurora Consulting"
     }
+
+
+def test_the_search_finds_pages_and_actions_that_somebody_may_open(world: World) -> None:
+    def places(browser: Browser, words: str, language: str = "en") -> list[str]:
+        browser.client.set_cookie("laurel-language", language, domain="localhost")
+        found = browser.open("/console/search.json", query_string={"q": words}).json["items"]
+        return [one["path"] for one in found if one["kind"] in {"Action", "Page", "Aktion", "Seite"}]
+
+    assert places(world.ada, "polic") == ["/console/settings/policies"]
+    assert places(world.ada, "RULE new") == ["/console/rules/new", "/console/rules/recipes"]
+    assert places(world.ada, "webhook") == ["/console/webhooks#new", "/console/webhooks"]
+    assert places(world.pat, "rule") == [], "the vendor's"
+    assert places(world.ann, "client") == [], "asks for another scope"
+    assert len(places(world.ada, "")) == 16, "without words: what one can do, and the pages"
+    assert places(world.pat, "client") == ["/console/clients#new", "/console/clients"]
+    page = world.ada.open("/console/search?q=policies").text
+    assert 'href="/console/settings/policies"' in page, "also without scripts"
+    for one in places(world.ada, ""):
+        assert world.ada.open(one.partition("#")[0]).status_code == 200, one
 
 
 def test_the_catalogue_counts_holders_of_the_people_whom_somebody_sees(world: World) -> None:
@@ -364,3 +384,20 @@ def test_what_ends_says_when_its_people_are_reminded(world: World) -> None:
     )
     assert notice is not None
     assert one["planned_at"] <= one["expires"] + "T23"
+
+
+def test_every_ready_report_has_a_picture_its_rows_and_four_files(world: World) -> None:
+    listed = world.ada.open("/console/reports").text
+    names = sorted(set(re.findall(r'href="/console/reports/([a-z-]+)"', listed)))
+    assert len(names) > 12
+    drawn = set()
+    for name in names:
+        page = world.ada.open(f"/console/reports/{name}").text
+        drawn |= {name} if "<svg" in page or 'class="heat' in page else set()
+        assert ("Nothing to show" in page) == (name not in drawn), name
+        for path in re.findall(rf'href="([^"]*/reports/{name}[^"]*(?:csv|json|svg|png)[^"]*)"', page):
+            assert world.ada.open(html.unescape(path)).status_code == 200, path
+    assert set(names) - drawn <= {"recall"}, "the example asks nobody again"
+    due = world.ada.open("/console/reports/due").text
+    assert "in_progress" not in due, "states in words"
+    assert "in_progress" in world.ada.open("/console/reports/due.csv").text

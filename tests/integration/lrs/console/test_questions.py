@@ -15,7 +15,7 @@ import pytest
 from console_world import World
 from factories_access import utc_now
 
-from lrs.analysis import saved
+from lrs.analysis.questions import saved
 from lrs.messaging import answered_questions
 from lrs.messaging.mail_queue import unsubscribe
 

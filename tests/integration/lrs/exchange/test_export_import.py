@@ -25,8 +25,8 @@ from hypothesis import strategies as st
 from werkzeug.serving import make_server
 
 from lrs.access.organizations import create_org
-from lrs.analysis import saved
 from lrs.analysis.figures.csv_cells import csv_cell
+from lrs.analysis.questions import saved
 from lrs.analysis.readable_stores import Scope
 from lrs.analysis.run import Analyst
 from lrs.cli import cli

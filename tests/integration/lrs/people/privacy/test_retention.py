@@ -198,3 +198,59 @@ def test_documents_go_by_when_they_were_last_written(world: World) -> None:
     left = sorted((row["ifi"], row["id"]) for row in world.db.documents.find())
     assert left == [(mbox("ana"), "new"), (mbox("ana"), "old"), (mbox("bo"), "new")]
     assert world.db["documents.chunks"].count_documents({}) == 1
+
+
+def counting(world: World) -> dict[str, Any]:
+    """Return a plan whose process died before it counted anything, its lease over."""
+    retention.set_policy(editor(world), "north", [{"what": "statements", "days": 30}])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retention, "count_on", lambda *_: False)
+        plan = retention.make_plan(editor(world), "north")
+    assert (plan["state"], plan["counts"], plan.get("expires_at")) == ("counting", {}, None)
+    world.clock.forward(minutes=3)
+    return plan
+
+
+def test_a_worker_goes_on_counting_where_a_process_stopped(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = counting(world)
+    monkeypatch.setattr(retention_work, "PAGE", 1)
+    stops = iter([False, False, True])  # before the second page is noted
+    assert retention.count_left(world.db, world.clock, lambda: next(stops, True)) == 0
+    half = retention.get_plan(world.db, "north", plan["_id"])
+    assert (half["state"], sum(half["counts"].values())) == ("counting", 2)
+    assert 0 <= half["share"] < 1
+    assert retention.count_left(world.db, world.clock, lambda: False) == 1
+    whole = retention.get_plan(world.db, "north", plan["_id"])
+    assert (whole["state"], whole["share"]) == ("planned", 1.0)
+    assert whole["counts"] == {"evidence_kept": 2, "removed": 2}, "no page is counted twice"
+
+
+def test_whoever_lost_the_lease_of_a_count_writes_nothing(world: World) -> None:
+    plan = counting(world)
+    db = world.db
+    assert retention.count_left(db, world.clock, lambda: False) == 1
+    assert not retention_work.count_on(db, plan, world.clock)
+    assert retention.get_plan(db, "north", plan["_id"])["counts"] == {"evidence_kept": 2, "removed": 2}
+
+
+def test_a_plan_that_is_counted_cannot_be_applied_and_no_second_is_begun(world: World) -> None:
+    plan = counting(world)
+    with pytest.raises(Collision, match="counting"):
+        retention.apply_plan(editor(world), "north", plan["_id"])
+    assert retention.begin_plan(editor(world), "north", world.clock)["_id"] == plan["_id"]
+    retention.count_left(world.db, world.clock, lambda: False)
+    other = retention.begin_plan(editor(world), "north", world.clock)
+    assert (other["_id"] != plan["_id"], other["state"], other["counts"]["removed"]) == (True, "planned", 2)
+
+
+def test_an_automatic_plan_whose_worker_died_is_counted_and_applied_by_another(world: World) -> None:
+    retention.set_policy(editor(world), "north", [{"what": "statements", "days": 30}], automatic=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retention, "count_on", lambda *_: False)
+        assert retention.apply_automatic(world.db, world.clock()) == 0
+    world.clock.forward(minutes=3)
+    assert retention.count_left(world.db, world.clock, lambda: False) == 1
+    retention_work.run(world.db, world.clock, lambda: False)
+    assert retention.newest_plan(world.db, "north")["state"] == "done"

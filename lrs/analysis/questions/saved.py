@@ -2,7 +2,8 @@
 
 saved_queries {_id, org, owner, name, expression, organizations, whole, vendor_wide, schedule, next_at,
                leased_until, links [{digest, until}], shown_as, created_at, updated_at, version,
-               readers? [{user, language}] who get each scheduled answer by mail}
+               readers? [{user, language}] who get each scheduled answer by mail,
+               alerts? [...] who is told of figures beyond a bound (lrs.analysis.questions.alerts)}
 query_results {query, org, at, rows, seconds, error}
 """
 
@@ -25,7 +26,7 @@ from bson.errors import InvalidDocument
 from pymongo import DESCENDING, ReturnDocument
 from pymongo.database import Database
 
-from lrs.analysis import dashboards
+from lrs.analysis.questions import dashboards
 from lrs.analysis.readable_stores import Scope, reach, whole_scope
 from lrs.analysis.run import Analyst, Answer
 from lrs.foundation.errors import Collision, InvalidField, Outdated, UnknownThing
