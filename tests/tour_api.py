@@ -1086,6 +1086,19 @@ def manager(tour: Tour) -> None:
     tour.ids["affiliation"], kept = waiting["_id"], tour.ids.get("affiliation", "")
     tour.go("POST /partner/people/affiliations/<affiliation>/end", **own)
     tour.ids |= {"person": before, "affiliation": kept}
+    share(tour, browser, own)
+
+
+def share(tour: Tour, browser: Any, own: dict[str, Any]) -> None:
+    """Share with another organization, look at it there, and end it."""
+    other = log_in(tour.app, make_user(tour.look, "aurora", "partner_admin", "pat@aurora.example"))
+    for what in ("figures", "certifications", "assignments"):
+        tour.go("POST /partner/sharing", data={"to": "aurora", "what": what, "reason": "tour"}, **own)
+        tour.ids["share"] = tour.look.shares.find_one({"ended_at": None})["_id"]
+        tour.go("GET /partner/sharing", client=browser.client)
+        for form in ("", ".json", ".csv"):
+            tour.go(f"GET /partner/sharing/<share>{form}", client=other.client)
+        tour.go("POST /partner/sharing/<share>/end", **own)
 
 
 def pages(tour: Tour) -> None:

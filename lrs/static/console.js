@@ -3,6 +3,9 @@
 
 const search = document.getElementById("search");
 
+// On a phone the menu is wider than the page: show where one is.
+document.querySelector(".tabbed [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // `/` goes to the search field, unless somebody is typing.
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
