@@ -32,7 +32,7 @@ from lrs.foundation.database import Document
 from lrs.instruction import bookings, calendars, rubrics
 from lrs.instruction import sessions as training_sessions
 from lrs.messaging import mail_queue, notices, own_notice_texts, webhooks
-from lrs.people import affiliations, excuses, invitations, records
+from lrs.people import affiliations, excuses, invitations, records, sharing
 from lrs.people.privacy import erasure, legal_holds, retention
 from lrs.scim import tokens as scim_tokens
 from lrs.sign_in import passkeys, providers, saml
@@ -68,6 +68,7 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
     figures.INDEXES,
     affiliations.INDEXES,
     excuses.INDEXES,
+    sharing.INDEXES,
     records.INDEXES,
     erasure.INDEXES,
     legal_holds.INDEXES,

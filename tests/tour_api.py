@@ -978,6 +978,77 @@ def instructor(tour: Tour) -> None:
     tour.ids |= {"person": before, **kept}
 
 
+def teaching_api(tour: Tour) -> None:
+    """Plan, book, attend and sign off over HTTP; see seasons; enter and switch a login provider."""
+    people = {one["name"]: one["_id"] for one in tour.look.people.find({"name": {"$ne": None}})}
+    ines, bea = people.get("Ines Castell", ""), people["Bea Lindqvist"]
+    kept = {name: tour.ids.get(name, "") for name in ("person", "statement", "org", "session", "rubric")}
+    ahead = dt.datetime.now(dt.UTC) + dt.timedelta(days=3)
+    body = {
+        "title": "Tour", "begins": f"{ahead:%Y-%m-%dT%H:%M}", "timezone": "UTC", "place": "Here", "seats": 1,
+        "ends": f"{ahead + dt.timedelta(hours=1):%Y-%m-%dT%H:%M}", "instructor": ines,
+    }  # fmt: skip
+    here = "/api/v1/training-sessions/<session>"
+    made = tour.go("POST /api/v1/training-sessions", json=body)
+    tour.ids |= {"session": made.json["id"], "person": bea}
+    tour.ask_each("GET /api/v1/training-sessions", {}, {"upcoming": "true"})
+    tour.go(f"GET {here}")
+    tour.go(f"PATCH {here}", json={"seats": 2})
+    for person in (people["Dana Okafor"], bea):
+        tour.go(f"POST {here}/bookings", json={"person": person})
+    tour.go(f"GET {here}/bookings")
+    begun = {"begins_at": dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)}
+    tour.look.training_sessions.update_one({"_id": tour.ids["session"]}, {"$set": begun})
+    tour.go(f"POST {here}/attendance", json={"people": [bea], "instructor": ines})
+    tour.look.training_sessions.update_one({"_id": tour.ids["session"]}, {"$set": {"begins_at": ahead}})
+    tour.go(f"DELETE {here}/bookings/<person>")
+    levels = [{"name": "Not seen", "points": 0}, {"name": "Alone", "points": 2}]
+    criteria = [{"name": "Safety", "levels": levels}]
+    made = tour.go("POST /api/v1/rubrics", json={"title": "Tour", "criteria": criteria})
+    tour.ids["rubric"] = made.json["id"]
+    tour.go("GET /api/v1/rubrics")
+    tour.go("GET /api/v1/rubrics/<rubric>")
+    tour.go("PATCH /api/v1/rubrics/<rubric>", json={"pass_mark": 1})
+    seen = [{"person": bea, "levels": {"safety": "alone"}}]
+    body = {"rubric": tour.ids["rubric"], "session": tour.ids["session"], "instructor": ines, "people": seen}
+    [tour.ids["statement"]] = tour.go("POST /api/v1/sign-offs", json=body).json["statements"]
+    tour.go("GET /api/v1/sign-offs", query_string={"instructor": ines})
+    tour.go("DELETE /api/v1/sign-offs/<statement>", query_string={"instructor": ines})
+    tour.go(f"POST {here}/cancel", json={"reason": "ill"})
+    [season, *_] = tour.go("GET /api/v1/engagement/seasons").json["items"]
+    tour.ids["season"] = season["season"]
+    tour.go("GET /api/v1/engagement/seasons/<season>/board")
+    tour.go("GET /api/v1/people/<person>/engagement")
+    asked = tour.go("GET /api/v1/people/<person>/questions").json["items"]
+    first = asked[0] if asked else {"recall": "none", "question": "none", "turn": 0}
+    tour.ids |= {"recall_id": first["recall"], "question": first["question"]}
+    given = {"answer": 1, "turn": first["turn"]}
+    tour.go(
+        "POST /api/v1/people/<person>/questions/<recall_id>/<question>", json=given, ok=0 if asked else 404
+    )
+    providers(tour)
+    tour.ids |= kept
+
+
+def providers(tour: Tour) -> None:
+    """Enter a login provider, change it, switch it on and off, remove it."""
+    tour.ids["org"] = "drift"
+    domain = {"domain": "providers.example", "trusted": True}
+    tour.go("POST /api/v1/orgs/<org>/domains", json=domain)
+    body = {"org": "drift", "kind": "oidc", "name": "x", "issuer": "https://i.example", "client_id": "x"}
+    tour.ids["provider"] = tour.go(
+        "POST /api/v1/login-providers", json={**body, "domains": ["providers.example"]}
+    ).json["id"]
+    here = "/api/v1/login-providers/<provider>"
+    tour.ask_each("GET /api/v1/login-providers", {}, {"org": "drift"})
+    tour.go(f"GET {here}")
+    tour.go(f"PATCH {here}", json={"name": "y"})
+    tour.go(f"POST {here}/enable")
+    tour.go("PUT /api/v1/orgs/<org>/login-providers-only", json={"alone": False})
+    tour.go(f"POST {here}/disable")
+    tour.go(f"DELETE {here}")
+
+
 def users_made(tour: Tour, role: str, email: str) -> Any:
     """Return a user of the vendor with a role, made unless there is one."""
     found = tour.look.users.find_one({"email": email})
@@ -1015,6 +1086,19 @@ def manager(tour: Tour) -> None:
     tour.ids["affiliation"], kept = waiting["_id"], tour.ids.get("affiliation", "")
     tour.go("POST /partner/people/affiliations/<affiliation>/end", **own)
     tour.ids |= {"person": before, "affiliation": kept}
+    share(tour, browser, own)
+
+
+def share(tour: Tour, browser: Any, own: dict[str, Any]) -> None:
+    """Share with another organization, look at it there, and end it."""
+    other = log_in(tour.app, make_user(tour.look, "aurora", "partner_admin", "pat@aurora.example"))
+    for what in ("figures", "certifications", "assignments"):
+        tour.go("POST /partner/sharing", data={"to": "aurora", "what": what, "reason": "tour"}, **own)
+        tour.ids["share"] = tour.look.shares.find_one({"ended_at": None})["_id"]
+        tour.go("GET /partner/sharing", client=browser.client)
+        for form in ("", ".json", ".csv"):
+            tour.go(f"GET /partner/sharing/<share>{form}", client=other.client)
+        tour.go("POST /partner/sharing/<share>/end", **own)
 
 
 def pages(tour: Tour) -> None:
@@ -1078,5 +1162,5 @@ def later(tour: Tour) -> None:
 
 PARTS = (
     organizations, people, launches, rules, awards, credentials, elsewhere, webhooks, analysis, content, console, pages, instructor,
-    retention, later,
+    teaching_api, retention, later,
 )  # fmt: skip

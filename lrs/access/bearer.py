@@ -66,7 +66,7 @@ class Issuer:
     def claims(self, token: str, now: dt.datetime) -> Json:
         """Return the claims of a token that is ours and valid at `now`; raises Unauthenticated."""
         if len(token) > LONGEST_TOKEN:
-            raise Unauthenticated("the bearer token is too long")
+            raise Unauthenticated("the token is too long")
         try:
             header = jwt.get_unverified_header(token)
             key = self._key(header, now)
@@ -84,7 +84,7 @@ class Issuer:
                 },
             )
         except (jwt.PyJWTError, ValueError, TypeError) as error:
-            raise Unauthenticated("the bearer token is not valid here") from error
+            raise Unauthenticated("the token is not valid here") from error
         self._check_times(claims, now.timestamp())
         return claims
 
@@ -92,24 +92,24 @@ class Issuer:
         """Compare `exp`, `nbf` and `iat` with our clock, within the skew; raises Unauthenticated."""
         times = {name: claims[name] for name in ("exp", "nbf", "iat") if name in claims}
         if not all(isinstance(at, int | float) and not isinstance(at, bool) for at in times.values()):
-            raise Unauthenticated("the bearer token has a time that is no number")
+            raise Unauthenticated("the token has a time that is no number")
         if now >= times["exp"] + self.skew:
-            raise Unauthenticated("the bearer token has expired")
+            raise Unauthenticated("the token has expired")
         if any(times.get(name, now) > now + self.skew for name in ("nbf", "iat")):
-            raise Unauthenticated("the bearer token is not valid yet")
+            raise Unauthenticated("the token is not valid yet")
 
     def _key(self, header: Mapping[str, Any], now: dt.datetime) -> Key:
         """Return the key that the header names, of the type its algorithm needs; raises Unauthenticated."""
         algorithm, kid = header.get("alg"), header.get("kid")
         if algorithm not in ALGORITHMS:
-            raise Unauthenticated("the bearer token is signed by an algorithm that is not accepted")
+            raise Unauthenticated("the token is signed by an algorithm that is not accepted")
         if self.fetched_at is None or now - self.fetched_at >= KEPT_FOR or kid not in self.keys:
             self._refresh(now)
         key = self.keys.get(str(kid)) if kid is not None else next(iter(self.keys.values()), None)
         if key is None or (kid is None and len(self.keys) > 1):
-            raise Unauthenticated("the bearer token is signed by an unknown key")
+            raise Unauthenticated("the token is signed by an unknown key")
         if not _fits(key, str(algorithm)):
-            raise Unauthenticated("the bearer token is signed by another kind of key than it says")
+            raise Unauthenticated("the token is signed by another kind of key than it says")
         return key
 
     def _refresh(self, now: dt.datetime) -> None:
@@ -157,7 +157,7 @@ def rights(claims: Mapping[str, Any]) -> tuple[str, frozenset[str], bool]:
     """
     org = claims.get("org")
     if not isinstance(org, str):
-        raise Unauthenticated("the bearer token names no organization (claim `org`)")
+        raise Unauthenticated("the token names no organization (claim `org`)")
     listed = claims.get("scope", claims.get("scp", ()))
     names = listed.split() if isinstance(listed, str) else listed
     scopes = frozenset(name for name in names if name in SCOPES) if isinstance(names, list) else frozenset()

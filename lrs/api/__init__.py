@@ -17,12 +17,14 @@ from marshmallow import Schema, fields
 
 from lrs.access.guard import PUBLIC, Blueprint
 from lrs.api import contract
+from lrs.api.instruction import rubrics, sessions, sign_offs
 from lrs.api.organizations import (
     audit,
     clients,
     groups,
     holds,
     invitations,
+    login_providers,
     orgs,
     people,
     retention,
@@ -33,6 +35,7 @@ from lrs.api.programme import (
     awards,
     credentials,
     endorsements,
+    engagement,
     events,
     gates,
     recognitions,
@@ -123,6 +126,7 @@ def blueprints() -> list[contract.Blueprint]:
         content.blp,
         content_launches.blp,
         users.blp,
+        login_providers.blp,
         audit.blp,
         inbound.blp,
         analytics.blp,
@@ -134,6 +138,10 @@ def blueprints() -> list[contract.Blueprint]:
         endorsements.blp,
         gates.blp,
         assignments.blp,
+        engagement.blp,
+        sessions.blp,
+        rubrics.blp,
+        sign_offs.blp,
         events.blp,
         webhooks.blp,
     ]

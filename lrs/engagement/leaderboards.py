@@ -124,6 +124,17 @@ def place_at(happening: Happening, places: Iterable[tuple[str, Any]]) -> str | N
     return None
 
 
+def row_of(db: Database[Document], document: Engagement, season: Season) -> Document:
+    """Return a season as a row, with what its board was counted of."""
+    name = name_of(document, season)
+    kept = db.leaderboards.find_one({"_id": name}) or {"values": (), "partners": (), "at": None}
+    return {
+        "season": name, "title": season.title, "from": season.first.isoformat(),
+        "until": season.last.isoformat(), "people": len(kept["values"]), "partners": len(kept["partners"]),
+        "counted": kept["at"],
+    }  # fmt: skip
+
+
 def shown(db: Database[Document], document: Engagement, season: Season, mine: int) -> Document | None:
     """Return a board as people see it: names as far as each agrees now, and one's own place; None for none.
 

@@ -62,7 +62,13 @@ def read_criteria(text: str) -> list[Document]:
         levels = [_level(one, number) for one in rest.split(",")]
         if not 2 <= len(levels) <= MOST_LEVELS:
             raise InvalidField("criteria", f"line {number}: 2 to {MOST_LEVELS} levels")
-        found.append({"name": name.strip(), "levels": _named(levels)})
+        found.append({"name": name.strip(), "levels": levels})
+    return with_ids(found)
+
+
+def with_ids(criteria: Sequence[Mapping[str, Any]]) -> list[Document]:
+    """Return criteria {name, levels [{name, points}]} with ids for all; raises InvalidField."""
+    found = [{"name": one["name"], "levels": _named(one["levels"])} for one in criteria]
     if sum(_most(one) for one in found) == 0:
         raise InvalidField("criteria", "some level has points")
     return _named(found)
@@ -86,7 +92,7 @@ def _level(text: str, number: int) -> Document:
     return {"name": name.strip(), "points": int(points)}
 
 
-def _named(rows: list[Document]) -> list[Document]:
+def _named(rows: Sequence[Mapping[str, Any]]) -> list[Document]:
     """Give each an id made of its name; raises InvalidField where two would have the same."""
     found: dict[str, Document] = {}
     for row in rows:
@@ -101,10 +107,14 @@ def _most(criterion: Mapping[str, Any]) -> int:
     return int(max(level["points"] for level in criterion["levels"]))
 
 
+def of_use(db: Database[Document], org: str) -> Document:
+    """Return the filter of the newest version of each rubric that an organization may use."""
+    return {"org": {"$in": [org, *get_org(db, org)["ancestors"]]}, "superseded_at": None}
+
+
 def usable(db: Database[Document], org: str) -> list[Document]:
     """Return the newest version of each rubric that an organization may use."""
-    orgs = [org, *get_org(db, org)["ancestors"]]
-    return list(db.rubrics.find({"org": {"$in": orgs}, "superseded_at": None}).sort("title", ASCENDING))
+    return list(db.rubrics.find(of_use(db, org)).sort("title", ASCENDING))
 
 
 def get_rubric(db: Database[Document], org: str, rubric: str, number: int | None = None) -> Document:

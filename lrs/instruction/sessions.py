@@ -189,6 +189,13 @@ def make_session(
     return editor.change(act)
 
 
+def as_wish(of: Mapping[str, Any]) -> dict[str, str]:
+    """Return a session as `read_session` takes it."""
+    texts = {name: of[name] or "" for name in ("title", "timezone", "place", "link", "activity")}
+    local = {name: local_text(of[f"{name}_at"], of["timezone"]) for name in ("begins", "ends")}
+    return {**texts, **local, "seats": str(of["seats"])}
+
+
 def edit_session(editor: Editor, before: Document, wish: Mapping[str, Any]) -> Document:
     """Change a session: who is booked is told what changed, and who waits moves up to new seats.
 

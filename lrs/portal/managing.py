@@ -20,6 +20,7 @@ MENU: Final = (
     (mark("People"), "/partner/people"),
     (mark("Due and ending"), "/partner/due"),
     (mark("Reports"), "/partner/reports"),
+    (mark("Sharing"), "/partner/sharing"),
 )
 
 

@@ -20,7 +20,7 @@ from lrs.portal.me import (
     sessions,
     settings,
 )
-from lrs.portal.partner import due, excusing, overview, people
+from lrs.portal.partner import due, excusing, overview, people, sharing
 
 BLUEPRINTS: Final[tuple[Pages, ...]] = (
     home.blueprint,
@@ -37,6 +37,7 @@ BLUEPRINTS: Final[tuple[Pages, ...]] = (
     overview.blueprint,
     people.blueprint,
     excusing.blueprint,
+    sharing.blueprint,
     due.blueprint,
     instructor_sessions.blueprint,
     signing.blueprint,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from flask import Response, g, jsonify, request
 
-from lrs.api.rights import directory, visible_orgs
+from lrs.api.rights import visible_orgs
 from lrs.console.shell import LONGEST_FORM, redirected, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, UnknownThing
@@ -56,20 +56,6 @@ def signer() -> Signer:
 def page(template: str, status: int = 200, **context: Any) -> Response:
     """Return a page with the menu of instructors."""
     return show(f"portal/{template}", status, tabs=MENU, home="/instructor", place=t("Instructor"), **context)
-
-
-def people_of(persons: Collection[str]) -> list[Document]:
-    """Return people whom the instructor may sign off: of organizations they see, while they belong there.
-
-    Raises UnknownThing for anybody else, as if they were not there.
-    """
-    known = directory()
-    found = [known.get(one) for one in persons]
-    members = known.members()
-    for one in found:
-        if members is not None and one["_id"] not in members:
-            raise UnknownThing("person", one["_id"])
-    return found
 
 
 def chosen_people() -> list[str]:

@@ -43,6 +43,7 @@ class Provider:
     redirect_uri: str
     fetcher: Fetcher
     id: str | None = None
+    claim: str | None = None  # whose values name roles
     told: Json = field(default_factory=dict)
 
     @classmethod
@@ -59,7 +60,7 @@ class Provider:
         """Return a provider that an organization keeps."""
         secret, private = providers.secret_of(settings, kept), settings.allow_private_addresses
         made = cls._made(settings, kept["issuer"], kept["client_id"], secret, private=private)
-        made.id = kept["_id"]
+        made.id, made.claim = kept["_id"], kept["claim"]
         return made
 
     @classmethod
@@ -109,13 +110,19 @@ class Provider:
             "response_type": "code",
             "client_id": self.client_id,
             "redirect_uri": self.redirect_uri,
-            "scope": SCOPE,
+            "scope": self._scope(),
             "state": state,
             "nonce": nonce,
             "code_challenge": create_s256_code_challenge(verifier),
             "code_challenge_method": "S256",
         }
         return f"{place}{'&' if '?' in place else '?'}{urlencode(asked)}", state
+
+    def _scope(self) -> str:
+        """Return what is asked for: also a scope of the name of the claim, where the provider has one."""
+        offered = self.discover().get("scopes_supported")
+        more = self.claim if isinstance(offered, list) and self.claim in offered else None
+        return SCOPE if more is None or more in SCOPE.split() else f"{SCOPE} {more}"
 
     def finish(self, login: Mapping[str, Any], code: str, now: dt.datetime) -> Json:
         """Return the claims of the ID token that a code is good for; raises Unauthenticated."""
@@ -130,13 +137,17 @@ class Provider:
         except (FetchRefused, ValueError) as error:
             raise Unauthenticated("the login provider refused the login") from error
         self.issuer.jwks_url = self.told["jwks_uri"]
-        claims = self.issuer.claims(str(token.get("id_token", "")), now)
+        try:
+            claims = self.issuer.claims(str(token.get("id_token", "")), now)
+        except Unauthenticated as error:
+            raise Unauthenticated(f"the login provider's answer is not accepted: {error}") from error
         if claims.get("nonce") != login["nonce"] or claims.get("azp", self.client_id) != self.client_id:
             raise Unauthenticated("the login provider answered another login")
-        return claims if "email" in claims else {**self._about(token, claims), **claims}
+        needed = {"email", *([self.claim] if self.claim else ())}
+        return claims if needed <= claims.keys() else {**self._about(token, claims), **claims}
 
     def _about(self, token: Json, claims: Json) -> Json:
-        """Return what the provider says of the user elsewhere: some leave the address out of the ID token."""
+        """Return what the provider says of the user elsewhere: some tokens lack address or groups."""
         place, shown = self.told.get("userinfo_endpoint"), token.get("access_token")
         if not isinstance(place, str) or not isinstance(shown, str):
             return {}

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
 from lrs.foundation.errors import InvalidField
+from lrs.foundation.fetching import Fetcher
 from lrs.foundation.settings import Settings
 from lrs.sign_in.xml import METADATA, PROTOCOL, SIGNATURE, UnfitXml, find_all, only, parse, text_of
 
@@ -21,6 +22,7 @@ REDIRECT: Final = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
 POST: Final = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 MAIL: Final = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
 FEWEST_BITS: Final = 2048
+LARGEST: Final = 512 * 1024  # bytes of metadata
 BROKEN: Final = (  # what the library says of certificates that are none
     binascii.Error, ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.InvalidVersion,
 )  # fmt: skip
@@ -67,6 +69,14 @@ def ours(settings: Settings, certificate: str) -> bytes:
 
 def _below(parent: Any, namespace: str, name: str, **attributes: str) -> Any:
     return etree.SubElement(parent, f"{{{namespace}}}{name}", attributes)
+
+
+def told(settings: Settings, text: bytes, url: str | None) -> Described | None:
+    """Return what pasted metadata says, else that at an address; raises InvalidField, FetchRefused."""
+    if not text and url:
+        fetcher = Fetcher(settings.allow_private_addresses, LARGEST)
+        text = fetcher.get(url, "application/samlmetadata+xml").body
+    return read(text) if text else None
 
 
 def read(text: bytes) -> Described:

@@ -558,3 +558,124 @@ class RecognisedCredential(Schema):
 RecognisedCredentials = listing(RecognisedCredential, "RecognisedCredentials", total=fields.Integer())
 CredentialPage = listing(CredentialRow, "CredentialPage")
 EventPage = listing(EventSchema, "EventPage", cursor=fields.Integer())
+
+
+class SeasonRow(Schema):
+    """A season, and what its board was counted of."""
+
+    season = fields.String()
+    title = fields.String()
+    begins = fields.Date(data_key="from")
+    until = fields.Date()
+    people = fields.Integer()
+    partners = fields.Integer()
+    counted = fields.AwareDateTime(**NONE)
+
+
+SeasonList = listing(SeasonRow, "SeasonList")
+
+
+class BoardPerson(Schema):
+    """Somebody on a board, by the name that they let others see."""
+
+    place = fields.Integer()
+    name = fields.String()
+    points = fields.Integer()
+
+
+class BoardPartner(Schema):
+    """A partner on a board, by the average of its people."""
+
+    place = fields.Integer()
+    org = fields.String()
+    points = fields.Float()
+
+
+class Board(Schema):
+    """A leaderboard: who agreed to be on it."""
+
+    season = fields.String()
+    title = fields.String()
+    at = fields.AwareDateTime(**NONE)
+    people = fields.List(fields.Nested(BoardPerson))
+    partners = fields.List(fields.Nested(BoardPartner))
+
+
+class EarnedPoints(Schema):
+    """What brought points."""
+
+    at = fields.AwareDateTime()
+    kind = fields.String()
+    what = fields.String()
+    points = fields.Integer()
+
+
+class OwnSeason(Schema):
+    """Somebody's points in a season."""
+
+    season = fields.String()
+    title = fields.String()
+    points = fields.Integer()
+    earned = fields.List(fields.Nested(EarnedPoints))
+
+
+class MilestoneProgress(Schema):
+    """How far somebody is to a milestone."""
+
+    milestone = fields.String()
+    title = fields.String()
+    have = fields.Integer()
+    need = fields.Integer()
+    reached_at = fields.AwareDateTime(**NONE)
+
+
+class QuestionProgress(Schema):
+    """When which question comes back."""
+
+    recall = fields.String()
+    question = fields.String()
+    answers = fields.Integer()
+    right = fields.Boolean(**NONE)
+    due_at = fields.AwareDateTime()
+    pause = fields.String()
+
+
+class OwnEngagement(Schema):
+    """Seasons, milestones and questions of somebody with their reasons."""
+
+    person = fields.String()
+    seasons = fields.List(fields.Nested(OwnSeason))
+    milestones = fields.List(fields.Nested(MilestoneProgress))
+    questions = fields.List(fields.Nested(QuestionProgress))
+
+
+class Choice(Schema):
+    """An answer that can be given."""
+
+    answer = fields.Integer()
+    text = fields.String()
+
+
+class AskedQuestion(Schema):
+    """A question of today."""
+
+    recall = fields.String()
+    question = fields.String()
+    certification = fields.String()
+    ask = fields.String()
+    turn = fields.Integer()
+    due_at = fields.AwareDateTime()
+    answers = fields.List(fields.Nested(Choice))
+
+
+QuestionList = listing(AskedQuestion, "QuestionList", next_at=fields.AwareDateTime(**NONE))
+
+
+class AnsweredQuestion(Schema):
+    """How an answer was, and when the question comes back."""
+
+    right = fields.Boolean()
+    statement = fields.String()
+    correct = fields.String()
+    because = fields.String(**NONE)
+    due_at = fields.AwareDateTime()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from lrs import commands
@@ -11,7 +9,7 @@ from lrs.commands import json_option, with_services
 from lrs.commands.programme.rules import exit_statuses, print_json
 from lrs.engagement import leaderboards, next_steps
 from lrs.engagement.explained import explained
-from lrs.engagement.published import name_of, seasons
+from lrs.engagement.published import seasons
 from lrs.engagement.recall import remake_all
 from lrs.foundation.context import Services
 from rules.catalogue.store import cache_of
@@ -55,19 +53,8 @@ def explain(services: Services, person: str, *, as_json: bool) -> None:
 def boards(services: Services, *, as_json: bool) -> None:
     """List the seasons with how many people and partners take part."""
     rules, now = cache_of(services.db).get(fresh=True), services.now()
-    rows = [row_of(services, *one) for one in seasons(rules, now)]
+    rows = [leaderboards.row_of(services.db, *one) for one in seasons(rules, now)]
     commands.print_rows(rows, LISTED, as_json=as_json)
-
-
-def row_of(services: Services, document: Any, season: Any) -> dict[str, Any]:
-    """Return a season as a row, with what its board was counted of."""
-    name = name_of(document, season)
-    kept = services.db.leaderboards.find_one({"_id": name}) or {"values": (), "partners": (), "at": None}
-    return {
-        "season": name, "title": season.title, "from": season.first.isoformat(),
-        "until": season.last.isoformat(), "people": len(kept["values"]), "partners": len(kept["partners"]),
-        "counted": kept["at"],
-    }  # fmt: skip
 
 
 @group.command()

@@ -17,7 +17,6 @@ from lrs.console.organizations.people import org_names
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, UnknownThing
-from lrs.foundation.fetching import Fetcher
 from lrs.people.affiliations import verified_domains
 from lrs.scim import tokens
 from lrs.sign_in import only, providers, saml_metadata
@@ -33,7 +32,6 @@ FIELDS: Final = (
 )  # fmt: skip
 MOST_TOKENS: Final = 500  # on the page
 NOBODY: Final = "nobody"
-LARGEST: Final = 512 * 1024
 KINDS: Final = {"oidc": "OpenID Connect", "saml": "SAML 2.0"}
 ROLE_WORDS: Final = {
     "vendor_admin": mark("administrator"),
@@ -207,13 +205,10 @@ def wish_of(form: Mapping[str, str], org: str, known: Mapping[str, Any]) -> Wish
 def described_by(form: Mapping[str, str]) -> saml_metadata.Described | None:
     """Return what pasted metadata says, or that at an address; raises InvalidField, FetchRefused."""
     file = request.files.get("file")
-    pasted = (
-        file.read(LARGEST + 1) if file is not None and file.filename else form.get("metadata", "").encode()
-    )
-    if not pasted and form.get("metadata_url"):
-        private = current_services().settings.allow_private_addresses
-        pasted = Fetcher(private, LARGEST).get(form["metadata_url"], "application/samlmetadata+xml").body
-    return saml_metadata.read(pasted) if pasted else None
+    pasted = form.get("metadata", "").encode()
+    if file is not None and file.filename:
+        pasted = file.read(saml_metadata.LARGEST + 1)
+    return saml_metadata.told(current_services().settings, pasted, form.get("metadata_url"))
 
 
 def rows_of(text: str) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from flask import Response, current_app, g, request
 
+from lrs.api.instruction.signer import people_of
 from lrs.api.rights import directory, editor, visible_orgs
 from lrs.console.forms import sent
 from lrs.console.shell import redirected
@@ -23,7 +24,6 @@ from lrs.portal.teaching import (
     fresh_ids,
     orgs,
     page,
-    people_of,
     seen_at,
     signer,
     statement_id,

@@ -9,6 +9,7 @@ from typing import Any, Final
 from flask import Response, g, request
 
 from lrs.access.organizations import VENDOR
+from lrs.api.instruction.signer import people_of
 from lrs.api.rights import directory, visible_org, visible_orgs
 from lrs.console.shell import redirected
 from lrs.foundation.context import current_services
@@ -22,7 +23,6 @@ from lrs.portal.teaching import (
     fresh_ids,
     orgs,
     page,
-    people_of,
     seen_at,
     signer,
     statement_id,

@@ -52,6 +52,7 @@ from lrs.content.packages.read import Wish
 from lrs.foundation.errors import MissingScope
 from lrs.foundation.mail import FileMailer
 from lrs.foundation.settings import Settings
+from lrs.instruction import rubrics, sessions
 from lrs.people import invitations
 from lrs.people.privacy import legal_holds, retention
 
@@ -94,6 +95,14 @@ STATEMENT = {
     "object": {"id": ACTIVITY},
 }
 DATE = "2026-01-01T00:00:00Z"
+SESSION = {
+    "title": "x", "begins": "2027-01-04T09:00", "ends": "2027-01-04T10:00", "timezone": "UTC", "place": "x",
+    "seats": 1,
+}  # fmt: skip
+RUBRIC = {
+    "title": "x",
+    "criteria": [{"name": "x", "levels": [{"name": "no", "points": 0}, {"name": "yes", "points": 1}]}],
+}
 
 COURSE = "/api/v1/content/<item>/registrations/<registration>"
 
@@ -158,6 +167,18 @@ LINES = [
     line("PATCH /api/v1/users/<user>", "orgs", body={"name": "x"}),
     line("POST /api/v1/users/<user>/second-factor/reset", "orgs"),
     line("POST /api/v1/users/<user>/invite", "orgs"),
+    line("GET /api/v1/login-providers", "orgs"),
+    line(
+        "POST /api/v1/login-providers",
+        "orgs",
+        body={"org": VICTIM, "kind": "oidc", "name": "x", "issuer": "https://i.example", "client_id": "x"},
+    ),
+    line("GET /api/v1/login-providers/<provider>", "orgs"),
+    line("PATCH /api/v1/login-providers/<provider>", "orgs", body={"name": "x"}),
+    line("DELETE /api/v1/login-providers/<provider>", "orgs"),
+    line("POST /api/v1/login-providers/<provider>/enable", "orgs"),
+    line("POST /api/v1/login-providers/<provider>/disable", "orgs"),
+    line("PUT /api/v1/orgs/<org>/login-providers-only", "orgs", body={"alone": True}),
     line("GET /api/v1/audit", "orgs"),
     line("GET /api/v1/inbound", "orgs"),
     line("GET /api/v1/inbound/<refusal>", "orgs"),
@@ -258,6 +279,36 @@ LINES = [
         body={"kind": "hold", "reason": "other", "note": "x"},
     ),
     line("GET /api/v1/assignments", "people", "rules", "analytics"),
+    line("GET /api/v1/engagement/seasons", "people", "rules", "analytics"),
+    line("GET /api/v1/engagement/seasons/<season>/board", "people", "rules", "analytics"),
+    line("GET /api/v1/people/<person>/engagement", "people", kind="vendor"),
+    line("GET /api/v1/people/<person>/questions", "people", kind="vendor"),
+    line(
+        "POST /api/v1/people/<person>/questions/<recall_id>/<question>",
+        "people",
+        kind="vendor",
+        body={"answer": 1, "turn": 0},
+    ),
+    line("GET /api/v1/training-sessions", "assess"),
+    line("POST /api/v1/training-sessions", "assess", body={**SESSION, "audience": VICTIM}),
+    line("GET /api/v1/training-sessions/<session>", "assess"),
+    line("PATCH /api/v1/training-sessions/<session>", "assess", body={"title": "x"}),
+    line("POST /api/v1/training-sessions/<session>/cancel", "assess", body={"reason": "ill"}),
+    line("GET /api/v1/training-sessions/<session>/bookings", "assess"),
+    line("POST /api/v1/training-sessions/<session>/bookings", "assess", body={"person": "p"}),
+    line("DELETE /api/v1/training-sessions/<session>/bookings/<person>", "assess"),
+    line("POST /api/v1/training-sessions/<session>/attendance", "assess", body={"people": ["p"]}),
+    line("GET /api/v1/rubrics", "assess"),
+    line("POST /api/v1/rubrics", "assess", body=RUBRIC),
+    line("GET /api/v1/rubrics/<rubric>", "assess"),
+    line("PATCH /api/v1/rubrics/<rubric>", "assess", body={"title": "x"}),
+    line("GET /api/v1/sign-offs", "assess"),
+    line(
+        "POST /api/v1/sign-offs",
+        "assess",
+        body={"rubric": "r", "people": [{"person": "p", "levels": {}}]},
+    ),
+    line("DELETE /api/v1/sign-offs/<statement>", "assess"),
     line("GET /api/v1/assignments/<assignment>/people", "people", "rules", "analytics"),
     line("GET /api/v1/people/<person>/assignments", "people", "rules", "analytics"),
     line("GET /api/v1/people/<person>/assignments/<assignment>/explain", "people", "rules", "analytics"),
@@ -493,6 +544,10 @@ LINES = [
     line("POST /partner/people/import", "people", kind="page"),
     *listing("/partner/due", "people", query={"org": VICTIM}),
     line("GET /partner/reports", "people", kind="page"),
+    line("GET /partner/sharing", "people", kind="page"),
+    line("POST /partner/sharing", "people", kind="page"),
+    line("POST /partner/sharing/<share>/end", "people", kind="page"),
+    *listing("/partner/sharing/<share>", "people"),
     line("GET /instructor", "assess", kind="page"),
     line("GET /instructor/worker.js", "assess", kind="page"),
     line("POST /instructor/sessions", "assess", kind="page"),
@@ -737,7 +792,7 @@ def world(mongod: str, mongo_client: MongoClient[dict[str, Any]], tmp_path_facto
         "launch": made.json["id"], "affiliation": pending["_id"], "domain": f"{MARK}.example",
         "group": "assessors", "name": "completions", "registration": str(uuid.uuid4()),
         "attempt": str(uuid.uuid4()), "recognised": "rec_x", "endorsement": "end_x", "endorser": "0123456789abcdef", "refusal": refused(app, db, victim),
-        **retained(db, person),
+        **retained(db, person), **taught(db, person),
     }  # fmt: skip
     yield World(
         app, db, ids, basic(KEY, "wrong"), revoked, expired, rival,
@@ -751,6 +806,23 @@ def retained(db: Database[dict[str, Any]], person: str) -> dict[str, str]:
     retention.set_policy(editor(db), VICTIM, [{"what": "state", "days": 90}])
     held = legal_holds.hold(editor(db), person=person, reason=MARK)
     return {"plan": retention.make_plan(editor(db), VICTIM)["_id"], "hold": held["_id"]}
+
+
+def taught(db: Database[dict[str, Any]], person: str) -> dict[str, str]:
+    """Keep a session, a rubric and a login provider of the victim's."""
+    wish = sessions.read_session({**{name: str(one) for name, one in SESSION.items()}, "title": MARK})
+    teacher = {"person": person, "name": MARK}
+    session = sessions.make_session(editor(db), (VICTIM, VICTIM), wish, teacher, "http://lrs.example")
+    criteria = rubrics.with_ids(RUBRIC["criteria"])  # type: ignore[arg-type]  # a list
+    rubric = rubrics.put_rubric(
+        editor(db), VICTIM, {"title": MARK, "criteria": criteria}, None, "http://lrs.example"
+    )
+    provider = {
+        "_id": f"idp_{MARK}", "org": VICTIM, "kind": "oidc", "name": MARK, "version": 1, "roles": [],
+        "default_role": "learner", "domains": [], "enabled": False,
+    }  # fmt: skip
+    db.identity_providers.insert_one({**provider})
+    return {"session": session["_id"], "rubric": rubric["rubric"], "provider": provider["_id"]}
 
 
 def refused(app: Flask, db: Database[dict[str, Any]], victim: dict[str, str]) -> str:

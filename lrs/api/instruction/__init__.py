@@ -1,0 +1,1 @@
+"""Routes of instructors: sessions and bookings, rubrics, what is signed off."""
