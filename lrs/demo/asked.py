@@ -8,7 +8,7 @@ from typing import Any, Final
 from pymongo.database import Database
 
 from lrs.access.organizations import VENDOR
-from lrs.analysis import dashboards, saved
+from lrs.analysis.questions import dashboards, saved
 from lrs.analysis.readable_stores import whole_scope
 
 Document = dict[str, Any]
@@ -37,7 +37,7 @@ QUESTIONS: Final[tuple[tuple[str, str, Document], ...]] = (
 
 def ask(db: Database[Document], now: dt.datetime) -> None:
     """Save the vendor's questions as its administrator's, answer each, and put them on one dashboard."""
-    owner = db.users.find_one({"org": VENDOR, "role": "vendor_admin"}, {"_id": 1})["_id"]
+    (owner,) = db.users.distinct("_id", {"org": VENDOR, "role": "vendor_admin"})
     board = dashboards.create(db, VENDOR, owner, "The programme at a glance", now)
     for name, shown_as, expression in QUESTIONS:
         one = saved.create(

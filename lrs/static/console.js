@@ -3,11 +3,10 @@
 
 const search = document.getElementById("search");
 
-// `/` goes to the search field, unless somebody is typing; Ctrl K (or Command K) goes there in any case.
 // On a phone the menu is wider than the page: show where one is.
 document.querySelector(".tabbed [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
-// `/` goes to the search field, unless somebody is typing.
+// `/` goes to the search field, unless somebody is typing; Ctrl K (or Command K) goes there in any case.
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
   const slash = event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey;
