@@ -56,8 +56,8 @@ from lrs.scim.directory import Directory, nothing_refused
 MOST_RESULTS: Final = 200
 LONGEST_FILTER: Final = 4000  # characters
 MOST_OPERATIONS: Final = 1000  # of one PATCH
-# Entra ID names whom it removes in the value, and adds an address by a filter that finds none yet. The RFC has
-# both refused.
+# Entra ID names whom it removes in the value, and adds an address by a filter that finds none yet. The RFC
+# has both refused.
 DIALECTS: Final = ScimPolicy(
     remove_value_as_filter=ScimPolicy.RemoveValue.apply,
     unmatched_path_filter=ScimPolicy.UnmatchedPathFilter.create,
