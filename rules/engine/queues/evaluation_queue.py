@@ -222,31 +222,30 @@ def release(
     Those of which nothing changes are given back together: a mark set meanwhile has made them due itself.
     Tells whether the lease still held all; in a transaction this conflicts with whoever takes them over.
     """
-    alike: dict[tuple[Any, ...], list[str]] = {}
+    changes: list[Any] = []
+    same = []
     for person, instant in next_due.items():
         row = taken.rows[person]
         signed = signers.get(person) if signers is not None else None
-        stays = row.stays(instant, signed)
-        alike.setdefault(() if stays else (row.marks, instant or NEVER, signed or None), []).append(person)
-    freed = {"leased_until": FREE, "leased_by": None, "decided_at": now}
-    changes = []
-    for found, persons in alike.items():
-        wanted: Document = {"_id": {"$in": persons}, "leased_by": taken.token}
-        fields: Document = dict(freed)
-        if found:
-            marks, due_at, signed = found
-            wanted["marks"] = marks
-            fields |= {"due_at": due_at, "priority": CLOCK}
-            if signed:
-                fields["signers"] = sorted(signed)
-        changes.append(UpdateMany(wanted, {"$set": fields}))
-    if not changes:
-        return True
-    given_back = db.work.bulk_write(changes, ordered=False, session=session).matched_count
-    if given_back < len(next_due):  # those that were marked meanwhile are due at once
-        rest = {"_id": {"$in": list(next_due)}, "leased_by": taken.token}
-        given_back += db.work.update_many(rest, {"$set": freed}, session=session).matched_count
-    return given_back == len(next_due)
+        if row.stays(instant, signed):
+            same.append(person)
+            continue
+        unmarked = {"$eq": ["$marks", row.marks]}
+        fields: Document = {
+            "due_at": {"$cond": [unmarked, instant or NEVER, "$due_at"]},
+            "priority": {"$cond": [unmarked, CLOCK, "$priority"]},
+            "leased_until": FREE,
+            "leased_by": None,
+            "decided_at": now,
+        }
+        if signed:
+            fields["signers"] = sorted(signed)
+        changes.append(UpdateOne({"_id": person, "leased_by": taken.token}, [{"$set": fields}]))
+    if same:
+        free = {"leased_until": FREE, "leased_by": None, "decided_at": now}
+        changes.append(UpdateMany({"_id": {"$in": same}, "leased_by": taken.token}, {"$set": free}))
+    done = db.work.bulk_write(changes, ordered=False, session=session) if changes else None
+    return done is None or done.matched_count == len(next_due)
 
 
 def give_back(db: Database[Document], taken: Lease) -> None:

@@ -44,16 +44,18 @@ def enqueue(
     session: ClientSession | None = None,
 ) -> None:
     """Make the tiers of organizations due; called with every change of their tree or of a status."""
-    wanted = sorted(set(organizations) - {VENDOR})
-    if not wanted:
-        return
-    marked = {"$min": {"due_at": now}, "$inc": {"marks": 1}}
-    done = db.tier_work.update_many({"_id": {"$in": wanted}}, marked, session=session)
-    if done.matched_count == len(wanted):
-        return
-    known = {row["_id"] for row in db.tier_work.find({"_id": {"$in": wanted}}, {"_id": 1}, session=session)}
-    fresh: Document = {"$setOnInsert": {"org": VENDOR, "leased_until": lease.FREE}}
-    changes = [UpdateOne({"_id": one}, marked | fresh, upsert=True) for one in wanted if one not in known]
+    changes = [
+        UpdateOne(
+            {"_id": organization},
+            {
+                "$min": {"due_at": now},
+                "$inc": {"marks": 1},
+                "$setOnInsert": {"org": VENDOR, "leased_until": lease.FREE},
+            },
+            upsert=True,
+        )
+        for organization in sorted(set(organizations) - {VENDOR})
+    ]
     if changes:
         db.tier_work.bulk_write(changes, ordered=False, session=session)
 
