@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ from factories import make_statement, make_store, send
 
 from lrs.cli import cli
 from lrs.lake import state
+from lrs.lake.analysts.connecting import snippet
+from lrs.lake.filling import Filler
 
 
 @pytest.fixture
@@ -63,3 +67,15 @@ def test_a_command_that_lost_the_lake_to_another_process_says_so_in_one_line(
     monkeypatch.setattr(state, "renew", lambda *_: False)
     lost = lake(*words)
     assert (lost.exit_code, lost.output) == (1, "lrs: another process writes the lake; try again\n")
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "pandas", "polars"])
+def test_the_code_for_another_engine_counts_what_the_lake_holds(
+    db: Any, filler: Filler, follow: Callable[[], Any], capsys: pytest.CaptureFixture[str], engine: str
+) -> None:
+    pytest.importorskip(engine)
+    send(make_store(db, "north"), *(make_statement() for _ in range(7)))
+    follow()
+    exec(snippet(engine, filler.statements.uri.removesuffix("/statements")), {})
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "north" in line)
+    assert re.search(r"\b7\b", line)
