@@ -72,9 +72,9 @@ class Mark:
 def marked(db: Database[Document], limit: int, after: Any = None) -> list[Mark]:
     """Return marked statements of all stores in order of storing, at most `limit`, beginning after a key.
 
-    The mark is not leased: the persons are (`evaluation_queue`), and clearing a mark twice is harmless. Only what
-    the majority has is read: an election may take anything else back, and the statement that is then sent again
-    would lose its mark to a round that has looked at its person without it.
+    The mark is not leased: the persons are (`evaluation_queue`), and clearing a mark twice is harmless. Only
+    what the majority has is read: an election may take anything else back, and the statement that is then
+    sent again would lose its mark to a round that has looked at its person without it.
     """
     wanted: Document = {"pending": True}
     if after is not None:
@@ -118,8 +118,8 @@ def evidence_documents(
     """Return the relevant statements of many actors in one round trip: IFI -> statement documents.
 
     UUIDs in them stay the 16 bytes they are stored as. `seen` maps each IFI to the stores to look in. With
-    `known_at`, later stored ones are left out, and always what the majority does not have. `further` are fields to read besides `EVIDENCE`; `where`
-    leaves out others.
+    `known_at`, later stored ones are left out, and always what the majority does not have. `further` are
+    fields to read besides `EVIDENCE`; `where` leaves out others.
     """
     ifis_by_store: dict[str, list[str]] = defaultdict(list)
     for ifi, stores in seen.items():
