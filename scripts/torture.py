@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bson import json_util
+from bson.binary import UuidRepresentation
 from pymongo import MongoClient
 
 ROOT: Final = Path(__file__).parents[1]
@@ -43,6 +45,8 @@ from scripts.torturing.histories import History  # noqa: E402 -- as above
 from scripts.torturing.hosts import go_alone  # noqa: E402 -- as above
 from scripts.torturing.stand import PATIENCE, Stand, standing, wait_for  # noqa: E402 -- as above
 
+AS_TEXT: Final = json_util.JSONOptions(uuid_representation=UuidRepresentation.STANDARD)
+VIEWED: Final = ("standings", "statements")
 LATER: Final = timedelta(hours=1)  # after the end: what waits for a clock has its time
 
 Say = Callable[[str], None]
@@ -75,19 +79,20 @@ def torture(
             stand.all_well()
             for writer in writers:
                 writer.join()
-        found = judge(stand, history, say)
+        kept = Path(tempfile.mkdtemp(prefix="torture-kept-"))
+        found = judge(stand, history, say, kept)
         say(f"{done.total()} faults: {dict(done)}")
         if found:
-            kept = Path(tempfile.mkdtemp(prefix="torture-kept-"))
             for machine in stand.machines:
                 (kept / f"{machine.host.name}.log").write_text(machine.serve.text)
-            keep(stand, kept)
-            say(f"what the servers said is in {kept}")
+            say(f"what was stored before the rebuild, and what the servers said, is in {kept}")
+        else:
+            shutil.rmtree(kept)
     return found
 
 
-def judge(stand: Stand, history: History, say: Say) -> list[str]:
-    """Wait until all work is done, and return what does not agree with what was acknowledged."""
+def judge(stand: Stand, history: History, say: Say, kept: Path) -> list[str]:
+    """Wait until all work is done, keep it, and return what does not agree with what was acknowledged."""
     stand.members.primary()
     history.last_numbers()
     if stand.has_clocks:
@@ -112,6 +117,7 @@ def judge(stand: Stand, history: History, say: Say) -> list[str]:
         found += judging.judge_events(events, stand.receivers.events)
         for document in history.documents:
             found += judging.judge_document(document)
+        keep(db, kept)
         found += differences(db)
         kinds = Counter(one.kind for document in history.documents for one in document)
         stale = [since for document in history.documents for _, since in judging.out_of_date(document)]
@@ -125,12 +131,13 @@ def judge(stand: Stand, history: History, say: Say) -> list[str]:
     return judging.shortened(found)
 
 
-def keep(stand: Stand, folder: Path) -> None:
-    """Keep what was stored, for whoever looks into findings."""
-    with MongoClient[dict[str, Any]](stand.members.uri, uuidRepresentation="standard") as client:
-        for name in ("facts", "outbox", "awards", "credentials", "mails", "work", "people"):
-            rows = (json_util.dumps(row) for row in client.laurel[name].find().sort("_id"))
-            (folder / f"{name}.ndjson").write_text("\n".join(rows))
+def keep(db: Any, folder: Path) -> None:
+    """Keep what was stored, for whoever looks into findings: the rebuild puts right what was wrong."""
+    for name in ("facts", "outbox", "awards", "credentials", "mails", "work", "people", *VIEWED):
+        rows = (
+            json_util.dumps(row, json_options=AS_TEXT) for row in db[name].find({}, {"raw": 0}).sort("_id")
+        )
+        (folder / f"{name}.ndjson").write_text("\n".join(rows))
 
 
 def is_done(db: Any, passed: int) -> bool:

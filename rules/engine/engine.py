@@ -201,8 +201,8 @@ class Engine:
 
         if writes:
             self._commit(rules, writes, release, now)
-        else:
-            release()
+        elif not release():  # what was read may be of whoever took over, and not yet durable
+            raise LeaseLost
         self.at_step("committed")
         report = RoundResult(
             people=len(decided),

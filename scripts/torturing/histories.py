@@ -23,7 +23,7 @@ HEADERS: Final = {"X-Experience-API-Version": "1.0.3"}
 AGAIN: Final = {429, 502, 503, 504, 507}  # answers after which a client sends again
 DOCUMENTS: Final = 3
 FRESH: Final = 0.1  # share of statements by which a learner passes
-SEEN: Final = 500  # learners whom the others are about
+SEEN: Final = 100  # learners whom the others are about: each heals what was decided of its learner before
 BREATH: Final = 0.03  # seconds between two requests of a writer
 
 
