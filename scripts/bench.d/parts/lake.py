@@ -64,7 +64,8 @@ ERASE_S, ERASE_MB, ANSWERING_MB = 3.0, 800.0, 1000.0
 INGEST_S, SETTLED_S = 90.0, 5.0  # of one measurement, so that waiting hides nothing; a worker has started
 CONNECTIONS = 16
 LOADS: dict[str, dict[str, str]] = {
-    "single": {"SIZE": "1"}, "batches of 50": {"SIZE": "50"}, "at most 1,000 a second": {"SIZE": "1", "PACE": "16"},
+    "single": {"SIZE": "1"}, "batches of 50": {"SIZE": "50"},
+    "at most 1,000 a second": {"SIZE": "1", "PACE": "16"},
 }  # fmt: skip
 
 
