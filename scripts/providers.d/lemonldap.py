@@ -23,7 +23,7 @@ builder {
 };
 """
 INI = """[all]
-logLevel = debug
+logLevel = info
 logger = Lemonldap::NG::Common::Logger::Std
 userLogger = Lemonldap::NG::Common::Logger::Std
 [configuration]

@@ -26,6 +26,8 @@ PROVIDERS: dict[str, Any] = {
     "pysaml2": pysaml2.Provider, "simplesamlphp": simplesamlphp.Provider,
 }  # fmt: skip
 
+BROKEN = {"lemonldap-saml"}  # by name alone: it does not take our request after its own login form
+
 
 def tried(host: Host, laurel: Laurel, name: str, make: Any) -> str:
     """Sign three people in by a provider, and say what came of it."""
@@ -78,7 +80,7 @@ def main(folder: Path, names: list[str]) -> int:
     (place / "data").mkdir()
     host, laurel, worst = Host(folder), Laurel(place), 0
     try:
-        for name in names or sorted(PROVIDERS):
+        for name in names or sorted(PROVIDERS.keys() - BROKEN):
             try:
                 print(tried(host, laurel, name, PROVIDERS[name]), flush=True)
             except Exception:  # noqa: BLE001 -- the others are tried all the same
