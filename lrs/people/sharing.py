@@ -30,7 +30,8 @@ KEPT: Final = 200  # that its page shows
 INDEXES: dict[str, list[IndexModel]] = {
     "shares": [
         IndexModel([("org", ASCENDING), ("_id", ASCENDING)]),
-        IndexModel([("to", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("org", ASCENDING), ("ended_at", ASCENDING), ("to", ASCENDING)]),  # what lasts
+        IndexModel([("to", ASCENDING), ("ended_at", ASCENDING), ("_id", ASCENDING)]),
     ]
 }
 

@@ -31,6 +31,7 @@ METHODS: Final = frozenset(
     }
 )  # fmt: skip
 DIGESTS: Final = frozenset({DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512})
+ALGORITHMS: Final = (f"{{{SIGNATURE}}}SignatureMethod", f"{{{SIGNATURE}}}DigestMethod")
 OF_ANSWER: Final = "./"
 OF_ASSERTION: Final = f"./{{{ASSERTION}}}Assertion/"
 MOST_VALUES: Final = 1000
@@ -161,6 +162,9 @@ def _verified(root: Any, certificates: Sequence[str], place: str) -> Any:
         except (SignXMLException, LxmlError, ValueError, TypeError, KeyError):
             continue
         return parse(result.signed_data)  # type: ignore[union-attr]  # one reference: one result
+    told = [one.get("Algorithm", "") for one in root.iter(*ALGORITHMS)]
+    if any(one.endswith("sha1") for one in told):
+        raise UnfitAnswer("its signature is by SHA-1; let the provider sign by SHA-256")
     raise UnfitAnswer("its signature is not the provider's")
 
 

@@ -23,6 +23,7 @@ from lrs.people.affiliations import contact_address
 from lrs.people.records import MBOX, set_engagement, set_preferences
 from lrs.portal.letters import VENDORS, write_to
 from lrs.portal.mine import Mine, me, myself, page
+from lrs.words.catalogues import LANGUAGES as NAMES
 from lrs.words.reader import mark
 
 Document = dict[str, Any]
@@ -44,7 +45,6 @@ SAVED: Final = {
     "password": mark("Saved: log in with your new password from now on. Other devices are logged out."),
     "erasure": mark("Your request is with the administrators. They write to you before anything is erased."),
 }
-LANGUAGE_NAMES: Final = {"en": "English", "de": "Deutsch"}
 
 blueprint = Mine("me_settings", __name__)
 
@@ -60,7 +60,7 @@ def settings() -> Response:
         boards=BOARDS,
         refused=refused_kinds(services.db, address or "", KINDS),
         choice=DisplayStore(services.db).get("", person["_id"]), mail_languages=LANGUAGES,
-        language_names=LANGUAGE_NAMES, saved=SAVED.get(request.args.get("saved", "")),
+        language_names=NAMES, saved=SAVED.get(request.args.get("saved", "")),
         shortest=users.SHORTEST, **account.parts(),
     )  # fmt: skip
 

@@ -221,6 +221,31 @@ def test_roles_follow_the_claims_at_each_login(site: Flask, db: Db, idp: Provide
         assert (user["org"], user["role"]) == place
 
 
+def test_roles_that_the_id_token_lacks_are_asked_for_by_their_scope_and_at_userinfo(
+    site: Flask, db: Db, idp: Provider
+) -> None:
+    """Some tell groups by a scope of that name alone, and beside the ID token."""
+    add(site, db, idp, claim="groups", roles=(("managers", "partner_admin"),))
+    idp.claims |= {"email": "ana@north.example"}
+    idp.about = {"sub": "42", "groups": ["managers"]}
+    idp.told = {**idp.endpoints(), "scopes_supported": ["openid", "groups"]}
+    come(site.test_client(), idp)
+    assert idp.asked["scope"] == "openid email profile groups"
+    assert (db.users.find_one({"email": "ana@north.example"}) or {})["role"] == "partner_admin"
+
+
+def test_a_scope_that_the_provider_does_not_offer_is_not_asked_for(
+    site: Flask, db: Db, idp: Provider
+) -> None:
+    add(site, db, idp, claim="groups")
+    idp.claims |= {"email": "ana@north.example"}
+    for offered in (None, "groups", ["openid"], [1]):
+        idp.told = {**idp.endpoints(), "scopes_supported": offered}
+        db.identity_providers.update_many({}, {"$inc": {"version": 1}})  # told anew
+        come(site.test_client(), idp)
+        assert idp.asked["scope"] == "openid email profile"
+
+
 def test_who_is_given_no_role_is_sent_away(site: Flask, db: Db, idp: Provider) -> None:
     add(site, db, idp, claim="groups", roles=(("managers", "partner_admin"),), default_role=None)
     answer = come(site.test_client(), idp)
