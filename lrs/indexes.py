@@ -124,8 +124,9 @@ INDEX_TABLES: list[Mapping[str, list[IndexModel]]] = [
 # Indexes that an older version made and nothing asks by any more.
 RETIRED: Mapping[str, frozenset[str]] = {"outbox": frozenset({"org_1_effect_1"})}
 
-# Statements are most of the bytes; zstd stores them in about two thirds of what snappy takes.
-ZSTD = {"wiredTiger": {"configString": "block_compressor=zstd"}}
+# Statements are most of the bytes; zstd stores them in about two thirds of what snappy takes, and pages of
+# 64 KB in three quarters of what pages of 32 KB, the size MongoDB takes, hold: neighbours share most text.
+ZSTD = {"wiredTiger": {"configString": "block_compressor=zstd,leaf_page_max=64KB"}}
 COMPRESSED = ("statements",)
 NAMESPACE_EXISTS = 48
 CONFLICTS = frozenset({85, 86})  # IndexOptionsConflict, IndexKeySpecsConflict

@@ -88,3 +88,12 @@ def test_a_collection_that_another_process_made_at_the_last_moment_is_taken(
         ensure_indexes(client[nothing.database])
     assert meddler.created == ["statements"]
     assert len(mongo_client[nothing.database].statements.index_information()) > 1
+
+
+def test_statements_lie_in_compressed_pages_of_64_kb(
+    nothing: Settings, mongo_client: MongoClient[dict[str, Any]]
+) -> None:
+    database = mongo_client[nothing.database]
+    ensure_indexes(database)
+    creation = database.command("collStats", "statements")["wiredTiger"]["creationString"]
+    assert {"block_compressor=zstd", "leaf_page_max=64KB"} <= set(creation.split(","))
