@@ -11,7 +11,8 @@
 # Seen:      start 09:00Z, luxon: written 100000; icalendar 09:00Z, ical.js 10:00Z read in UTC and 15:00Z in New York; Date:
 #            written 090000 on a machine in UTC, which icalendar reads as 08:00Z, and 040000 on one in New York, 03:00Z
 # Matters:   invitations to classroom and exam sessions are right in the office where they are tested and wrong for who sits
-#            elsewhere. Laurel writes starts in UTC (test_the_feed_has_what_is_booked_and_taught_under_an_address_that_is_kept_as_a_hash).
+#            elsewhere. Laurel writes starts in UTC:
+#            test_the_feed_has_what_is_booked_and_taught_under_an_address_that_is_kept_as_a_hash.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
