@@ -3,7 +3,8 @@
 tiers {_id: "<programme>/<organization>", org: "vendor", programme, organization, steps, digest, decided_at}
 
 `steps` is the line of tiers, past and to come as far as it is known: what holds at an instant is read off
-it, whether or not a worker runs (cert#5-4).
+it, whether or not a worker runs (cert#5-4). Who fills the demands is in the timeline alone, which pages make
+anew: kept with each step it would grow with the square of an organization, beyond what a document may hold.
 """
 
 from __future__ import annotations
@@ -115,7 +116,10 @@ def record(
 
 def view_of(programme: str, organization: str, timeline: TierTimeline) -> Document:
     """Return the view of an organization's tier in a programme."""
-    steps = [_step(segment) for segment in timeline.segments]
+    steps: list[Document] = []
+    for step in map(_step, timeline.segments):
+        if not steps or step | {"at": None} != steps[-1] | {"at": None}:
+            steps.append(step)
     return {
         "_id": f"{programme}/{organization}",
         "org": VENDOR,
@@ -134,8 +138,6 @@ def _step(segment: TierSegment) -> Document:
         "version": segment.version,
         "falls_at": segment.falls_at,
         "unmet": [_check(one) for one in segment.unmet] or None,
-        "matched": [{"demand": key, "people": list(who)} for key, who in sorted(segment.matched.items())]
-        or None,
     }
     return {name: value for name, value in fields.items() if value is not None or name == "tier"}
 
@@ -282,7 +284,7 @@ def views_of(programmes: Iterable[str], organizations: Iterable[str]) -> Documen
 def steps_at(
     db: Database[Document], wanted: Document, at: dt.datetime, since: dt.datetime
 ) -> Iterator[Document]:
-    """Yield, for each view that fits, {programme, organization, now, then, next}: steps without their people.
+    """Yield, for each view that fits, {programme, organization, now, then, next}: steps of the line.
 
     `now` holds at an instant, `then` at `since`, `next` is the first after `at` with another tier. What a
     view keeps of years of steps stays in the database.
@@ -296,7 +298,7 @@ def steps_at(
         {"$match": wanted},
         {"$project": {"programme": 1, "organization": 1, "steps": 1, "now": last(at), "then": last(since)}},
         {"$set": {"next": {"$first": {"$filter": {"input": "$steps", "cond": later}}}}},
-        {"$unset": ["steps", "now.matched", "then.matched", "next.matched"]},
+        {"$unset": "steps"},
     ])  # fmt: skip
 
 

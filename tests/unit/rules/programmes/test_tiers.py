@@ -18,11 +18,13 @@ from rules.evidence.published import PublishedCertification, PublishedVersion
 from rules.language.demands import AllDemands, AnyDemand, Holding, PeopleHolding
 from rules.language.model import PartnerTiers, TierChanges
 from rules.programmes.partners import certifications_asked_for, held_spans
+from rules.programmes.tier_recording import view_of
 from rules.programmes.tier_timeline import (
     Held,
     Member,
     Programme,
     Span,
+    TierSegment,
     TierTimeline,
     next_review,
     tier_timeline,
@@ -419,3 +421,21 @@ def test_what_no_demand_can_count_is_not_read_and_changes_no_tier(
         return tier_timeline([Programme(document)], [Span()], members)
 
     assert found(certifications_asked_for(rules, [Programme(document)])) == found(None)
+
+
+def test_what_is_stored_of_a_tier_does_not_grow_with_the_people_who_fill_it() -> None:
+    people = [f"p_{n:030d}" for n in range(2000)]
+    segments = [
+        TierSegment(
+            BEGINNING + dt.timedelta(days=n),
+            "gold",
+            "gold",
+            "1",
+            matched={"role sales": tuple(people[: n + 1])},
+        )
+        for n in range(2000)
+    ]
+    fallen = TierSegment(BEGINNING + dt.timedelta(days=3000), "silver", "silver", "1")
+    view = view_of("acme", "north", TierTimeline((*segments, fallen), ()))
+    assert [(one["at"], one["tier"]) for one in view["steps"]] == [(BEGINNING, "gold"), (fallen.at, "silver")]
+    assert "p_" not in repr(view)
