@@ -6,7 +6,6 @@ behind. The worker asks for a round by a line, the process answers with how many
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import logging
 import logging.config
@@ -92,8 +91,13 @@ class LakeKeeper:
             return
         self._process = None
         process.terminate()
-        with contextlib.suppress(BrokenPipeError):
+        try:
             process.communicate(timeout=ENDING)
+        except BrokenPipeError:
+            process.wait(ENDING)
+        except subprocess.TimeoutExpired:  # whoever keeps the lake next goes on from its last commit
+            process.kill()
+            process.wait()
 
 
 def main(nice: int) -> None:
