@@ -104,7 +104,7 @@ def mongod() -> str:
         if not known.exists():
             keeper = subprocess.Popen(
                 [sys.executable, __file__, str(folder), str(os.getppid() if _is_xdist() else os.getpid())],
-                start_new_session=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+                start_new_session=True, env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
             )  # fmt: skip
             (folder / "pid").write_text(str(keeper.pid))
             while not known.exists():

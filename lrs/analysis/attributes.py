@@ -164,10 +164,15 @@ class Attributes:
     def _memberships(self, orgs: Iterable[str]) -> Iterator[tuple[Document, dt.datetime, dt.datetime | None]]:
         """Yield confirmed primary affiliations with the instants between which they count."""
         wanted = {"org": {"$in": list(orgs)}, "primary": True, "confirmed_at": {"$ne": None}}
-        for membership in self.db.affiliations.find(wanted).sort("from", 1):
+        for membership in sorted(self.db.affiliations.find(wanted), key=_since):
             span = span_of(membership)
             if span is not None:
                 yield membership, *span
+
+
+def _since(membership: Document) -> tuple[bool, Any]:
+    since = membership.get("from")
+    return since is not None, since
 
 
 _MEMBERSHIP: dict[str, Callable[[Document, Document], str | None]] = {

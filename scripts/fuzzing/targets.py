@@ -387,7 +387,7 @@ def rule_files() -> Target:
 
 def cron() -> Target:
     """Read crontab lines, and find when they are due next."""
-    from lrs.analysis.saved import next_run
+    from lrs.analysis.questions.saved import next_run
 
     from lrs.foundation.errors import AccessError
 

@@ -39,7 +39,9 @@ def spoiler(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         app = create_app(settings, db)
         load(db, settings, dt.datetime.now(dt.UTC), lambda _: None)
         made = Spoiler(db)
-        made.listen(Tour(app, db, settings, look=db))
+        tour = Tour(app, db, settings, look=db)
+        made.listen(tour)
+        tour.worker.lake.close()
         yield made
         client.drop_database(name)
 

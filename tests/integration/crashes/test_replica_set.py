@@ -20,6 +20,7 @@ from factories import make_statement, new_id
 from flask import Flask
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
+from pymongo.write_concern import WriteConcern
 
 from lrs.app import create_app
 from lrs.foundation.settings import Settings
@@ -222,6 +223,8 @@ def test_nobody_is_decided_on_what_an_election_may_take_back(trio: ReplicaSet, t
         def seen() -> tuple[int, int]:
             return len(marks.marked(db, 10)), len(marks.evidence_documents(db, {actor: ["vendor"]})[actor])
 
+        settled = db.get_collection("settled", write_concern=WriteConcern("majority"))
+        settled.insert_one({})  # so that the majority has the indexes before it
         stop_copying(others, "alwaysOn")
         instant = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
         keys = {"org": "vendor", "actor": actor, "keys": [evidence_key(actor)], "pending": True}

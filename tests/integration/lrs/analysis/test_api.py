@@ -20,10 +20,11 @@ from flask.testing import FlaskClient
 
 from lrs.access.clients import OWN_CLIENT, create_client
 from lrs.access.organizations import create_org
-from lrs.analysis import run, saved
+from lrs.analysis import run
 from lrs.analysis.deals import compare, import_csv
 from lrs.analysis.figures.confidence_intervals import mean_difference, rate_difference, wilson
 from lrs.analysis.figures.interval import Interval
+from lrs.analysis.questions import saved
 from lrs.analysis.readable_stores import Scope
 from lrs.analysis.run import Analyst
 from lrs.api.records import reports

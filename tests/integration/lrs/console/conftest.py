@@ -30,6 +30,8 @@ def world(mongod: str, mongo_client: MongoClient[Any], tmp_path_factory: Any) ->
     )  # fmt: skip
     app = create_app(settings, db)
     load(db, settings, utc_now(), lambda _: None)
+    for name in ("saved_queries", "query_results", "dashboards"):  # tests make their own
+        db[name].delete_many({})
     until_quiet(worker.worker_services(settings, db))
     yield World(
         app, db,

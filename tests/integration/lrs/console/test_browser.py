@@ -313,7 +313,7 @@ def test_a_partner_that_falls_is_followed_from_the_first_page_to_who_would_save_
     until_quiet(services)
     try:
         visit(page, f"{site}/console")
-        page.run("document.querySelector('section[aria-labelledby=falling] a').click()")
+        page.run("document.querySelector('section[aria-labelledby=falling] li a').click()")
         page.wait("location.pathname === '/console/partners/borealis' && document.readyState === 'complete'")
         assert "Falls on" in page.run("document.querySelector('.notice.late').textContent")
         assert page.run("document.querySelectorAll('.rung .meter').length") > 0

@@ -227,6 +227,7 @@ def changes(db: Database[Any], since: int, below: bytes) -> list[Any]:
 def test_the_stream_tells_of_statements_below_a_key_and_of_what_stands_in_tables(
     db: Any, filler: Filler
 ) -> None:
+    db.definitions.insert_one({"_id": "before"})  # what happened at a position is told once more
     since = feed.present(db)
     store(db, 3)
     third = standing(db)[2]
@@ -236,6 +237,7 @@ def test_the_stream_tells_of_statements_below_a_key_and_of_what_stands_in_tables
     db.definitions.insert_one({"_id": "ada"})
     first, second = (("statements", one) for one in standing(db)[:2])
     assert changes(db, since, third) == [first, second, ("people", "ada")]
+    db.definitions.insert_one({"_id": "between"})
     since = feed.present(db)
     db.statements.update_many({}, {"$set": {"voided": True}})
     assert set(changes(db, since, third)) == {first, second}

@@ -65,7 +65,9 @@ def test_a_page_of_mine_shows_nobody_else_and_opens_no_other_room(world: Any) ->
         assert [name for name in others if name in text] == [], path
     for path in ("/console", "/console/people", "/api/v1/people"):
         assert world.ana.open(path).status_code == 403, path
-    assert world.ana.open("/console/search.json?q=a").json == {"items": []}
+    found = world.ana.open("/console/search.json?q=a").json["items"]
+    assert {one["kind"] for one in found} == {"Action"}
+    assert {world.ana.open(one["path"]).status_code for one in found} == {200}, "and only pages that open"
 
 
 def test_who_proves_no_mailbox_sees_no_person(world: Any) -> None:
