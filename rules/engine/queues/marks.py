@@ -74,14 +74,21 @@ def marked(db: Database[Document], limit: int, after: Any = None) -> list[Mark]:
 
     The mark is not leased: the persons are (`evaluation_queue`), and clearing a mark twice is harmless. Only
     what the majority has is read: an election may take anything else back, and the statement that is then
-    sent again would lose its mark to a round that has looked at its person without it.
+    sent again would lose its mark to a round that has looked at its person without it. Marks that were just
+    cleared stand there still for a moment; the primary knows better, else people are decided twice.
     """
-    wanted: Document = {"pending": True}
-    if after is not None:
-        wanted["_id"] = {"$gt": after}
     settled = db.statements.with_options(read_concern=SETTLED)
-    rows = settled.find(wanted, FIELDS).sort("_id", ASCENDING).limit(limit)
-    return [Mark(row["_id"], row["org"], row.get("actor"), row) for row in rows]
+    found: list[Mark] = []
+    while (room := limit - len(found)) > 0:
+        wanted: Document = {"pending": True} | ({} if after is None else {"_id": {"$gt": after}})
+        page = list(settled.find(wanted, FIELDS).sort("_id", ASCENDING).limit(room))
+        standing = {"pending": True, "_id": {"$in": [row["_id"] for row in page]}}
+        left = {row["_id"] for row in db.statements.find(standing, {"_id": 1})} if page else set()
+        found += [Mark(row["_id"], row["org"], row.get("actor"), row) for row in page if row["_id"] in left]
+        if len(page) < room:
+            break
+        after = page[-1]["_id"]
+    return found
 
 
 def clear(db: Database[Document], marks: Iterable[Document]) -> None:

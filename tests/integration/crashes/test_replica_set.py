@@ -236,6 +236,10 @@ def test_nobody_is_decided_on_what_an_election_may_take_back(trio: ReplicaSet, t
         while seen() != (1, 1) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert seen() == (1, 1)
+        stop_copying(others, "alwaysOn")
+        marks.clear(db, [one.document for one in marks.marked(db, 10)])
+        assert marks.marked(db, 10) == [], "though the majority has the mark still"
+        stop_copying(others, "off")
 
 
 def stop_copying(ports: list[int], mode: str) -> None:
