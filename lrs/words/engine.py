@@ -171,7 +171,7 @@ def _demanded(coordinate: str, value: str) -> str:
     return t(COORDINATES[coordinate], name=titles().get(value, value))
 
 
-def titles() -> Mapping[str, str]:
+def titles() -> dict[str, str]:
     """Return the titles of certifications by id, in the language of the request."""
     services = current_app.extensions.get("laurel") if has_app_context() else None
     if services is None:

@@ -19,9 +19,10 @@ from lrs.api.rights import directory, org_filter
 from lrs.console import menu
 from lrs.console.lists import asked
 from lrs.console.organizations.partners import org_clause
-from lrs.console.organizations.people import BY_NAME, by_words, titles
+from lrs.console.organizations.people import BY_NAME, by_words
 from lrs.console.shell import Pages, may, show
 from lrs.foundation.context import current_services
+from lrs.words.engine import titles
 from lrs.words.reader import mark, t
 from rules.stored import VENDOR
 

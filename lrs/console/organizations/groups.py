@@ -13,11 +13,11 @@ from lrs.console.forms import sent
 from lrs.console.instants import beginning
 from lrs.console.lists import Rows, Span, cut, listed, seek
 from lrs.console.organizations.partners import names_of
-from lrs.console.organizations.people import titles
 from lrs.console.shell import Pages, redirected
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import Collision, InvalidField
 from lrs.people import groups as services_of_groups
+from lrs.words.engine import titles
 from rules.catalogue.store import cache_of
 from rules.engine.histories import groups_of
 from rules.engine.identity import find_person

@@ -11,11 +11,12 @@ from lrs.api.rights import directory, editor, vendor_only
 from lrs.console.forms import read, sent
 from lrs.console.instants import beginning
 from lrs.console.lists import asked
-from lrs.console.organizations.people import org_names, titles
+from lrs.console.organizations.people import org_names
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import AccessError
 from lrs.people import merge as people_merge
+from lrs.words.engine import titles
 from rules.engine.identity import find_person
 from rules.errors import RuleError
 

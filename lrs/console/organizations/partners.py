@@ -15,9 +15,10 @@ from lrs.console.lists import Rows, Span, asked, listed, seek
 from lrs.console.models.partner import GateView, Ladder, gate_view, ladder, title_of
 from lrs.console.models.tier_board import moved
 from lrs.console.organizations.holders import count_people, ending
-from lrs.console.organizations.people import org_names, titles
+from lrs.console.organizations.people import org_names
 from lrs.console.shell import Pages, may, show
 from lrs.foundation.context import current_services
+from lrs.words.engine import titles
 from rules.catalogue.rule_set import RuleSet
 from rules.catalogue.store import cache_of
 from rules.engine.standings import state_at

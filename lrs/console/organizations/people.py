@@ -21,15 +21,13 @@ from lrs.console.lists import Rows, Span, asked, listed, seek
 from lrs.console.shell import Pages, may, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import UnknownThing
-from lrs.words.engine import named
+from lrs.words.engine import titles
 from rules import queries
-from rules.catalogue.store import cache_of
 from rules.engine.affiliations import holds
 from rules.engine.standings import state_at
 from rules.errors import RuleError
 from rules.evaluation.timeline import HELD_STATES
 from rules.explaining.explanation import Explanation
-from rules.language.model import Certification
 from rules.stored import VENDOR
 
 Document = dict[str, Any]
@@ -100,12 +98,6 @@ def name_of(by: str) -> str:
     """Return what whoever changed rules is called: a user's address, else how the record names them."""
     user = current_services().db.users.find_one({"_id": by.removeprefix("user:")}, {"email": 1})
     return str(user["email"]) if user else by
-
-
-def titles() -> dict[str, str]:
-    """Return the titles of all certifications, in the reader's language where the rules have them in it."""
-    rules = cache_of(current_services().db).get()
-    return named({one.id: one.title for one in rules.of_kind(Certification)})
 
 
 @blueprint.get("/console/people/<person>", scope="people")

@@ -17,11 +17,12 @@ from lrs.console.forms import once, read, sent
 from lrs.console.instants import read_instant
 from lrs.console.lists import asked
 from lrs.console.organizations.partners import names_of
-from lrs.console.organizations.people import org_names, titles
+from lrs.console.organizations.people import org_names
 from lrs.console.programme.deciding import KIND_WORDS, REASON_WORDS
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
+from lrs.words.engine import titles
 from lrs.words.reader import mark, t
 from rules import queries
 from rules.catalogue.store import cache_of

@@ -23,10 +23,11 @@ from lrs.console.organizations.holders import (
     held_by_month,
 )
 from lrs.console.organizations.partners import names_of
-from lrs.console.organizations.people import name_of, org_names, titles
+from lrs.console.organizations.people import name_of, org_names
 from lrs.console.shell import Pages, may, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
+from lrs.words.engine import titles
 from rules import queries
 from rules.catalogue.rule_set import RuleSet
 from rules.catalogue.store import RuleStore, cache_of

@@ -11,9 +11,9 @@ from lrs.api.rights import directory
 from lrs.console.forms import read, sent
 from lrs.console.instants import read_instant
 from lrs.console.organizations.identities import seen
-from lrs.console.organizations.people import titles
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
+from lrs.words.engine import titles
 from lrs.words.reader import mark
 from rules import queries
 from rules.engine.manual_decisions import open_holds

@@ -11,11 +11,12 @@ from lrs.console.lists import Rows, Span, asked, listed
 from lrs.console.models.calendar import months
 from lrs.console.organizations.holders import all_ending, row_of_end
 from lrs.console.organizations.partners import names_of
-from lrs.console.organizations.people import org_names, titles
+from lrs.console.organizations.people import org_names
 from lrs.console.shell import Pages
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
 from lrs.http.addresses import beside
+from lrs.words.engine import titles
 from rules.engine.affiliations import holding
 from rules.stored import VENDOR
 

@@ -16,10 +16,10 @@ from lrs.console.models import explained as model
 from lrs.console.models.asked_statements import short
 from lrs.console.models.rule_words import rule_words
 from lrs.console.models.state_line import state_line
-from lrs.console.organizations.people import titles
 from lrs.console.programme.deciding import KIND_WORDS
 from lrs.console.shell import Pages, may, show
 from lrs.foundation.context import current_services
+from lrs.words.engine import titles
 from rules import queries
 from rules.catalogue.rule_set import Record
 from rules.catalogue.store import cache_of

@@ -17,12 +17,13 @@ from lrs.console.forms import read, sent
 from lrs.console.lists import PAGE, Rows, Span, asked, listed
 from lrs.console.models.explained import told as tree
 from lrs.console.models.planned import GateMove, Source, gate_moves, head, source, state, why
-from lrs.console.organizations.people import name_of, org_names, titles
+from lrs.console.organizations.people import name_of, org_names
 from lrs.console.programme import planning
 from lrs.console.programme.restoring import restored_text
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, UnknownThing
+from lrs.words.engine import titles
 from lrs.words.reader import mark, t
 from rules import queries
 from rules.catalogue.store import cache_of

@@ -13,11 +13,11 @@ from lrs.console.forms import sent
 from lrs.console.lists import Rows, Span, asked, cut, listed
 from lrs.console.models.assignment_form import WHOM, as_yaml
 from lrs.console.models.checked import Checked, checked, fixed
-from lrs.console.organizations.people import titles
 from lrs.console.programme import drafts, planning, suggesting
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
+from lrs.words.engine import titles
 from lrs.words.reader import t
 from rules import queries
 from rules.publication.publishing import surroundings

@@ -17,12 +17,13 @@ from lrs.access.guard import PUBLIC, Blueprint
 from lrs.analysis.readable_stores import Scope, scope_of
 from lrs.api.rights import vendor_only
 from lrs.console.lists import asked
-from lrs.console.organizations.people import org_names, titles
+from lrs.console.organizations.people import org_names
 from lrs.console.records.content import title_of
 from lrs.console.shell import Pages, may
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
 from lrs.foundation.settings import Settings
+from lrs.words.engine import titles
 from rules.catalogue.store import RuleStore
 from rules.language.build import verb_iri
 from rules.publication.publishing import published_names

@@ -10,7 +10,6 @@ from flask import Response, g
 from lrs.api.rights import vendor_only
 from lrs.console.forms import read, sent
 from lrs.console.models.checked import Checked
-from lrs.console.organizations.people import titles
 from lrs.console.programme import drafts, suggesting
 from lrs.console.programme.rules import check_text
 from lrs.console.recipes.catalogue import RECIPES, TITLE, Recipe
@@ -18,6 +17,7 @@ from lrs.console.recipes.filling import filled
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, UnknownThing
+from lrs.words.engine import titles
 
 SUGGESTED: Final = 100  # activities of a form
 

@@ -26,10 +26,11 @@ from lrs.console.models.chart import Drawing, drawing
 from lrs.console.models.questions import form as question_form
 from lrs.console.models.questions import picture as question_picture
 from lrs.console.models.questions import words
-from lrs.console.organizations.people import org_names, titles
+from lrs.console.organizations.people import org_names
 from lrs.console.shell import Pages, may, redirected, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
+from lrs.words.engine import titles
 from lrs.words.reader import mark
 from statements.errors import InvalidQuery, QueryTimeout
 

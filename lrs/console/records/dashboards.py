@@ -14,12 +14,13 @@ from lrs.console.forms import sent
 from lrs.console.instants import beginning, read_instant
 from lrs.console.lists import Rows, Span, asked, listed, seek
 from lrs.console.models.questions.narrowing import Narrowing
-from lrs.console.organizations.people import org_names, titles
+from lrs.console.organizations.people import org_names
 from lrs.console.records.ask import names
 from lrs.console.records.questions import told_of
 from lrs.console.shell import Pages, redirected, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, UnknownThing
+from lrs.words.engine import titles
 
 Document = dict[str, Any]
 PLACE: Final = "/console/dashboards"

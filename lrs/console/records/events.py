@@ -7,10 +7,11 @@ from typing import Any, Final
 from lrs.api.rights import vendor_only
 from lrs.console.lists import Rows, Span, asked, listed
 from lrs.console.organizations.partners import names_of
-from lrs.console.organizations.people import org_names, titles
+from lrs.console.organizations.people import org_names
 from lrs.console.shell import Pages
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
+from lrs.words.engine import titles
 from rules.engine.event_types import EVENT_TYPES
 from rules.engine.queues.outbox import newest
 

@@ -17,9 +17,10 @@ from lrs.console.instants import read_instant
 from lrs.console.lists import Rows, Span, asked, listed
 from lrs.console.models import asked_statements, live_lines
 from lrs.console.models.live_lines import VERDICTS
-from lrs.console.organizations.people import org_names, titles
+from lrs.console.organizations.people import org_names
 from lrs.console.shell import Pages, may
 from lrs.foundation.context import current_services
+from lrs.words.engine import titles
 from lrs.words.reader import n, t, when
 from rules.catalogue.relevance import relevance_of
 from rules.catalogue.store import cache_of

@@ -24,10 +24,11 @@ from lrs.console.lists import asked
 from lrs.console.models.chart import drawing
 from lrs.console.models.states import state_of
 from lrs.console.organizations.partners import regions
-from lrs.console.organizations.people import org_names, titles
+from lrs.console.organizations.people import org_names
 from lrs.console.shell import Pages, show
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, UnknownThing
+from lrs.words.engine import titles
 from lrs.words.reader import mark, t
 
 Document = dict[str, Any]

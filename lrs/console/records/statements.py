@@ -20,11 +20,12 @@ from lrs.api.rights import directory
 from lrs.console.instants import beginning
 from lrs.console.lists import PAGE, Rows, Span, asked, listed
 from lrs.console.models import asked_statements as model
-from lrs.console.organizations.people import org_names, titles
+from lrs.console.organizations.people import org_names
 from lrs.console.shell import Pages, may, show, wants_html
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, UnknownThing
 from lrs.http.addresses import beside
+from lrs.words.engine import titles
 from lrs.words.reader import mark
 from rules.stored import VENDOR
 from statements.errors import QueryTimeout

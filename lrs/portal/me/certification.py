@@ -10,7 +10,6 @@ from lrs.access.guard import AUTHENTICATED
 from lrs.access.organizations import VENDOR
 from lrs.access.tries import check_tries, count_try
 from lrs.console.models.explained import told as told_of
-from lrs.console.organizations.people import titles
 from lrs.console.programme.explained import history_of, states_of
 from lrs.console.shell import redirected
 from lrs.content.fulfilling import courses_for
@@ -22,6 +21,7 @@ from lrs.portal.letters import VENDORS, managers_of, write_to
 from lrs.portal.me.home import credentials_of, opens_to, sessions_of
 from lrs.portal.mine import Mine, me, myself, page
 from lrs.portal.models.way import shortest_way
+from lrs.words.engine import titles
 from rules import queries
 
 LONGEST: Final = 2000

@@ -14,7 +14,6 @@ from lrs.access.guard import AUTHENTICATED
 from lrs.analysis.assignments import assigned, row_of, titles_of, urgency
 from lrs.analysis.audience import alone
 from lrs.analysis.targets import asked_people
-from lrs.console.organizations.people import titles
 from lrs.content.fulfilling import courses_for_each
 from lrs.content.library.learners import learner_of
 from lrs.content.library.visibility import Visibility, may_see
@@ -30,7 +29,7 @@ from lrs.portal.me.progress import strip_of
 from lrs.portal.mine import Mine, me, page
 from lrs.portal.models.standing import One, Overview, overview
 from lrs.portal.models.way import Step, shortest_way
-from lrs.words.engine import engine, named
+from lrs.words.engine import engine, named, titles
 from rules import queries
 from rules.catalogue.store import cache_of
 from rules.credentials.proving.signing import read_compact

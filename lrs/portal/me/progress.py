@@ -8,7 +8,6 @@ from typing import Any, Final
 from flask import Response
 
 from lrs.access.guard import AUTHENTICATED
-from lrs.console.organizations.people import titles
 from lrs.engagement import leaderboards
 from lrs.engagement.happened import happenings
 from lrs.engagement.published import engagements, name_of, products, seasons
@@ -16,6 +15,7 @@ from lrs.foundation.context import current_services
 from lrs.people.directory import Directory
 from lrs.portal.mine import Mine, me, page
 from lrs.portal.models.effort import OwnSeason, own_milestones, own_seasons
+from lrs.words.engine import titles
 from lrs.words.reader import mark
 from rules.catalogue.store import cache_of
 from rules.engagement.boards import place_of

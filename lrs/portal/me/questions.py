@@ -8,12 +8,12 @@ from typing import Any
 from flask import Response, request
 
 from lrs.access.guard import AUTHENTICATED
-from lrs.console.organizations.people import titles
 from lrs.console.shell import redirected
 from lrs.engagement.recall import answer, cards_of, due_cards, find_card
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import Collision, UnknownThing
 from lrs.portal.mine import Mine, me, page
+from lrs.words.engine import titles
 from rules.catalogue.store import cache_of
 from rules.engagement.spacing import Card
 

@@ -11,12 +11,12 @@ from lrs.access.guard import AUTHENTICATED
 from lrs.analysis.audience import only
 from lrs.analysis.readable_stores import whole_scope
 from lrs.analysis.timeline import person_timeline
-from lrs.console.organizations.people import titles
 from lrs.content.player.shelf import text_of
 from lrs.foundation.context import current_services
 from lrs.instruction.evidence_files import signed_for
 from lrs.portal.mine import Mine, me, page
 from lrs.portal.models.learned import outcome
+from lrs.words.engine import titles
 from lrs.words.reader import language
 
 Document = dict[str, Any]

@@ -12,7 +12,6 @@ from lrs.analysis.reports.catalogue import offered
 from lrs.console.lists import Rows, Span, asked, cut, listed
 from lrs.console.organizations.holders import ending
 from lrs.console.organizations.partners import names_of
-from lrs.console.organizations.people import titles
 from lrs.console.records.reports import TITLES
 from lrs.console.shell import Pages
 from lrs.foundation.context import current_services
@@ -20,7 +19,7 @@ from lrs.foundation.errors import InvalidField
 from lrs.portal.managing import frame, own_org, page
 from lrs.portal.partner.asked import asked_now
 from lrs.portal.partner.overview import roles_of
-from lrs.words.engine import named
+from lrs.words.engine import named, titles
 from rules.catalogue.store import cache_of
 from rules.programmes.assignments import UNMET
 

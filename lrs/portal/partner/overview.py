@@ -13,13 +13,13 @@ from lrs.analysis.assignments import assigned
 from lrs.api.rights import directory, org_filter
 from lrs.console.organizations.holders import ending
 from lrs.console.organizations.partners import gates_of, names_of, places_of
-from lrs.console.organizations.people import titles
 from lrs.console.shell import Pages
 from lrs.foundation.context import current_services
 from lrs.portal.managing import own_org, page
 from lrs.portal.models.mending import Break, Gap, breaks, candidates, fitting, gaps
 from lrs.portal.models.way import Step, shortest_way
 from lrs.portal.partner.asked import asked_now
+from lrs.words.engine import titles
 from rules import queries
 from rules.catalogue.rule_set import RuleSet
 from rules.catalogue.store import cache_of

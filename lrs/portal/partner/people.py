@@ -15,7 +15,7 @@ from lrs.console.forms import read, sent
 from lrs.console.instants import read_instant
 from lrs.console.lists import Rows, Span, asked, listed, seek
 from lrs.console.organizations.partners import states_of
-from lrs.console.organizations.people import BY_NAME, by_words, titles
+from lrs.console.organizations.people import BY_NAME, by_words
 from lrs.console.shell import Pages, redirected
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField, UnknownThing
@@ -30,6 +30,7 @@ from lrs.portal.models.standing import overview
 from lrs.portal.models.way import shortest_way
 from lrs.portal.partner.asked import asked_now
 from lrs.portal.partner.overview import standings_of
+from lrs.words.engine import titles
 from lrs.words.reader import mark
 from rules import queries
 

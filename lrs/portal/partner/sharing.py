@@ -13,7 +13,6 @@ from lrs.analysis.assignments import assigned
 from lrs.api.rights import editor
 from lrs.console.forms import sent
 from lrs.console.lists import Rows, Span, listed
-from lrs.console.organizations.people import titles
 from lrs.console.shell import Pages
 from lrs.foundation.context import current_services
 from lrs.foundation.errors import InvalidField
@@ -22,6 +21,7 @@ from lrs.people.directory import Directory
 from lrs.portal.managing import frame, own_org, page
 from lrs.portal.partner.overview import standings_of
 from lrs.portal.partner.people import back
+from lrs.words.engine import titles
 from lrs.words.reader import mark
 from rules.evaluation.timeline import HELD_STATES
 from rules.programmes.assignments import LATE
