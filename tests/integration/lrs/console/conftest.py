@@ -30,8 +30,6 @@ def world(mongod: str, mongo_client: MongoClient[Any], tmp_path_factory: Any) ->
     )  # fmt: skip
     app = create_app(settings, db)
     load(db, settings, utc_now(), lambda _: None)
-    for name in ("saved_queries", "query_results", "dashboards"):  # tests make their own
-        db[name].delete_many({})
     until_quiet(worker.worker_services(settings, db))
     yield World(
         app, db,
@@ -40,6 +38,13 @@ def world(mongod: str, mongo_client: MongoClient[Any], tmp_path_factory: Any) ->
         log_in(app, make_user(db, "vendor", "analyst", "ann@vendor.example")),
     )  # fmt: skip
     mongo_client.drop_database(db.name)
+
+
+@pytest.fixture(scope="module")
+def nothing_saved(world: World) -> None:
+    """No question, answer or dashboard, neither of the demo nor of the files before."""
+    for name in ("saved_queries", "query_results", "dashboards"):
+        world.db[name].delete_many({})
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from lrs.access.organizations import VENDOR
 from lrs.analysis.questions import alerts, saved
 from lrs.messaging import answered_questions, mail_queue
 
+pytestmark = pytest.mark.usefixtures("nothing_saved")
+
 ASKED: dict[str, Any] = {"group": ["verb"], "measures": {"count": {"count": True}}}
 NOBODYS = {"_id": "x", "org": VENDOR, "name": "Asked", "expression": json.dumps(ASKED)}
 

@@ -13,6 +13,8 @@ from lrs.analysis.questions import dashboards
 from lrs.analysis.run import Analyst
 from statements.errors import QueryTimeout
 
+pytestmark = pytest.mark.usefixtures("nothing_saved")
+
 COUNT = {"group": ["verb"], "measures": {"count": {"count": True}}}
 
 

@@ -19,6 +19,8 @@ from lrs.analysis.questions import saved
 from lrs.messaging import answered_questions
 from lrs.messaging.mail_queue import unsubscribe
 
+pytestmark = pytest.mark.usefixtures("nothing_saved")
+
 PASSED = {"field": "verb", "eq": "passed"}
 BY_PARTNER = {"filter": PASSED, "group": ["person.organization"], "measures": {"count": {"count": True}}}
 
@@ -90,7 +92,8 @@ def test_a_question_is_saved_for_its_organization_scheduled_and_deleted(world: W
     assert world.pat.open(made.location, "POST", data={"action": "delete"}).status_code == 404
     for data in ({"action": "schedule", "schedule": "0 5 * * *"}, {"action": "run"}):
         assert world.ada.open(made.location, "POST", data=data).status_code == 303
-    (listed,) = world.ada.open("/console/questions.json").json["items"]
+    every = world.ada.open("/console/questions.json").json["items"]
+    (listed,) = (one for one in every if one["id"] == made.location.rsplit("/", 1)[-1])
     assert (listed["schedule"], listed["shown_as"]) == ("0 5 * * *", "bars")
     assert "You have saved none" in world.ada.open("/console/questions?mine=1").text
     assert world.ada.open(made.location, "POST", data={"action": "odd"}).status_code == 422
