@@ -22,7 +22,7 @@ from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
 from pymongo import ASCENDING, IndexModel
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, ExecutionTimeout
 
 from statements.errors import (
     DocumentConflict,
@@ -39,7 +39,7 @@ from statements.parsing.splice import merge_objects
 from statements.parsing.times import Version, from_microseconds, microseconds
 from statements.query.parameters import read_agent, read_iri, read_uuid, single_values
 from statements.storage.chunks import Chunks, chunk_indexes
-from statements.storage.transaction import DURABLE, SETTLED
+from statements.storage.transaction import DURABLE, LINEARIZABLE, SETTLED
 
 Kind = Literal["state", "agent_profile", "activity_profile"]
 Row = dict[str, Any]
@@ -65,6 +65,7 @@ HEADER_TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,1000}")
 INLINE_BYTES = 256 * 1024
 MAX_DOCUMENT_BYTES = 256 * 1024 * 1024
 MAX_ATTEMPTS = 200
+MAX_READ = 5000  # milliseconds in which most members answer their primary
 
 
 def _read_agent(name: str, text: str, version: Version) -> str:
@@ -179,12 +180,18 @@ class DocumentStore:
         )
         self._documents = db.get_collection("documents", codec_options=codec, write_concern=DURABLE)
         self._settled = self._documents.with_options(read_concern=SETTLED)
+        self._newest = self._settled
+        if _has_several_members(db):  # a single member has nobody to be left behind by
+            self._newest = self._documents.with_options(read_concern=LINEARIZABLE)
         self._chunks = Chunks(db, "documents.chunks", org)
 
     def get(self, key: Key) -> StoredDocument | None:
-        """Return the document or None."""
+        """Return the document or None: linearizable, never older than what anybody was told before.
+
+        StoreBusy where most members of the database do not answer its primary in time.
+        """
         for _ in range(MAX_ATTEMPTS):
-            row = self._settled.find_one(self._which(key))
+            row = self._find_newest(key)
             if row is None:
                 return None
             content = self._content(row)
@@ -193,6 +200,12 @@ class DocumentStore:
                     content, row["content_type"], row["etag"], from_microseconds(row["updated"])
                 )
         raise StoreBusy("the document changes faster than it can be read")
+
+    def _find_newest(self, key: Key) -> Row | None:
+        try:
+            return self._newest.find_one(self._which(key), max_time_ms=MAX_READ)
+        except ExecutionTimeout:
+            raise StoreBusy("most members of the database do not answer now") from None
 
     def ids(self, key: Key, since: dt.datetime | None = None) -> tuple[list[str], dt.datetime | None]:
         """Return the ids updated after `since` (exclusive) without repeats, and the newest update of them."""
@@ -365,6 +378,12 @@ class DocumentStore:
     def _drop_chunks(self, row: Row | None) -> None:
         if row is not None and "chunks" in row:
             self._chunks.delete([row["chunks"]])
+
+
+def _has_several_members(db: Database[Any]) -> bool:
+    """Tell whether the deployment may have two that take themselves for the primary, one of them behind."""
+    known = db.client.topology_description
+    return known.topology_type_name == "Sharded" or len(known.server_descriptions()) > 1
 
 
 def _pause(attempt: int) -> None:

@@ -19,6 +19,8 @@ DURABLE = WriteConcern(w="majority", j=True)
 SNAPSHOT = ReadConcern("snapshot")
 # What is told must not be taken back: a primary that others have left behind still shows its own last writes.
 SETTLED = ReadConcern("majority")
+# A primary that was left behind still answers with what was true before; this asks the others first.
+LINEARIZABLE = ReadConcern("linearizable")
 DUPLICATE_KEY = 11000  # the code of a refusal by a unique index
 MAX_ATTEMPTS = 60
 MAX_SECONDS = 45.0
