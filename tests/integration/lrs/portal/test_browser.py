@@ -15,7 +15,7 @@ from served_pages import AXE, MINE, OURS, TAGS
 
 from lrs.content.attempts.sending import send
 from lrs.foundation.context import utc_now
-from lrs.people import affiliations
+from lrs.people import affiliations, sharing
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 
@@ -25,6 +25,20 @@ def paths(world: Any) -> list[tuple[Session, str]]:
     return [*((world.sven, one) for one in MINE), *((world.paul, one) for one in (*OURS, sven, "/me"))]
 
 
+def shared(world: Any) -> list[str]:
+    """Return the pages of sharing, with something given and something received by the one who looks at them."""
+    given = (
+        ("borealis", "aurora", "certifications"),
+        ("aurora", "borealis", "assignments"),
+        ("drift", "borealis", "figures"),
+    )
+    made = [
+        sharing.share(editor(world.db), who, to, what, reason="a bid together", until=None)["_id"]
+        for who, to, what in given
+    ]
+    return ["/partner/sharing", *(f"/partner/sharing/{one}" for one in made[1:])]
+
+
 def test_every_page_is_accessible_on_a_phone_and_a_desk_in_both_themes(
     world: Any, site: str, page: Page
 ) -> None:
@@ -32,7 +46,7 @@ def test_every_page_is_accessible_on_a_phone_and_a_desk_in_both_themes(
         pytest.skip("tests/node_modules is missing; scripts/test installs it where npm is at hand")
     script = f"axe.run({{runOnly: {json.dumps(TAGS)}}}).then(found => found.violations.map(v => v.id))"
     page.browser.events.clear()
-    for who, path in paths(world):
+    for who, path in [*paths(world), *((world.paul, one) for one in shared(world))]:
         enter(page, world, site, who)
         for width, theme in ((390, "light"), (1280, "dark")):
             visit(page, f"{site}{path}", width=width, theme=theme)
