@@ -105,6 +105,7 @@ FORMS: Final = (
 """Forms of sentences; of two that fit, the first counts."""
 NAME: Final = re.compile(r"%\((\w+)\)s")
 LENGTH: Final = re.compile(r"(\d+)-(hour|day|week|month|year)")
+DAY: Final = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 COORDINATE: Final = re.compile(r"(certification|role|product|level) (\S+)")
 COORDINATES: Final = {
     "role": mark("role %(name)s"), "product": mark("product %(name)s"), "level": mark("level %(name)s"),
@@ -118,12 +119,17 @@ ASKED_ABOUT: Final = {
 
 
 def engine(text: str | None) -> str:
-    """Return a sentence of the engine in the language of the request; what has no form stays as it is."""
+    """Return a sentence of the engine in the language of the request, its days as that writes them.
+
+    What has no form stays as it is.
+    """
     if not text:
         return ""
     named = names().get(text)
-    if named is not None or language() == DEFAULT:
-        return named or text
+    if named is not None:
+        return named
+    if language() == DEFAULT:
+        return DAY.sub(lambda one: _day("day", one[0]), text)
     return _translated(text) or text
 
 

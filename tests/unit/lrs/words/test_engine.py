@@ -53,6 +53,10 @@ def test_english_stays_as_the_engine_says_it() -> None:
         g.language = "en"
         assert engine_words.engine("nothing yet") == "nothing yet"
         assert engine_words.engine(None) == ""
+        told = engine_words.engine("Renewal is accepted until 2026-12-21.")
+        assert told == "Renewal is accepted until 21 Dec 2026.", "days are the reader's"
+        for kept in ("2026-13-01", "at 2026-12-21T10:00:00Z"):
+            assert engine_words.engine(kept) == kept
 
 
 @pytest.mark.parametrize(
