@@ -126,7 +126,7 @@ def engine(text: str | None) -> str:
     if not text:
         return ""
     named = names().get(text)
-    if named is not None:
+    if named:
         return named
     if language() == DEFAULT:
         return DAY.sub(lambda one: _day("day", one[0]), text)
