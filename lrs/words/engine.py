@@ -105,7 +105,7 @@ FORMS: Final = (
 """Forms of sentences; of two that fit, the first counts."""
 NAME: Final = re.compile(r"%\((\w+)\)s")
 LENGTH: Final = re.compile(r"(\d+)-(hour|day|week|month|year)")
-DAY: Final = re.compile(r"\b\d{4}-\d\d-\d\d\b")
+DAY: Final = re.compile(rf"\b{VALUES['day']}\b")
 COORDINATE: Final = re.compile(r"(certification|role|product|level) (\S+)")
 COORDINATES: Final = {
     "role": mark("role %(name)s"), "product": mark("product %(name)s"), "level": mark("level %(name)s"),
